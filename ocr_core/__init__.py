@@ -1,0 +1,1 @@
+"""Reads text in images: model bundles, inference backends and the pipeline from photograph to lines."""

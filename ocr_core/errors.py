@@ -1,0 +1,79 @@
+"""Everything this package raises on purpose, as one tree.
+
+Each class carries a `code`: a stable, machine-readable name that callers may match on and that the service repeats in
+its problem documents. Messages say what is wrong and, where something can be done, what to do.
+"""
+
+from __future__ import annotations
+
+
+class OcrError(Exception):
+    """Root of the tree."""
+
+    code = "ocr_error"
+
+
+class ImageError(OcrError):
+    """An upload that cannot be read as an image."""
+
+    code = "invalid_image"
+
+
+class UnsupportedImageError(ImageError):
+    """The bytes are in no image format that we read."""
+
+    code = "unsupported_image_type"
+
+
+class UndecodableImageError(ImageError):
+    """The format is known, the content is damaged or empty."""
+
+    code = "undecodable_image"
+
+
+class ImageTooLargeError(ImageError):
+    """More pixels than the caller allows, as told by the header before anything is decoded."""
+
+    code = "image_too_large"
+
+
+class BundleError(OcrError):
+    """A model bundle, or a store of them, that cannot be used."""
+
+    code = "invalid_bundle"
+
+
+class BundleNotFoundError(BundleError):
+    """No bundle of that name, or no such version of it."""
+
+    code = "bundle_not_found"
+
+
+class BundleCorruptError(BundleError):
+    """A file is missing, has another size or another sha256 than the manifest says, or lies outside the bundle."""
+
+    code = "bundle_corrupt"
+
+
+class BundleSchemaError(BundleError):
+    """The manifest does not follow a schema that this release understands."""
+
+    code = "bundle_schema"
+
+
+class BundleImportError(BundleError):
+    """ONNX files that do not add up to a bundle: wrong shapes, no dictionary, one of another model."""
+
+    code = "bundle_import"
+
+
+class BackendError(OcrError):
+    """An inference backend that cannot be used or failed while computing."""
+
+    code = "backend_error"
+
+
+class BackendUnavailableError(BackendError):
+    """The backend that was asked for is not installed, or its provider is not the one in use."""
+
+    code = "backend_unavailable"
