@@ -25,7 +25,9 @@ def normalize(text: str) -> str:
 
     Only the block of full-width forms is folded, not all of NFKC: that would turn ½, ² and ™ into other characters.
     """
-    folded = "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in unicodedata.normalize("NFC", text))
+    folded = "".join(
+        chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in unicodedata.normalize("NFC", text)
+    )
     return " ".join(folded.split())
 
 
@@ -35,10 +37,8 @@ class Charset:
     def __init__(self, entries: Iterable[str]) -> None:
         self.entries: tuple[str, ...] = tuple(entries)
         self._texts = ("", *self.entries)
-        self._index = {entry: i for i, entry in enumerate(self.entries, start=1)}
-        if len(self._index) != len(self.entries):
-            repeated = sorted({e for e in self.entries if self.entries.count(e) > 1})[:5]
-            raise ValueError(f"a charset must not repeat an entry: {repeated}")
+        # Dictionaries in the wild repeat an entry now and then: the first class of a text is the one to train.
+        self._index = {entry: i for i, entry in reversed(list(enumerate(self.entries, start=1)))}
         if "" in self._index:
             raise ValueError("a charset must not hold an empty entry")
 

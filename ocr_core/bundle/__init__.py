@@ -1,0 +1,1 @@
+"""Model bundles: the manifest, reading, writing, stores and importing."""

@@ -1,0 +1,170 @@
+"""What a model bundle says of itself: `manifest.json`, schema 1.
+
+The manifest is the contract between the trainer, which writes bundles, and the service, which reads them. Everything
+that must be the same on both sides travels here: colour order, normalisation, resize rule, thresholds, characters.
+Unknown fields are refused, so that a bundle written by a later release is never half understood.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION: Final = 1
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+"""A plain file name: no separator, so that a manifest cannot point out of its folder."""
+
+
+class Strict(BaseModel):
+    """Frozen, and refuses fields that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class File(Strict):
+    """One file of the bundle."""
+
+    file: FileName
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class Normalization(Strict):
+    """From uint8 pixels to a float32 tensor: `(pixel · scale − mean) / std`, channel by channel in `color` order."""
+
+    color: Literal["bgr", "rgb", "gray"] = "bgr"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the tensor: 1 for grey, else 3."""
+        return 1 if self.color == "gray" else 3
+
+    @model_validator(mode="after")
+    def _one_value_a_channel(self) -> Normalization:
+        if {len(self.mean), len(self.std)} != {self.channels}:
+            raise ValueError(f"mean and std need {self.channels} values for colour order {self.color!r}")
+        if 0.0 in self.std:
+            raise ValueError("std must not be zero")
+        return self
+
+
+class Network(Strict):
+    """An ONNX file and how to feed it. Input N×C×H×W float32."""
+
+    weights: File
+    opset: int
+    input: str
+    output: str
+    normalization: Normalization
+
+
+class DetectorResize(Strict):
+    """Pixels in which a page is searched, before the backend rounds them to one of its shapes.
+
+    A page is enlarged until its short side has `min_side` pixels, and shrunk until its long side has at most
+    `max_side`; where the two disagree, `max_side` wins.
+    """
+
+    min_side: int = Field(default=0, ge=0)
+    max_side: int = Field(default=960, ge=32)
+    multiple: int = Field(default=32, ge=1)
+
+
+class DetectorSpec(Network):
+    """A DB detector: output N×1×H×W, the probability that a pixel lies in the shrunk core of a line."""
+
+    resize: DetectorResize = DetectorResize()
+    threshold: float = Field(default=0.3, gt=0, lt=1)
+    box_threshold: float = Field(default=0.6, ge=0, lt=1)
+    unclip_ratio: float = Field(default=1.5, gt=0)
+    dilate: bool = False
+    max_candidates: int = Field(default=1000, ge=1)
+
+
+class RecognizerSpec(Network):
+    """A CTC recognizer: output N×T×C, rows of probabilities (or logits) over the blank and the characters."""
+
+    height: int = Field(ge=8)
+    widths: tuple[int, ...] = Field(min_length=1)
+    """Widths in pixels, ascending, to which lines are padded; wider lines are read in overlapping windows."""
+    output_kind: Literal["probabilities", "logits"] = "probabilities"
+    blank: Literal[0] = 0
+    characters: tuple[str, ...] = Field(min_length=1)
+    """Texts of classes 1 to C − 1."""
+
+    @model_validator(mode="after")
+    def _widths_ascend(self) -> RecognizerSpec:
+        if list(self.widths) != sorted(set(self.widths)) or self.widths[0] < 1:
+            raise ValueError("widths must be positive and ascending")
+        return self
+
+
+class ClassifierSpec(Network):
+    """A direction classifier of line crops: output N×2, the probabilities of 0 and 180 degrees."""
+
+    height: int = Field(ge=8)
+    width: int = Field(ge=8)
+    threshold: float = Field(default=0.9, ge=0.5, lt=1)
+
+
+class Models(Strict):
+    """The networks of a bundle."""
+
+    detector: DetectorSpec
+    recognizer: RecognizerSpec
+    classifier: ClassifierSpec | None = None
+
+
+class Golden(Strict):
+    """A small image and the lines that it must give, in reading order: read when a bundle is taken up."""
+
+    image: File
+    text: tuple[str, ...]
+
+
+class Origin(Strict):
+    """Where a bundle comes from."""
+
+    tool: str
+    """What wrote it, as `program version`."""
+    source: str
+    """A commit of this repository, or the package or files that were imported."""
+    config_sha256: Sha256 | None = None
+    """Hash of the training configuration, for bundles trained here."""
+    licence: str = ""
+
+
+class Score(Strict):
+    """One figure, measured on one set through the pipeline that serves."""
+
+    dataset: str
+    metric: str
+    value: float
+    images: int = Field(ge=1)
+
+
+class Manifest(Strict):
+    """The whole of `manifest.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Name
+    version: Version
+    created: datetime
+    origin: Origin
+    models: Models
+    golden: Golden
+    scores: tuple[Score, ...] = ()
+
+    def files(self) -> tuple[File, ...]:
+        """Every file of the bundle but the manifest itself."""
+        networks = (self.models.detector, self.models.recognizer, self.models.classifier)
+        return (*(n.weights for n in networks if n is not None), self.golden.image)

@@ -1,0 +1,1 @@
+"""From the pixels of an image to its lines in reading order."""

@@ -1,0 +1,1 @@
+"""Reading lines: crops, CTC decoding, words and windows."""
