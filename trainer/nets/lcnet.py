@@ -1,0 +1,98 @@
+"""LCNet: the paper's recognition backbone, its faster variant, and the PP-LCNet x1.0 classifier (facts 5.1, 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from trainer.nets.blocks import ConvBN, DepthwiseSeparable, Size, init_conv_kaiming
+
+
+class Row(NamedTuple):
+    """One depthwise separable block."""
+
+    kernel: int
+    channels: int
+    stride: Size = 1
+    se: bool = False
+
+
+STEM_CHANNELS = 16
+
+PAPER_ROWS = (
+    Row(3, 32),
+    Row(3, 64),
+    Row(3, 64),
+    Row(3, 128, (2, 1)),
+    Row(3, 128),
+    Row(3, 256, (2, 1)),
+    *[Row(5, 256)] * 5,
+    Row(5, 512, (2, 1), se=True),
+    Row(5, 512, se=True),
+)
+FAST_ROWS = (
+    Row(3, 32),
+    Row(3, 64),
+    Row(3, 64),
+    Row(3, 128, (2, 1)),
+    Row(3, 128, (1, 2)),
+    Row(3, 256, (2, 1)),
+    *[Row(5, 256)] * 5,
+    Row(5, 384, (2, 1), se=True),
+    Row(5, 384, se=True),
+)
+CLASSIFIER_ROWS = tuple(row._replace(stride=2 if row.stride == (2, 1) else 1) for row in PAPER_ROWS)
+
+
+def _features(rows: Sequence[Row], in_channels: int = 3, residual: bool = False) -> nn.Sequential:
+    layers: list[nn.Module] = [ConvBN(in_channels, STEM_CHANNELS, 3, 2, act="hardswish")]
+    channels = STEM_CHANNELS
+    for row in rows:
+        layers.append(DepthwiseSeparable(channels, row.channels, row.kernel, row.stride, row.se, residual))
+        channels = row.channels
+    return nn.Sequential(*layers)
+
+
+class LCNetRecognition(nn.Module):
+    """MobileNetV1Enhance x0.5: N x 3 x 32 x W to N x 512 x 1 x T, T = floor(ceil(W / 2) / 2) (facts 5.1).
+
+    ``fast`` halves the width in the middle of the network instead of in the last pooling, adds residuals and
+    narrows the last two blocks to 384: the same T for about 60 % of the time. The last pooling takes all rows that
+    are left, so heights other than 32 work.
+    """
+
+    def __init__(self, height: int = 32, fast: bool = False, in_channels: int = 3) -> None:
+        super().__init__()
+        rows = FAST_ROWS if fast else PAPER_ROWS
+        self.features = _features(rows, in_channels, residual=fast)
+        size = (-(-height // 16), 1 if fast else 2)
+        self.pool = nn.MaxPool2d(size, size)
+        self.out_channels = rows[-1].channels
+        init_conv_kaiming(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return N x C x 1 x T."""
+        x: Tensor = self.pool(self.features(image))
+        return x
+
+
+class LCNetClassifier(nn.Module):
+    """PP-LCNet x1.0 of the paper's Table 4: N x 3 x 224 x 224 to N x classes logits (facts 5.5)."""
+
+    def __init__(self, classes: int = 1000, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.features = _features(CLASSIFIER_ROWS)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.expand = nn.Conv2d(CLASSIFIER_ROWS[-1].channels, 1280, 1, bias=False)
+        self.act = nn.Hardswish()
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(1280, classes)
+        init_conv_kaiming(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the logits N x classes."""
+        x = self.act(self.expand(self.pool(self.features(image)))).flatten(1)
+        logits: Tensor = self.classify(self.dropout(x))
+        return logits
