@@ -1,0 +1,139 @@
+"""From the bytes of an upload to upright pixels.
+
+Pillow reads the header, so that limits are enforced before a pixel is decoded, and decodes: it knows the odd corners
+(1-bit palettes, CMYK, 16 bits, EXIF) that a faster decoder gets wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL import ImageOps, UnidentifiedImageError
+
+from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""Formats that are read, as Pillow names them. Of a file of several pictures, the first."""
+
+MAX_PIXELS = 50_000_000
+"""Default limit of an image: about 50 megapixels, 150 MB once decoded."""
+
+_ORIENTATION = 0x0112
+_TURNED = frozenset({5, 6, 7, 8})
+# What Pillow's decoders are known to raise on damaged files.
+_DAMAGED = (
+    *(ArithmeticError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, SyntaxError, TypeError),
+    *(ValueError, struct.error, zlib.error),
+)
+
+# Pillow only warns above 89 megapixels; as an error, no such image gets past the header whatever the limit.
+warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first bytes tell. Width and height in pixels, as a person sees the image."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+    """EXIF orientation, 1 to 8; 1 is upright."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A decoded image: `pixels` is H×W×3 uint8 in BGR order, upright by its EXIF orientation."""
+
+    pixels: NDArray[np.uint8]
+    header: Header
+
+
+def probe(data: bytes) -> Header:
+    """Read format and size from the header, without decoding.
+
+    Raises:
+        UnsupportedImageError: no format that is read here.
+        UndecodableImageError: empty, or the header is damaged.
+        ImageTooLargeError: more pixels than Pillow decodes at all.
+    """
+    with _open(data) as image:
+        return _header(image)
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Decode an upload.
+
+    Args:
+        data: the bytes of a file in one of `FORMATS`.
+        max_pixels: width × height at most, checked against the header.
+
+    Raises:
+        ImageTooLargeError: over the limit; nothing was decoded.
+        UnsupportedImageError: no format that is read here.
+        UndecodableImageError: empty, truncated or damaged.
+    """
+    with _open(data) as image:
+        header = _header(image)
+        if header.width * header.height > max_pixels:
+            raise ImageTooLargeError(f"{header.width}×{header.height} pixels; the limit is {max_pixels} pixels")
+        try:
+            image.seek(0)
+            pixels = _to_bgr(ImageOps.exif_transpose(image))
+        except _DAMAGED as error:
+            raise UndecodableImageError(f"the {header.format} data is damaged: {error}") from error
+    return Image(pixels, header)
+
+
+def _open(data: bytes) -> PIL.Image.Image:
+    if not data:
+        raise UndecodableImageError("the image is empty")
+    try:
+        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        raise ImageTooLargeError("more pixels than are ever decoded") from error
+    except UnidentifiedImageError as error:
+        raise UnsupportedImageError("not a JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
+    except _DAMAGED as error:
+        raise UndecodableImageError(f"the header is damaged: {error}") from error
+
+
+def _header(image: PIL.Image.Image) -> Header:
+    try:
+        orientation = int(image.getexif().get(_ORIENTATION, 1))
+    except _DAMAGED:  # a broken EXIF block does not make the picture unreadable
+        orientation = 1
+    orientation = orientation if orientation in range(1, 9) else 1
+    width, height = image.size
+    if orientation in _TURNED and image.format != "TIFF":  # Pillow gives the size of a TIFF already turned
+        width, height = height, width
+    if width < 1 or height < 1:
+        raise UndecodableImageError("the image has no pixels")
+    return Header(str(image.format), width, height, orientation)
+
+
+def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
+    """Return 8-bit BGR; transparency is laid on white, as paper is."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_grey(np.asarray(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        paper = PIL.Image.new("RGBA", image.size, "white")
+        image = PIL.Image.alpha_composite(paper, image)
+    rgb = np.asarray(image.convert("RGB"))
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _deep_grey(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Scale grey of more than 8 bits: 16-bit integers by their range, all else by its own extremes."""
+    grey = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = (0.0, 65535.0) if values.dtype.itemsize == 2 else (float(grey.min()), float(grey.max()))
+    scaled = (grey - low) * (255.0 / max(high - low, 1e-6))
+    return np.repeat(scaled.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
