@@ -1,0 +1,90 @@
+"""OpenVINO, whose CPU plugin computes with oneDNN (formerly MKL-DNN): the default on a CPU.
+
+One inference a core, several side by side: an inference spread over many threads waits at every layer for the slowest.
+Networks are compiled once for any height and width; the kernels of each shape are cached by the plugin, within a bound.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from ocr_core.backends.base import Policy, Role, Tensor
+from ocr_core.errors import BackendError
+
+KERNEL_CACHE = 400
+"""Kernels kept for each stream. Unbounded, the memory of a detector grows with every new shape."""
+
+
+class OpenVinoNetwork:
+    """A compiled network and its idle inference requests, one a stream; a caller waits for a free one."""
+
+    def __init__(self, compiled: Any, streams: int) -> None:
+        self._compiled = compiled
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()  # the request used last has its memory in the cache
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
+        self._closed = False
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Compute the output for `batch` (N×C×H×W)."""
+        with self._request() as request:
+            try:
+                request.infer({0: batch}, share_inputs=True)
+            except RuntimeError as error:
+                raise BackendError(f"OpenVINO failed on an input of shape {batch.shape}: {error}") from error
+            return np.array(request.get_output_tensor(0).data, np.float32)
+
+    @contextmanager
+    def _request(self) -> Iterator[Any]:
+        if self._closed:
+            raise BackendError("the network is closed")
+        request = self._idle.get()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
+
+    def close(self) -> None:
+        """Refuse further calls; memory goes when the calls under way are done."""
+        self._closed = True
+
+
+class OpenVinoBackend:
+    """Compiles networks for the CPU, one stream a core."""
+
+    name = "openvino"
+
+    def __init__(self, threads: int, *, precision: str = "auto", cache_dir: Path | None = None) -> None:
+        # Padding a batch costs more than batching gains on a CPU (docs/benchmarks.md): one image at a time.
+        self.policy = Policy(streams=threads, threads=threads, max_batch=1)
+        self._core = openvino.Core()
+        self._settings: dict[str, Any] = {
+            "NUM_STREAMS": str(threads),
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,  # two containers on one machine would pin to the same cores
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNEL_CACHE,
+        }
+        if precision != "auto":
+            self._settings["INFERENCE_PRECISION_HINT"] = precision
+        if cache_dir is not None:
+            self._settings["CACHE_DIR"] = str(cache_dir)
+
+    @property
+    def provider(self) -> str:
+        """The device in use and the processor behind it."""
+        return f"CPU ({self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()})"
+
+    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> OpenVinoNetwork:  # noqa: ARG002
+        """Compile an ONNX file for batches of one and any height and width."""
+        try:
+            compiled = self._core.compile_model(str(path), "CPU", self._settings)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot load the {role} {path.name}: {error}") from error
+        return OpenVinoNetwork(compiled, self.policy.streams)
