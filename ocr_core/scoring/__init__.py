@@ -1,1 +1,22 @@
-"""Figures of quality: text F1, detection and end-to-end Hmean, crop accuracy."""
+"""Figures of quality: text F1, detection and end-to-end Hmean, crop accuracy; and the sets they are measured on."""
+
+from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, PageSet, Region, read_set
+from ocr_core.scoring.scorers import CropScorer, DetectionScorer, PageScorer, RecognitionScorer
+from ocr_core.scoring.tally import Tally
+from ocr_core.scoring.text import edit_distance
+
+__all__ = [
+    "CropRow",
+    "CropScorer",
+    "CropSet",
+    "DetectionScorer",
+    "LabelledSet",
+    "PageRow",
+    "PageScorer",
+    "PageSet",
+    "RecognitionScorer",
+    "Region",
+    "Tally",
+    "edit_distance",
+    "read_set",
+]
