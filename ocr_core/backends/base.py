@@ -6,7 +6,6 @@ Letters: N images in a batch, C channels, H and W pixels. A backend turns an ONN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -64,13 +63,12 @@ class Backend(Protocol):
         """How to use the networks of this backend."""
         ...
 
-    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> Network:
+    def load(self, path: Path, role: Role) -> Network:
         """Load an ONNX file.
 
         Args:
             path: the file.
             role: what the network does; a backend may treat roles differently.
-            shapes: every N×C×H×W that will be fed, so that the backend can prepare for them.
 
         Raises:
             BackendUnavailableError: the provider in use is not the one that was asked for.

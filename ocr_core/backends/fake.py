@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ocr_core.backends.base import Policy, Role, Tensor
@@ -44,6 +44,6 @@ class FakeBackend:
         self.policy = policy or Policy(streams=1, threads=1, max_batch=1)
         self.networks: dict[Role, FakeNetwork] = {role: FakeNetwork(f) for role, f in functions.items()}
 
-    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> FakeNetwork:  # noqa: ARG002
+    def load(self, path: Path, role: Role) -> FakeNetwork:  # noqa: ARG002
         """Return the network of that role; the file is not looked at."""
         return self.networks[role]

@@ -7,7 +7,6 @@ nobody who asked for a GPU wants to find that out from the latency.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ class CpuBackend:
     def __init__(self, threads: int) -> None:
         self.policy = Policy(streams=threads, threads=threads, max_batch=1)
 
-    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> OnnxNetwork:  # noqa: ARG002
+    def load(self, path: Path, role: Role) -> OnnxNetwork:
         """Open a session of one thread; as many calls as there are cores run in it side by side."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -75,13 +74,14 @@ class CudaBackend:
     def __init__(self) -> None:
         if self.provider not in onnxruntime.get_available_providers():
             raise BackendUnavailableError(
-                "this onnxruntime has no CUDA provider; install the extra 'gpu' instead of 'cpu', or set OCR_BACKEND=auto"
+                "this onnxruntime has no CUDA provider; install the extra 'gpu' instead of 'cpu', "
+                "or set OCR_BACKEND=auto"
             )
         if hasattr(onnxruntime, "preload_dlls"):  # CUDA and cuDNN from their PyPI wheels
             onnxruntime.preload_dlls()
         self.policy = Policy(streams=2, threads=1, max_batch=64)
 
-    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> OnnxNetwork:  # noqa: ARG002
+    def load(self, path: Path, role: Role) -> OnnxNetwork:
         """Open a session on the GPU.
 
         Raises:

@@ -7,7 +7,7 @@ Networks are compiled once for any height and width; the kernels of each shape a
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ class OpenVinoBackend:
         """The device in use and the processor behind it."""
         return f"CPU ({self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()})"
 
-    def load(self, path: Path, role: Role, shapes: Sequence[tuple[int, int, int, int]]) -> OpenVinoNetwork:  # noqa: ARG002
+    def load(self, path: Path, role: Role) -> OpenVinoNetwork:
         """Compile an ONNX file for batches of one and any height and width."""
         try:
             compiled = self._core.compile_model(str(path), "CPU", self._settings)

@@ -1,0 +1,75 @@
+"""DB post-processing: from the map of shrunk text cores to quads ("Real-time scene text detection with DB", §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.bundle.manifest import DetectorSpec
+from ocr_core.geometry import Points, grow_rectangle, min_area_quad
+
+MIN_CORE_SIDE = 3.0
+"""Cores thinner than this, in pixels of the map, are noise."""
+MIN_QUAD_SIDE = 5.0
+"""The same for the quad after it was grown."""
+
+_DILATION = np.ones((2, 2), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """A piece of text: where it is and how sure the detector is (mean probability over the core's rectangle)."""
+
+    quad: Points
+    score: float
+
+
+def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple[int, int]) -> list[Detection]:
+    """Return the text of one map.
+
+    Args:
+        probability: H×W, that a pixel lies in the shrunk core of a line.
+        spec: thresholds and the unclip ratio.
+        size: width and height, in pixels, of the image that the quads shall refer to.
+    """
+    core = (probability > spec.threshold).view(np.uint8)
+    if spec.dilate:
+        core = cv2.dilate(core, _DILATION).astype(np.uint8, copy=False)
+    contours, _ = cv2.findContours(core, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    scale = np.array([size[0] / probability.shape[1], size[1] / probability.shape[0]], np.float32)
+    limit = np.array(size, np.float32)
+    found = []
+    for contour in contours[: spec.max_candidates]:
+        detection = _quad_of(contour[:, 0], probability, spec)
+        if detection is not None:
+            found.append(Detection((detection.quad * scale).clip(0, limit), detection.score))
+    return found
+
+
+def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec) -> Detection | None:
+    rectangle, width, height = min_area_quad(contour)
+    if min(width, height) < MIN_CORE_SIDE:
+        return None
+    score = mean_inside(probability, rectangle)
+    if score < spec.box_threshold:
+        return None
+    # DB, eq. 10: the core was inset by A·(1 − r²)/L; growing by A·ratio/L undoes it for the ratio that fits r.
+    distance = width * height * spec.unclip_ratio / (2 * (width + height))
+    if min(width, height) + 2 * distance < MIN_QUAD_SIDE:
+        return None
+    # Pixel i covers [i, i + 1): the centre of the map's pixels lies half a pixel beyond the contour's coordinates.
+    return Detection(grow_rectangle(rectangle, distance) + np.float32(0.5), score)
+
+
+def mean_inside(probability: NDArray[np.float32], quad: Points) -> float:
+    """Return the mean of the map over a quad, the "fast" score of DB."""
+    height, width = probability.shape
+    low = np.floor(quad.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
+    high = np.ceil(quad.max(axis=0)).astype(int).clip(0, (width - 1, height - 1))
+    window = probability[low[1] : high[1] + 1, low[0] : high[0] + 1]
+    mask = np.zeros(window.shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(quad - low).astype(np.int32)], (1,))
+    return float(cv2.mean(window, mask)[0])

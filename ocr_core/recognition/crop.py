@@ -1,0 +1,38 @@
+"""Cutting lines out of an image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.geometry import Points, quad_size
+from ocr_core.preprocess import Pixels
+
+TALL = 1.5
+"""From this ratio of height to width on, a quad is taken for a line that runs up or down."""
+
+
+def is_tall(quad: NDArray[np.generic]) -> bool:
+    """Say whether a quad, ordered with its uppermost edge first, holds a line that runs up or down."""
+    width, height = quad_size(quad)
+    return height >= TALL * width
+
+
+def cut_line(pixels: Pixels, quad: Points, height: int) -> Pixels:
+    """Return a line straightened to `height` rows (h×w×3 BGR, w by the quad's shape, at least 1).
+
+    One perspective warp leads from the image to the network's height; a line more than twice as high is first cut
+    larger and then averaged down, since a warp samples single points and would break thin strokes.
+    """
+    width, own_height = quad_size(quad)
+    columns = max(1, round(width * height / max(own_height, 1.0)))
+    shrink = max(1, min(4, int(own_height / height)))
+    size = (columns * shrink, height * shrink)
+    target = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float32)
+    # Coordinates are those of pixel edges; OpenCV counts from the centres.
+    matrix = cv2.getPerspectiveTransform(quad - np.float32(0.5), target - np.float32(0.5))
+    line = cv2.warpPerspective(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if shrink > 1:
+        line = cv2.resize(line, (columns, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(line, np.uint8)

@@ -1,0 +1,89 @@
+"""The recognizer: a network, its manifest entry, and the steps before and after.
+
+The width to which a line is padded follows from the line alone, never from its company: its text is the same alone and
+in any batch.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocr_core.backends.base import Network, Tensor
+from ocr_core.bundle.manifest import RecognizerSpec
+from ocr_core.charset import Charset
+from ocr_core.preprocess import Pixels, normalize_into
+from ocr_core.recognition.ctc import Character, Frames, best_path, decode
+from ocr_core.recognition.windows import join, window_starts
+
+OVERLAP = 4
+"""Least overlap of two windows, in heights of the line: room for the widest character and its neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The characters of a line, and how many frames the line takes."""
+
+    characters: tuple[Character, ...]
+    frames: float
+
+    @property
+    def text(self) -> str:
+        """The text, with runs of white space as one space and none at the ends."""
+        return " ".join("".join(c.text for c in self.characters).split())
+
+    @property
+    def confidence(self) -> float:
+        """Mean probability of the characters that are not white space, 0 for none."""
+        seen = [c.probability for c in self.characters if not c.text.isspace()]
+        return sum(seen) / len(seen) if seen else 0.0
+
+
+class Recognizer:
+    """Reads lines. Holds nothing that a call could change, hence safe from any thread."""
+
+    def __init__(self, network: Network, spec: RecognizerSpec) -> None:
+        self.network = network
+        self.spec = spec
+        self.charset = Charset(spec.characters)
+
+    def bucket(self, width: int) -> int:
+        """Return the input width that a line of `width` pixels (at the network's height) is padded to."""
+        widths = self.spec.widths
+        return widths[min(bisect.bisect_left(widths, width), len(widths) - 1)]
+
+    def windows(self, line: Pixels) -> list[Pixels]:
+        """Cut a line (height×w×3) into windows no wider than the widest input; mostly it is one."""
+        widest = self.spec.widths[-1]
+        starts = window_starts(line.shape[1], widest, OVERLAP * self.spec.height)
+        return [line[:, start : start + widest] for start in starts]
+
+    def prepare(self, lines: Sequence[Pixels]) -> Tensor:
+        """Return the input N×C×H×W for lines that share a bucket; they are padded on the right with zeros."""
+        spec = self.spec
+        width = self.bucket(max(line.shape[1] for line in lines))
+        tensor = np.zeros((len(lines), spec.normalization.channels, spec.height, width), np.float32)
+        for line, row in zip(lines, tensor, strict=True):
+            normalize_into(line, spec.normalization, row[:, :, : line.shape[1]])
+        return tensor
+
+    def finish(self, output: Tensor) -> list[Frames]:
+        """Return the best path of every row of an output N×T×C."""
+        return [best_path(row, self.spec.output_kind) for row in output]
+
+    def decode(self, parts: Sequence[Frames], line_width: int) -> Reading:
+        """Join the windows of one line and decode it.
+
+        Args:
+            parts: the frames of its windows, in order.
+            line_width: of the whole line in pixels at the network's height.
+        """
+        widest = self.spec.widths[-1]
+        input_width = self.bucket(min(line_width, widest))
+        stride = input_width / len(parts[0].classes)
+        starts = [round(s / stride) for s in window_starts(line_width, widest, OVERLAP * self.spec.height)]
+        frames = join(parts, starts)
+        return Reading(decode(frames, self.charset), line_width / stride)
