@@ -1,0 +1,195 @@
+"""Words and running text by language, read from what Debian packages installed (`corpora.txt`), or made up.
+
+Nothing is shipped: without those packages words are made of syllables, and running text of such words.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from trainer.render.draws import Weighted, chance, pick, whole
+
+WORD_BYTES = 400_000
+TEXT_BYTES = 1_500_000
+LANGUAGE_WEIGHTS = {
+    "en": 62.0, "de": 6.0, "fr": 6.0, "es": 5.0, "it": 4.0, "pt": 4.0, "pl": 3.0, "nl": 2.0, "cs": 2.0, "sv": 1.5,
+    "da": 1.0, "nb": 1.0, "ca": 0.5, "hr": 0.7, "ro": 0.7, "tr": 0.6, "hu": 0.5,
+}  # fmt: skip
+_WORD_LISTS = {
+    "en": ("american-english", "british-english"), "fr": ("french",), "de": ("ngerman",), "es": ("spanish",),
+    "it": ("italian",), "pt": ("portuguese",), "pl": ("polish",), "nl": ("dutch",), "sv": ("swedish",),
+    "da": ("danish",), "nb": ("bokmaal",), "ca": ("catalan",),
+}  # fmt: skip
+_FORTUNES = {"en": ".", "de": "de", "es": "es", "it": "it", "pl": "pl", "pt": "../fortunes/brasil", "cs": "cs"}
+_FOLDS = {
+    "\u00a0": " ", "\u00ad": "", "\u2010": "-", "\u2011": "-", "\u2212": "-", "\u2009": " ", "\u202f": " ",
+    "\u200b": "", "\ufeff": "", "\u2032": "'", "`": "'", "ﬁ": "fi", "ﬂ": "fl", "ﬀ": "ff", "ﬃ": "ffi",
+}  # fmt: skip
+_FOLDED = re.compile("[" + "".join(_FOLDS) + "]")
+_TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
+_BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
+_ONSETS = ["b", "c", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "pr", "qu", "sh", "sl", "sp", "st", "str", "th", "tr", "wh"]
+_VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "ai", "ea", "ee", "ie", "io", "oo", "ou", "au", "y"]
+_CODAS = ["", "n", "r", "s", "t", "l", "d", "m", "p", "ck", "ct", "ll", "nd", "ng", "nt", "rd", "rk", "rs", "rt", "sh", "ss", "st", "th", "tion", "ment", "ing", "ed", "er", "ly"]
+
+
+class Corpus:
+    """Words and paragraphs of each language in the given characters; everything it returns is made of those alone."""
+
+    def __init__(
+        self,
+        characters: frozenset[str],
+        words: dict[str, Sequence[str]] | None = None,
+        paragraphs: dict[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.characters = characters
+        self.drawable = tuple(sorted(characters - {" "}))
+        self._ascii = tuple(c for c in self.drawable if c.isascii()) or self.drawable
+        self._words = {language: found for language, found in (words or {}).items() if len(found) >= 50}
+        self._texts = {language: _Paragraphs(found) for language, found in (paragraphs or {}).items() if found}
+        languages = set(self._words) | set(self._texts)
+        weights = {language: LANGUAGE_WEIGHTS.get(language, 0.5) for language in sorted(languages)}
+        self._languages = Weighted(weights or {"": 1.0})
+
+    @classmethod
+    def installed(cls, characters: frozenset[str], root: str | Path = "/usr/share") -> Corpus:
+        """Reads the word lists and texts below `root`, up to 0.4 MB and 1.5 MB of each language."""
+        words = {
+            language: [w for name in names for w in _word_list(Path(root) / "dict" / name) if fits(w, characters)]
+            for language, names in _WORD_LISTS.items()
+        }
+        paragraphs = {
+            language: [text for text in _running_text(Path(root), language) if fits(text, characters)]
+            for language in LANGUAGE_WEIGHTS
+        }
+        return cls(characters, words, paragraphs)
+
+    def language(self, rng: np.random.Generator) -> str:
+        return self._languages.draw(rng)
+
+    def word(self, rng: np.random.Generator, language: str | None = None) -> str:
+        known = self._words.get(self.language(rng) if language is None else language)
+        if known and chance(rng, 0.97):
+            return pick(rng, known)
+        return self.clean(made_up_word(rng)) or self.noise(rng, whole(rng, 2, 8))
+
+    def text(self, rng: np.random.Generator, length: int, language: str | None = None) -> str:
+        """Running text of whole words, about `length` characters long, beginning anywhere in a sentence."""
+        known = self._texts.get(self.language(rng) if language is None else language)
+        if known is not None and chance(rng, 0.85):
+            return known.excerpt(rng, length)
+        words: list[str] = []
+        spoken = self.language(rng)
+        while sum(map(len, words)) + len(words) <= length:
+            words.append(self.word(rng, spoken))
+            if len(words) > 2 and chance(rng, 0.1):
+                words[-1] = self.clean(words[-1] + pick(rng, (",", ".", ";", ":", "!", "?"))) or words[-1]
+        return " ".join(words[:-1] or words)
+
+    def noise(self, rng: np.random.Generator, length: int) -> str:
+        """Characters without meaning, three of four from ASCII."""
+        return "".join(pick(rng, self._ascii if chance(rng, 0.75) else self.drawable) for _ in range(length))
+
+    def clean(self, text: str) -> str:
+        """`text` composed, with typographic variants folded, characters that are not allowed left out."""
+        folded = fold(unicodedata.normalize("NFC", text))
+        return " ".join("".join([c for c in folded if c in self.characters or c == " "]).split())
+
+
+class _Paragraphs:
+    """Paragraphs drawn in proportion to their lengths."""
+
+    def __init__(self, paragraphs: Sequence[str]) -> None:
+        self._paragraphs = paragraphs
+        self._ends = list(accumulate(map(len, paragraphs)))
+
+    def excerpt(self, rng: np.random.Generator, length: int) -> str:
+        position = int(rng.random() * self._ends[-1])
+        at = bisect_right(self._ends, position)
+        paragraph = self._paragraphs[at]
+        start = position - (self._ends[at] - len(paragraph))
+        if len(paragraph) <= length or chance(rng, 0.15):
+            start = 0
+        else:
+            start = paragraph.find(" ", max(0, min(start, len(paragraph) - length))) + 1
+        found = paragraph[start : start + length + 1]
+        if len(found) > length:
+            found = found.rpartition(" ")[0] or found[:length]
+        return found.strip()
+
+
+def fits(text: str, characters: frozenset[str]) -> bool:
+    return characters.issuperset(text) or characters.issuperset(text.replace(" ", ""))
+
+
+def fold(text: str) -> str:
+    """`text` with typographic variants of spaces, hyphens and ligatures as their plain characters."""
+    return _FOLDED.sub(lambda match: _FOLDS[match[0]], text)
+
+
+def made_up_word(rng: np.random.Generator) -> str:
+    return "".join(pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS) for _ in range(whole(rng, 1, 3)))
+
+
+def _word_list(path: Path) -> list[str]:
+    """Up to WORD_BYTES of a word list, taken from 64 places all over it: the Polish one has 60 MB."""
+    if not path.is_file():
+        return []
+    size = path.stat().st_size
+    words: list[str] = []
+    with path.open("rb") as file:
+        for part in range(64):
+            file.seek(size * part // 64)
+            words += _decode(file.read(WORD_BYTES // 64)).split("\n")[1:-1]
+    return [unicodedata.normalize("NFC", word) for word in words if len(word) <= 24 and word.isalpha()]
+
+
+def _running_text(root: Path, language: str) -> Iterator[str]:
+    """Paragraphs of 20 to 2,000 characters, the packages' files taken in turn until TEXT_BYTES are read."""
+    budget = TEXT_BYTES
+    for path in _text_files(root, language):
+        if budget <= 0:
+            return
+        for paragraph in _paragraphs(path):
+            budget -= len(paragraph)
+            yield paragraph
+
+
+def _text_files(root: Path, language: str) -> list[Path]:
+    fortunes = root / "games" / "fortunes" / _FORTUNES.get(language, "none")
+    found = [fortunes] if fortunes.is_file() else []
+    if fortunes.is_dir():
+        found += [path for path in sorted(fortunes.iterdir()) if path.suffix == "" and path.is_file()]
+    doc = root / "doc"
+    found += sorted((doc / "installation-guide-amd64" / language).glob("*.html"))
+    found += sorted(path for folder in doc.glob(f"debian-handbook/html/{language}-*") for path in folder.glob("*.html"))
+    suffix = "" if language == "en" else f".{language}"
+    found += sorted((doc / "debian" / "FAQ").glob(f"*{suffix}.html"))
+    if language == "en":
+        found += sorted((doc / "debian").rglob("*.txt*")) + sorted((root / "state").glob("us-*"))
+    return found
+
+
+def _paragraphs(path: Path) -> Iterable[str]:
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    text = fold(_decode(raw))
+    if path.suffix == ".html":
+        text = fold(html.unescape(_TAGS.sub(" ", _BLOCK.sub("\n\n", text))))
+    pieces = re.split(r"\n\s*\n|\n%\n|\n\s*--", text)
+    clean = (" ".join(unicodedata.normalize("NFC", piece).split()) for piece in pieces)
+    return (piece for piece in clean if 20 <= len(piece) <= 2000 and sum(map(str.isalpha, piece)) > 0.6 * len(piece))
+
+
+def _decode(raw: bytes) -> str:
+    """UTF-8, or Latin-1 where that fails in more than the two characters that a part may cut."""
+    text = raw.decode("utf-8", "replace")
+    return raw.decode("latin-1") if text.count("\ufffd") > 2 else text.replace("\ufffd", "")

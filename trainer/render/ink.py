@@ -1,0 +1,130 @@
+"""From ink coverage to an image: ground, ink and effects (`paint`), then what optics and storage do (`finish`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.render import backgrounds, degrade
+from trainer.render.domains import Domain
+from trainer.render.draws import between, chance, rather_low, whole
+
+Rng = np.random.Generator
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def paint(rng: Rng, world: Domain, coverage: Floats) -> Floats:
+    """Puts ink of `coverage` [H, W] on a ground: float32 [H, W], or [H, W, 3] where the world has colours."""
+    ink = _spread(rng, world, coverage)
+    if chance(rng, world.wear):
+        degrade.wear(rng, ink, rather_low(rng, 0.15, 0.9))
+    if chance(rng, world.coloured):
+        return _in_colour(rng, world, ink)
+    height, width = ink.shape
+    level, dark = _levels(rng, world)
+    ground = backgrounds.paper(rng, height, width, level, world.roughness * rng.random())
+    if chance(rng, 0.04):
+        ground -= np.float32(between(rng, 5, 30)) * np.roll(ink, height // 2, axis=0)[:, ::-1]
+    return np.asarray(ground + (np.float32(dark) - ground) * ink, np.float32)
+
+
+def finish(rng: Rng, world: Domain, image: Floats) -> Image:
+    """Light, blur, resolution, noise, thresholding and compression; uint8 [H, W, 3] BGR."""
+    height, width = image.shape[:2]
+    black_and_white = image.ndim == 2 and chance(rng, world.bilevel)
+    if chance(rng, world.shade * (0.2 if black_and_white else 1)):
+        light = degrade.shade(rng, height, width, rather_low(rng, 0.05, 0.6))
+        image *= light if image.ndim == 2 else light[..., None]
+    strength = rather_low(rng, *world.blur) * height / 32
+    if strength > 0.15:
+        image = degrade.blur(rng, image, strength)
+    if chance(rng, world.low_resolution):
+        image = degrade.low_resolution(rng, image, max(between(rng, 0.45, 0.95), 9 / height))
+    sigma = rather_low(rng, *world.noise)
+    if sigma > 0.5 and not black_and_white:
+        degrade.add_noise(rng, image, sigma)
+    if chance(rng, world.salt):
+        degrade.salt(rng, image, between(rng, 0, 0.06))
+    if black_and_white:
+        result = _scan(rng, image)
+    else:
+        result = degrade.to_bytes(image)
+    if chance(rng, world.jpeg):
+        result = degrade.jpeg(result, int(between(rng, *world.quality)))
+    return result if result.ndim == 3 else np.asarray(cv2.cvtColor(result, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _spread(rng: Rng, world: Domain, coverage: Floats) -> Floats:
+    """Ink that spreads into the paper or holds back from the edges of its strokes."""
+    low, high = world.weight
+    gain = between(rng, low, high)
+    if high <= 1.0:
+        return coverage
+    soft = cv2.GaussianBlur(coverage, (0, 0), between(rng, 0.3, 0.9) * coverage.shape[0] / 32)
+    return np.asarray(np.minimum(soft * np.float32(gain), 1), np.float32)
+
+
+def _levels(rng: Rng, world: Domain) -> tuple[float, float]:
+    """Brightness of ground, rather bright, and of ink, at least 45 darker."""
+    low, high = world.level
+    level = rather_low(rng, high, low)
+    ink = min(between(rng, *world.ink), level - 45 - 60 * rng.random())
+    return (ink, level) if chance(rng, world.dark) else (level, max(ink, 0.0))
+
+
+def _in_colour(rng: Rng, world: Domain, ink: Floats) -> Floats:
+    height, width = ink.shape
+    level, dark = _levels(rng, world)
+    if chance(rng, world.photo):
+        ground = backgrounds.photo_like(rng, height, width)
+        ground += np.float32((level - float(ground.mean())) * between(rng, 0.5, 1.0))
+    else:
+        ground = backgrounds.flat(rng, height, width, _shaded(rng, world, level))
+        ground += backgrounds.paper(rng, height, width, 0, world.roughness * rng.random())[..., None]
+    colour = _shaded(rng, world, dark)
+    if chance(rng, world.effects):
+        _effect(rng, ground, ink, level)
+    weight = ink[..., None]
+    return np.asarray(ground * (1 - weight) + colour * weight, np.float32)
+
+
+def _shaded(rng: Rng, world: Domain, level: float) -> backgrounds.Colour:
+    """Near grey on paper, any hue in the street and on screens, of luminance `level`."""
+    if not chance(rng, world.vivid):
+        return backgrounds.tint(rng, level)
+    colour = backgrounds.colour(rng, value=(0.4, 1.0), saturation=(0.15, 1.0))
+    colour = np.minimum(colour * np.float32(level / max(backgrounds.luminance(colour), 1)), 255)
+    missing = level - backgrounds.luminance(colour)
+    return np.clip(colour + np.float32(missing), 0, 255).astype(np.float32)
+
+
+def _effect(rng: Rng, ground: Floats, ink: Floats, level: float) -> None:
+    """An outline, a cast shadow or a glow around the ink, painted on `ground` in place."""
+    height = ink.shape[0]
+    form = whole(rng, 0, 2)
+    reach = max(1, round(height * between(rng, 0.03, 0.09)))
+    if form == 0:
+        halo: NDArray[Any] = cv2.dilate(ink, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    elif form == 1:
+        shift = np.float32([[1, 0, reach * (1 if chance(rng, 0.8) else -1)], [0, 1, reach]])
+        halo = cv2.warpAffine(ink, shift, ink.shape[::-1])
+    else:
+        halo = np.minimum(cv2.GaussianBlur(ink, (0, 0), reach * 1.5) * 1.5, 1)
+    other = backgrounds.tint(rng, between(rng, 0, 60) if chance(rng, 0.5) else between(rng, 0.5, 1.5) * min(level, 170))
+    weight = halo[..., None] * np.float32(between(rng, 0.4, 1.0))
+    ground += (other - ground) * weight
+
+
+def _scan(rng: Rng, grey: Floats) -> Image:
+    """Black and white at one to two and a half times the resolution kept, so that grey edges remain, or none at all."""
+    height, width = grey.shape
+    finer = between(rng, 1.0, 2.5) if chance(rng, 0.75) else 1.0
+    if finer > 1.05 and height * finer < 100:
+        larger = cv2.resize(grey, (round(width * finer), round(height * finer)), interpolation=cv2.INTER_CUBIC)
+        bits = degrade.bilevel(rng, np.asarray(larger, np.float32), shaded=chance(rng, 0.05))
+        return np.asarray(cv2.resize(bits, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return degrade.bilevel(rng, grey, shaded=chance(rng, 0.05))
