@@ -49,6 +49,12 @@ class BundleNotFoundError(BundleError):
     code = "bundle_not_found"
 
 
+class BundleExistsError(BundleError):
+    """There is a bundle of that name and version; bundles are never overwritten."""
+
+    code = "bundle_exists"
+
+
 class BundleCorruptError(BundleError):
     """A file is missing, has another size or another sha256 than the manifest says, or lies outside the bundle."""
 

@@ -10,14 +10,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION: Final = 1
+MANIFEST_FILE: Final = "manifest.json"
+CURRENT_FILE: Final = "current"
+
+
+def _free(name: str) -> str:
+    # Compared without case: some file systems do not tell "Current" from "current".
+    if name.lower() in (MANIFEST_FILE, CURRENT_FILE):
+        raise ValueError(f"{name!r} is a name that the store uses itself")
+    return name
+
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), AfterValidator(_free)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"), AfterValidator(_free)]
 """A plain file name: no separator, so that a manifest cannot point out of its folder."""
 
 
@@ -168,3 +178,10 @@ class Manifest(Strict):
         """Every file of the bundle but the manifest itself."""
         networks = (self.models.detector, self.models.recognizer, self.models.classifier)
         return (*(n.weights for n in networks if n is not None), self.golden.image)
+
+    @model_validator(mode="after")
+    def _one_content_a_file(self) -> Manifest:
+        names = [file.file for file in set(self.files())]
+        if len(names) != len(set(names)):
+            raise ValueError("two files of different content have the same name")
+        return self
