@@ -27,6 +27,8 @@ class Policy:
     """Cores that all streams together may use."""
     max_batch: int
     """Images in a batch at most; 1 where batching does not pay."""
+    width_step: int = 1
+    """Use every n-th width of a recognizer: coarse widths fill batches, fine ones save padding."""
 
 
 class Network(Protocol):

@@ -79,7 +79,7 @@ class CudaBackend:
             )
         if hasattr(onnxruntime, "preload_dlls"):  # CUDA and cuDNN from their PyPI wheels
             onnxruntime.preload_dlls()
-        self.policy = Policy(streams=2, threads=1, max_batch=64)
+        self.policy = Policy(streams=2, threads=1, max_batch=64, width_step=4)
 
     def load(self, path: Path, role: Role) -> OnnxNetwork:
         """Open a session on the GPU.

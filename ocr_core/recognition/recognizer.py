@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ocr_core.backends.base import Network, Tensor
+from ocr_core.backends.base import Network, Policy, Tensor
 from ocr_core.bundle.manifest import RecognizerSpec
 from ocr_core.charset import Charset
 from ocr_core.preprocess import Pixels, normalize_into
 from ocr_core.recognition.ctc import Character, Frames, best_path, decode
 from ocr_core.recognition.windows import join, window_starts
+from ocr_core.recognition.words import confidence
 
 OVERLAP = 4
 """Least overlap of two windows, in heights of the line: room for the widest character and its neighbours."""
@@ -38,26 +39,26 @@ class Reading:
     @property
     def confidence(self) -> float:
         """Mean probability of the characters that are not white space, 0 for none."""
-        seen = [c.probability for c in self.characters if not c.text.isspace()]
-        return sum(seen) / len(seen) if seen else 0.0
+        return confidence(self.characters)
 
 
 class Recognizer:
     """Reads lines. Holds nothing that a call could change, hence safe from any thread."""
 
-    def __init__(self, network: Network, spec: RecognizerSpec) -> None:
+    def __init__(self, network: Network, spec: RecognizerSpec, policy: Policy) -> None:
         self.network = network
         self.spec = spec
         self.charset = Charset(spec.characters)
+        # From the widest down, so that the widest stays whatever the step.
+        self.widths = spec.widths[:: -policy.width_step][::-1]
 
     def bucket(self, width: int) -> int:
         """Return the input width that a line of `width` pixels (at the network's height) is padded to."""
-        widths = self.spec.widths
-        return widths[min(bisect.bisect_left(widths, width), len(widths) - 1)]
+        return self.widths[min(bisect.bisect_left(self.widths, width), len(self.widths) - 1)]
 
     def windows(self, line: Pixels) -> list[Pixels]:
         """Cut a line (height×w×3) into windows no wider than the widest input; mostly it is one."""
-        widest = self.spec.widths[-1]
+        widest = self.widths[-1]
         starts = window_starts(line.shape[1], widest, OVERLAP * self.spec.height)
         return [line[:, start : start + widest] for start in starts]
 
@@ -81,7 +82,7 @@ class Recognizer:
             parts: the frames of its windows, in order.
             line_width: of the whole line in pixels at the network's height.
         """
-        widest = self.spec.widths[-1]
+        widest = self.widths[-1]
         input_width = self.bucket(min(line_width, widest))
         stride = input_width / len(parts[0].classes)
         starts = [round(s / stride) for s in window_starts(line_width, widest, OVERLAP * self.spec.height)]

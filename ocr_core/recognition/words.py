@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,8 +23,9 @@ class Span:
 
 
 def confidence(characters: Sequence[Character]) -> float:
-    """Return the mean probability of the characters, 0 for none."""
-    return sum(c.probability for c in characters) / len(characters) if characters else 0.0
+    """Return the mean probability of the characters that are not white space, 0 for none."""
+    seen = [c.probability for c in characters if not c.text.isspace()]
+    return sum(seen) / len(seen) if seen else 0.0
 
 
 def split_words(characters: Sequence[Character], frames: float) -> tuple[Span, ...]:
@@ -41,12 +43,12 @@ def split_words(characters: Sequence[Character], frames: float) -> tuple[Span, .
             words[-1].append(character)
     words = [word for word in words if word]
     cuts = [0.0]
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in pairwise(words):
         cuts.append(min(1.0, (left[-1].end + right[0].start) / 2 / frames))
     cuts.append(1.0)
     return tuple(
         Span("".join(c.text for c in word), confidence(word), left, right)
-        for word, left, right in zip(words, cuts, cuts[1:], strict=False)
+        for word, left, right in zip(words, cuts[:-1], cuts[1:], strict=True)
     )
 
 

@@ -1,0 +1,174 @@
+"""One image on its way through the pipeline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocr_core.geometry import Points, turn_points
+from ocr_core.pipeline import orientation
+from ocr_core.pipeline.order import reading_order
+from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
+from ocr_core.pipeline.runner import Networks, Runner
+from ocr_core.preprocess import Pixels
+from ocr_core.recognition.crop import cut_line, is_tall
+from ocr_core.recognition.recognizer import Reading
+from ocr_core.recognition.words import span_quad, split_words
+
+DOUBTFUL = 0.5
+"""A line that reads with less confidence is tried upside down."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    quad: Points
+    reading: Reading
+
+
+class Call:
+    """The state of one call; everything it shares with others is immutable."""
+
+    def __init__(self, networks: Networks, runner: Runner, options: ReadOptions) -> None:
+        self._networks = networks
+        self._runner = runner
+        self._options = options
+        self._seconds: dict[str, float] = {}
+
+    def read(self, pixels: Pixels) -> Page:
+        """Read H×W×3 BGR pixels."""
+        height, width = pixels.shape[:2]
+        if not self._options.detect:
+            whole = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+            return self._page(self._read_lines(pixels, [whole]), (width, height), 0)
+        rotation, lines = self._read_upright(pixels)
+        with self._stage("post"):
+            lines = [line for line in lines if line.reading.text]
+            lines = [lines[i] for i in reading_order([line.quad for line in lines])]
+        return self._page(lines, (width, height), rotation)
+
+    def _read_upright(self, pixels: Pixels) -> tuple[int, list[_Line]]:
+        """Return the turn that makes the page upright, and its lines in the pixels of the turned page."""
+        quads = self._detect(pixels)
+        rotation, lines = 0, None
+        if orientation.lies_on_its_side(quads):
+            rotation = self._which_side(pixels, quads)
+        else:
+            lines = self._read_all(pixels, quads)
+            if self._is_upside_down(pixels, lines):
+                rotation = 180
+        if rotation or lines is None:
+            # Searched again as it should stand: detectors see less in pages that lie on their side.
+            pixels = np.ascontiguousarray(np.rot90(pixels, -rotation // 90))
+            lines = self._read_all(pixels, self._detect(pixels))
+        return rotation, lines
+
+    def _which_side(self, pixels: Pixels, quads: Sequence[Points]) -> int:
+        """Return 270 if lines read downwards, 90 if upwards, 0 if neither makes sense (upright columns of signs)."""
+        picked = [orientation.downward(quads[i]) for i in orientation.sample(quads)]
+        down = self._confidences(pixels, picked)
+        up = self._confidences(pixels, [orientation.flipped(quad) for quad in picked])
+        if max(np.mean(down), np.mean(up)) < DOUBTFUL:
+            return 0
+        return 270 if np.mean(down) >= np.mean(up) else 90
+
+    def _is_upside_down(self, pixels: Pixels, lines: Sequence[_Line]) -> bool:
+        if not lines:
+            return False
+        picked = [lines[i] for i in orientation.sample([line.quad for line in lines])]
+        this = [line.reading.confidence for line in picked]
+        if np.mean(this) >= orientation.SURE:
+            return False
+        return orientation.is_better(self._confidences(pixels, [orientation.flipped(p.quad) for p in picked]), this)
+
+    def _read_all(self, pixels: Pixels, quads: Sequence[Points]) -> list[_Line]:
+        """Read every quad; those whose direction is in doubt both ways, or as the classifier says."""
+        lines = self._read_lines(pixels, [orientation.downward(quad) for quad in quads])
+        doubtful = [i for i, line in enumerate(lines) if self._is_doubtful(quads[i], line)]
+        doubtful = self._classified(pixels, lines, doubtful)
+        turned = self._read_lines(pixels, [orientation.flipped(lines[i].quad) for i in doubtful])
+        for i, other in zip(doubtful, turned, strict=True):
+            if other.reading.confidence > lines[i].reading.confidence + orientation.MARGIN:
+                lines[i] = other
+        return lines
+
+    @staticmethod
+    def _is_doubtful(quad: Points, line: _Line) -> bool:
+        sure = orientation.SURE if is_tall(quad) else DOUBTFUL
+        return line.reading.confidence < sure
+
+    def _classified(self, pixels: Pixels, lines: Sequence[_Line], doubtful: list[int]) -> list[int]:
+        """Keep of the doubtful lines those that the classifier, if there is one, takes for upside down."""
+        classifier = self._networks.classifier
+        if classifier is None or not doubtful:
+            return doubtful
+        with self._stage("crop"):
+            crops = [cut_line(pixels, lines[i].quad, classifier.spec.height) for i in doubtful]
+        with self._stage("cls"):
+            verdicts = classifier.finish(self._runner.classify(classifier.prepare(crops)))
+        return [i for i, is_turned in zip(doubtful, verdicts, strict=True) if is_turned]
+
+    def _confidences(self, pixels: Pixels, quads: Sequence[Points]) -> list[float]:
+        return [line.reading.confidence for line in self._read_lines(pixels, quads)]
+
+    def _detect(self, pixels: Pixels) -> list[Points]:
+        detector = self._networks.detector
+        with self._stage("pre"):
+            tensor = detector.prepare(pixels)
+        with self._stage("det"):
+            output = self._runner.detect(tensor)
+        with self._stage("post"):
+            return [found.quad for found in detector.finish(output, (pixels.shape[1], pixels.shape[0]))]
+
+    def _read_lines(self, pixels: Pixels, quads: Sequence[Points]) -> list[_Line]:
+        recognizer = self._networks.recognizer
+        with self._stage("crop"):
+            crops = [cut_line(pixels, quad, recognizer.spec.height) for quad in quads]
+            windows = [recognizer.windows(crop) for crop in crops]
+        with self._stage("rec"):
+            frames = iter(self._runner.recognize([piece for pieces in windows for piece in pieces]))
+        with self._stage("post"):
+            return [
+                _Line(quad, recognizer.decode([next(frames) for _ in pieces], crop.shape[1]))
+                for quad, crop, pieces in zip(quads, crops, windows, strict=True)
+            ]
+
+    def _page(self, lines: Sequence[_Line], size: tuple[int, int], rotation: int) -> Page:
+        """Build the answer, with every point mapped back to the pixels of the upload."""
+        kept = [line for line in lines if line.reading.text and line.reading.confidence >= self._options.min_confidence]
+        upright = size if rotation % 180 == 0 else size[::-1]
+
+        def back(quad: Points) -> Points:
+            return turn_points(quad, upright, -rotation)
+
+        return Page(
+            width=size[0],
+            height=size[1],
+            rotation=rotation,
+            lines=tuple(
+                Line(
+                    text=line.reading.text,
+                    confidence=line.reading.confidence,
+                    quad=back(line.quad),
+                    words=tuple(
+                        Word(text=span.text, confidence=span.confidence, quad=back(span_quad(line.quad, span)))
+                        for span in split_words(line.reading.characters, line.reading.frames)
+                    )
+                    if self._options.words
+                    else (),
+                )
+                for line in kept
+            ),
+            seconds=self._seconds,
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start

@@ -1,0 +1,83 @@
+"""The engine: a bundle loaded into a backend, which reads images from any number of threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ocr_core.backends import Backend, BackendName, Precision, load_backend
+from ocr_core.bundle.reader import Bundle
+from ocr_core.detection.detector import Detector
+from ocr_core.pipeline.call import Call
+from ocr_core.pipeline.result import Page, ReadOptions
+from ocr_core.pipeline.runner import LocalRunner, Networks, Runner
+from ocr_core.preprocess import Pixels
+from ocr_core.recognition.classifier import Classifier
+from ocr_core.recognition.recognizer import Recognizer
+
+
+class Engine:
+    """Reads images with the networks of one bundle. `read` may be called from any thread."""
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
+        models = bundle.manifest.models
+        self.bundle = bundle
+        self.backend = backend
+        classifier = None
+        if models.classifier is not None:
+            network = backend.load(bundle.file(models.classifier.weights), "classifier")
+            classifier = Classifier(network, models.classifier)
+        self.networks = Networks(
+            Detector(backend.load(bundle.file(models.detector.weights), "detector"), models.detector),
+            Recognizer(
+                backend.load(bundle.file(models.recognizer.weights), "recognizer"), models.recognizer, backend.policy
+            ),
+            classifier,
+        )
+        self._pool = ThreadPoolExecutor(backend.policy.streams, thread_name_prefix="ocr")
+        self._runner = LocalRunner(self.networks, backend.policy, self._pool)
+
+    @classmethod
+    def load(
+        cls,
+        bundle: Bundle,
+        *,
+        backend: BackendName = "auto",
+        threads: int | None = None,
+        precision: Precision = "auto",
+        cache_dir: Path | None = None,
+    ) -> Engine:
+        """Load a bundle; the arguments are those of `load_backend`.
+
+        Raises:
+            BackendError: the backend cannot be used, or cannot load a network of the bundle.
+        """
+        return cls(bundle, load_backend(backend, threads=threads, precision=precision, cache_dir=cache_dir))
+
+    def read(self, pixels: Pixels, options: ReadOptions | None = None, *, runner: Runner | None = None) -> Page:
+        """Read an image.
+
+        Args:
+            pixels: H×W×3 BGR uint8, upright by its EXIF orientation.
+            options: choices of this call.
+            runner: computes the networks; None computes them here and now.
+        """
+        return Call(self.networks, runner or self._runner, options or ReadOptions()).read(pixels)
+
+    def warm_up(self) -> None:
+        """Run the networks in the shapes that most images need, so that no request pays for a first time."""
+        detector, recognizer = self.networks.detector, self.networks.recognizer
+        side = detector.spec.resize.max_side
+        for width, height in ((side, side), (side * 3 // 4, side), (side, side * 3 // 4), (side // 2, side)):
+            self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
+        height = recognizer.spec.height
+        for width in recognizer.widths:
+            lines = [np.full((height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
+            self._runner.recognize(lines * self.backend.policy.streams)
+
+    def close(self) -> None:
+        """Free the networks; calls under way finish first."""
+        self._pool.shutdown()
+        self.networks.close()

@@ -1,0 +1,49 @@
+"""Which way up a page is, told by its quads and by how surely its lines read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ocr_core.geometry import Points, quad_size
+from ocr_core.recognition.crop import TALL, is_tall
+
+SURE = 0.8
+"""A page whose lines read with this mean confidence is upright; below, a sample is read upside down."""
+MARGIN = 0.1
+"""By how much the other direction must read better."""
+SAMPLE = 6
+"""Lines read to decide."""
+
+
+def lies_on_its_side(quads: Sequence[Points]) -> bool:
+    """Say whether more of the text, by length, runs up or down than across."""
+    tall = across = 0.0
+    for quad in quads:
+        width, height = quad_size(quad)
+        if height >= TALL * width:
+            tall += height
+        elif width >= TALL * height:
+            across += width
+    return tall > across
+
+
+def sample(quads: Sequence[Points]) -> list[int]:
+    """Return the indices of the lines that decide: the longest, which hold most characters."""
+    return sorted(range(len(quads)), key=lambda i: -max(quad_size(quads[i])))[:SAMPLE]
+
+
+def downward(quad: Points) -> Points:
+    """Return a tall quad with the corners of a line that reads downwards; other quads as they are."""
+    return np.roll(quad, -1, axis=0) if is_tall(quad) else quad
+
+
+def flipped(quad: Points) -> Points:
+    """Return the quad of the same line read the other way round."""
+    return np.roll(quad, -2, axis=0)
+
+
+def is_better(other: Sequence[float], this: Sequence[float]) -> bool:
+    """Say whether `other` confidences are higher than `this` on average, by more than chance."""
+    return bool(np.mean(other) > np.mean(this) + MARGIN)
