@@ -25,7 +25,7 @@ _RAPIDOCR_FILES: Final = (
     "PP-OCRv6_rec_small.onnx",
     "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
 )
-SAMPLE: Final = "Total 12.50"
+SAMPLE: Final = "Total 12.95"
 
 
 def import_ppocr(
