@@ -13,12 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 from trainer.render.fonts import Face
 
 Mask = NDArray[np.uint8]
-OPEN_FONTS = 128  # an open font holds a file handle
+OPEN_FONTS = 256  # an open font holds a file handle
+_NO_INK = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """Ink [H, W], its offset from the pen on the baseline (`top` counts downwards), and the pen's advance, in pixels."""
+    """Ink [H, W], its offset from the pen on the baseline (`top` counts downwards), the pen's advance; in pixels."""
 
     ink: Mask
     left: int
@@ -52,17 +53,15 @@ class SetLine:
         for glyph, pen, dy in zip(self.glyphs, self.x.tolist(), self.dy, strict=True):
             ink = glyph.ink
             h, w = ink.shape
-            if not h:
-                continue
-            top, x = baseline + glyph.top + dy, left + round(pen) + glyph.left
-            if top >= 0 and x >= 0 and top + h <= height and x + w <= width:
-                there = canvas[top : top + h, x : x + w]
-                np.maximum(there, ink, out=there)
-                continue
-            y0, x0, y1, x1 = max(top, 0), max(x, 0), min(top + h, height), min(x + w, width)
-            if y0 < y1 and x0 < x1:
-                there = canvas[y0:y1, x0:x1]
-                np.maximum(there, ink[y0 - top : y1 - top, x0 - x : x1 - x], out=there)
+            y0, x0 = baseline + glyph.top + dy, left + round(pen) + glyph.left
+            y1, x1 = y0 + h, x0 + w
+            if y0 < 0 or x0 < 0 or y1 > height or x1 > width:
+                if y1 <= 0 or x1 <= 0 or y0 >= height or x0 >= width:
+                    continue
+                ink = ink[max(-y0, 0) : height - y0, max(-x0, 0) : width - x0]
+                y0, x0 = max(y0, 0), max(x0, 0)
+            there = canvas[y0:y1, x0:x1]
+            np.maximum(there, ink, there)
 
     def ink_rows(self) -> tuple[int, int]:
         """First and last row of ink relative to the baseline, (0, 0) where there is none."""
@@ -82,6 +81,7 @@ class GlyphAtlas:
         self._open: OrderedDict[tuple[str, int], ImageFont.FreeTypeFont] = OrderedDict()
 
     def metrics(self, face: Face, size: int) -> Metrics:
+        """Heights of `face` at `size` pixels an em."""
         key = (face.path, size)
         if key not in self._metrics:
             high, low = self.glyph(face, size, "H"), self.glyph(face, size, "p" if "p" in face.characters else "Q")
@@ -95,6 +95,7 @@ class GlyphAtlas:
         return self._metrics[key]
 
     def glyph(self, face: Face, size: int, character: str) -> Glyph:
+        """One character, rasterised when first asked for."""
         table = self._glyphs.setdefault((face.path, size), {})
         found = table.get(character)
         if found is None:
@@ -139,10 +140,9 @@ class GlyphAtlas:
     def _rasterise(self, face: Face, size: int, character: str) -> Glyph:
         font = self._font(face, size)
         advance = float(font.getlength(character))
-        image = Image.new("L", (4 * size, 4 * size))
-        ImageDraw.Draw(image).text((size, 2 * size), character, fill=255, font=font, anchor="ls")
-        box = image.getbbox()
-        if box is None:
-            return Glyph(np.zeros((0, 0), np.uint8), 0, 0, advance or size / 4)
-        ink = np.array(image.crop(box))
-        return Glyph(ink, box[0] - size, box[1] - 2 * size, advance)
+        left, top, right, bottom = (int(edge) for edge in font.getbbox(character, anchor="ls"))
+        if right <= left or bottom <= top:
+            return Glyph(_NO_INK, 0, 0, advance or size / 4)
+        image = Image.new("L", (right - left, bottom - top))
+        ImageDraw.Draw(image).text((-left, -top), character, fill=255, font=font, anchor="ls")
+        return Glyph(np.array(image), left, top, advance)

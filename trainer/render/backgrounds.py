@@ -22,17 +22,18 @@ TEXTURES, TEXTURE_SIZE = 24, 512
 def colour(rng: Rng, *, value: tuple[float, float], saturation: tuple[float, float]) -> Colour:
     """A BGR colour of any hue with HSV value and saturation in the given ranges of 0..1."""
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), between(rng, *saturation), between(rng, *value))
-    return np.array([blue * 255, green * 255, red * 255], np.float32)
+    return np.array((blue * 255, green * 255, red * 255), np.float32)
 
 
 def tint(rng: Rng, level: float) -> Colour:
     """Near-grey paper of about `level` under warm, cold or greenish light."""
     warmth, green = between(rng, -1, 1.4), between(rng, -0.4, 0.4)
     gains = np.array([1 - 0.14 * warmth, 1 + 0.05 * green, 1 + 0.07 * warmth], np.float32)
-    return np.minimum(level * gains, 255).astype(np.float32)
+    return np.asarray(np.minimum(np.float32(level) * gains, 255))
 
 
 def luminance(bgr: Colour) -> float:
+    """Brightness of a colour as grey, 0..255."""
     return float(0.114 * bgr[0] + 0.587 * bgr[1] + 0.299 * bgr[2])
 
 
@@ -46,7 +47,7 @@ def paper(rng: Rng, height: int, width: int, level: float, roughness: float) -> 
 
 @cache
 def _textures() -> tuple[NDArray[np.uint8], ...]:
-    """Stand-ins for photographs, made once from a fixed seed: walls, planks, tiles, foliage, stripes, blurred shapes."""
+    """Stand-ins for photographs, made once from a fixed seed: walls, planks, tiles, foliage, stripes, shapes."""
     rng = np.random.default_rng(5)
     return tuple(_texture(rng, kind % 6) for kind in range(TEXTURES))
 
@@ -55,23 +56,27 @@ def _texture(rng: Rng, kind: int) -> NDArray[np.uint8]:
     size = TEXTURE_SIZE
     base = colour(rng, value=(0.25, 0.9), saturation=(0.0, 0.7))
     other = colour(rng, value=(0.15, 0.95), saturation=(0.0, 0.7))
-    clouds = sum(noise.smooth(rng, size, size, 2**p) * np.float32(0.12 * p) for p in range(2, 8))
-    field = np.asarray(clouds, np.float32)
+    field: Floats = np.zeros((size, size), np.float32)
+    for power in range(2, 8):
+        field = field + noise.smooth(rng, size, size, 2**power) * np.float32(0.12 * power)
     if kind == 1:
-        field = cv2.resize(noise.white(rng, 8, size), (size, size), interpolation=cv2.INTER_CUBIC) + field * 0.3
+        grain = cv2.resize(noise.white(rng, 8, size), (size, size), interpolation=cv2.INTER_CUBIC)
+        field = np.asarray(grain + field * 0.3, np.float32)
     elif kind == 2:
         period = whole(rng, 24, 90)
         lines = (np.arange(size) % period < 3).astype(np.float32)
-        field = field * 0.4 + 2.5 * np.maximum(lines[:, None], np.roll(lines, period // 2)[None, :])
+        field = field * np.float32(0.4) + np.float32(2.5) * np.maximum(
+            lines[:, None], np.roll(lines, period // 2)[None, :]
+        )
     elif kind == 3:
         field = np.sign(field) * np.sqrt(np.abs(field)) + noise.smooth(rng, size, size, 4)
     elif kind == 4:
         wave = np.sin(np.arange(size, dtype=np.float32) / between(rng, 3, 25))
-        field = field * 0.3 + (wave[:, None] if chance(rng, 0.5) else wave[None, :])
+        field = field * np.float32(0.3) + (wave[:, None] if chance(rng, 0.5) else wave[None, :])
     image = base + (other - base) * np.clip(0.5 + 0.35 * field, 0, 1)[..., None]
     if kind == 5:
         image = _shapes(rng, image)
-    return np.clip(image + 4 * noise.film(rng, size, size)[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + 4 * noise.film(rng, size, size)[..., None], 0, 255), np.uint8)
 
 
 def _shapes(rng: Rng, image: Floats) -> Floats:
@@ -101,20 +106,36 @@ def photo_like(rng: Rng, height: int, width: int) -> Floats:
     if chance(rng, 0.5):
         image = image[..., ::-1]
     middle = np.float32(image.mean())
-    return np.asarray(
-        (image - middle) * np.float32(between(rng, 0.3, 1.3)) + middle * np.float32(between(rng, 0.6, 1.2))
-    )
+    gain = np.float32(between(rng, 0.3, 1.3))
+    image = image * gain + middle * (np.float32(between(rng, 0.6, 1.2)) - gain)
+    return np.ascontiguousarray(image)
 
 
 def flat(rng: Rng, height: int, width: int, base: Colour) -> Floats:
     """`base` with a faint gradient, [H, W, 3]."""
-    image = np.empty((height, width, 3), np.float32)
-    image[:] = base
+    row = np.tile(base, width)
+    down = np.ones(height, np.float32)
     if chance(rng, 0.6):
         depth = between(rng, -0.25, 0.25)
         ramp = np.linspace(1 - depth, 1 + depth, width if chance(rng, 0.6) else height, dtype=np.float32)
-        image *= ramp[None, :, None] if ramp.size == width else ramp[:, None, None]
-    return image
+        if ramp.size == width:
+            row *= np.repeat(ramp, 3)
+        else:
+            down = ramp
+    return np.outer(down, row).reshape(height, width, 3)
+
+
+def lay(ground: Floats, coverage: Floats, colour: Colour) -> None:
+    """Paints `colour` [3] on `ground` [H, W, 3] in place where `coverage` [H, W] of 0..1 says so."""
+    height, width = coverage.shape
+    # Rows of 3 W numbers: numpy is several times slower where the innermost axis has three.
+    flat_ground = ground.reshape(height, 3 * width)
+    flat_ground += (np.tile(colour, width) - flat_ground) * in_three(coverage).reshape(height, 3 * width)
+
+
+def in_three(plane: Floats) -> Floats:
+    """[H, W] as [H, W, 3]."""
+    return np.asarray(cv2.merge((plane, plane, plane)), np.float32)
 
 
 def warm_up() -> None:

@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -37,9 +37,9 @@ _FOLDS = {
 _FOLDED = re.compile("[" + "".join(_FOLDS) + "]")
 _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
-_ONSETS = ["b", "c", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "pr", "qu", "sh", "sl", "sp", "st", "str", "th", "tr", "wh"]
-_VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "ai", "ea", "ee", "ie", "io", "oo", "ou", "au", "y"]
-_CODAS = ["", "n", "r", "s", "t", "l", "d", "m", "p", "ck", "ct", "ll", "nd", "ng", "nt", "rd", "rk", "rs", "rt", "sh", "ss", "st", "th", "tion", "ment", "ing", "ed", "er", "ly"]
+_ONSETS = (*"bcdfghklmnprstvw", *["br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "sh", "sp", "st", "str", "th", "tr"])
+_VOWELS = (*"aeiouaeio", *["ai", "ea", "ee", "ie", "io", "oo", "ou", "au"])
+_CODAS = (*"nrstldmp", *["", "ck", "ct", "ll", "nd", "ng", "nt", "rd", "rs", "ss", "st", "tion", "ment", "ing", "ed", "er", "ly"])
 
 
 class Corpus:
@@ -48,10 +48,11 @@ class Corpus:
     def __init__(
         self,
         characters: frozenset[str],
-        words: dict[str, Sequence[str]] | None = None,
-        paragraphs: dict[str, Sequence[str]] | None = None,
+        words: Mapping[str, Sequence[str]] | None = None,
+        paragraphs: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.characters = characters
+        self._space = " " if " " in characters else ""
         self.drawable = tuple(sorted(characters - {" "}))
         self._ascii = tuple(c for c in self.drawable if c.isascii()) or self.drawable
         self._words = {language: found for language, found in (words or {}).items() if len(found) >= 50}
@@ -74,9 +75,11 @@ class Corpus:
         return cls(characters, words, paragraphs)
 
     def language(self, rng: np.random.Generator) -> str:
+        """One of the languages at hand, English most often; empty if there is none."""
         return self._languages.draw(rng)
 
     def word(self, rng: np.random.Generator, language: str | None = None) -> str:
+        """A word of the language, or of any."""
         known = self._words.get(self.language(rng) if language is None else language)
         if known and chance(rng, 0.97):
             return pick(rng, known)
@@ -102,7 +105,7 @@ class Corpus:
     def clean(self, text: str) -> str:
         """`text` composed, with typographic variants folded, characters that are not allowed left out."""
         folded = fold(unicodedata.normalize("NFC", text))
-        return " ".join("".join([c for c in folded if c in self.characters or c == " "]).split())
+        return self._space.join("".join([c for c in folded if c in self.characters or c == " "]).split())
 
 
 class _Paragraphs:
@@ -128,6 +131,7 @@ class _Paragraphs:
 
 
 def fits(text: str, characters: frozenset[str]) -> bool:
+    """Whether `text` but for its spaces is made of `characters`."""
     return characters.issuperset(text) or characters.issuperset(text.replace(" ", ""))
 
 
@@ -137,6 +141,7 @@ def fold(text: str) -> str:
 
 
 def made_up_word(rng: np.random.Generator) -> str:
+    """One to three syllables that no language may know."""
     return "".join(pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS) for _ in range(whole(rng, 1, 3)))
 
 

@@ -31,11 +31,12 @@ def blur(rng: Rng, image: NDArray[Any], strength: float) -> NDArray[Any]:
 
 
 def motion_blur(image: NDArray[Any], length: float, angle: float) -> NDArray[Any]:
+    """Smears over `length` pixels in the direction of `angle` radians."""
     size = 1 + 2 * max(1, round(length / 2))
     kernel = np.zeros((size, size), np.float32)
     middle = size // 2
     reach = np.array([np.cos(angle), np.sin(angle)]) * middle
-    ends = [tuple(int(round(middle + sign * step)) for step in reach) for sign in (-1, 1)]
+    ends = [tuple(round(middle + sign * step) for step in reach.tolist()) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1.0)
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
 
@@ -50,20 +51,21 @@ def low_resolution(rng: Rng, image: NDArray[Any], factor: float) -> NDArray[Any]
 
 
 def jpeg(image: Image, quality: int) -> Image:
+    """Through JPEG and back."""
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
 
 
 def add_noise(rng: Rng, image: Floats, sigma: float) -> None:
-    """Adds sensor noise, film grain or (of colour images) chroma noise of deviation `sigma` to float `image` in place."""
+    """Adds sensor noise, film grain or, in colour, chroma noise of deviation `sigma` to float `image` in place."""
     height, width = image.shape[:2]
+    grain = noise.film if chance(rng, 0.4) else noise.white
     if image.ndim == 2:
-        image += (noise.film if chance(rng, 0.4) else noise.white)(rng, height, width) * np.float32(sigma)
+        image += grain(rng, height, width) * np.float32(sigma)
     elif chance(rng, 0.5):
-        image += noise.film(rng, height, width)[..., None] * np.float32(sigma)
+        image += cv2.merge((grain(rng, height, width) * np.float32(sigma),) * 3)
     else:
-        for channel in range(3):
-            image[..., channel] += noise.white(rng, height, width) * np.float32(sigma)
+        image += grain(rng, height, 3 * width).reshape(height, width, 3) * np.float32(sigma)
 
 
 def salt(rng: Rng, image: Floats, amount: float) -> None:
@@ -83,7 +85,7 @@ def shade(rng: Rng, height: int, width: int, depth: float) -> Floats:
     form = whole(rng, 0, 3)
     if form == 3:
         field = noise.smooth(rng, height, width, 64 if height < 128 else 256)
-        return np.clip(1 - depth * (0.4 + 0.3 * field), 0.1, 1.1)
+        return np.asarray(np.clip(1 - depth * (0.4 + 0.3 * field), 0.1, 1.1), np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     angle = between(rng, 0, 2 * np.pi)
@@ -130,4 +132,5 @@ def bilevel(rng: Rng, grey: Floats, *, shaded: bool = False) -> Image:
 
 
 def to_bytes(image: Floats) -> Image:
-    return np.clip(image, 0, 255).astype(np.uint8)
+    """Floats of 0..255, and beyond, as bytes."""
+    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0)), np.uint8)

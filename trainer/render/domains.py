@@ -70,7 +70,7 @@ _PRINT = {"sans": 4.0, "serif": 4.0, "book": 3.0, "mono": 1.0, "typewriter": 1.0
 _TILL = {"mono": 5.0, "bitmap": 2.5, "sans": 3.5, "condensed": 2.5, "typewriter": 1.2, "serif": 0.6, "display": 0.2}
 _RECEIPT_TEXTS = {
     "receipt": 26, "item": 14, "amount": 13, "price": 9, "number": 5, "tiny": 7, "date": 5, "time": 4, "code": 8,
-    "phone": 3, "address": 7, "company": 4, "name": 1.5, "email": 1, "url": 1, "leader": 2, "word": 5, "words": 2.5,
+    "phone": 3, "address": 7, "company": 4, "name": 1.5, "email": 1, "url": 1, "leader": 2, "single": 5, "words": 2.5,
     "short_text": 3, "sentence": 1.5, "marks": 1, "random": 1.5, "label": 2, "numbers": 1,
 }  # fmt: skip
 
@@ -124,7 +124,7 @@ DOMAINS = (
     Domain(
         name="form",
         texts={
-            "label": 22, "word": 30, "words": 6, "short_text": 8, "sentence": 4, "number": 6, "date": 6, "code": 5,
+            "label": 22, "single": 30, "words": 6, "short_text": 8, "sentence": 4, "number": 6, "date": 6, "code": 5,
             "phone": 3, "name": 5, "company": 3, "address": 4, "leader": 5, "tiny": 8, "marks": 3, "amount": 3,
             "random": 2, "heading": 3, "time": 1,
         },
@@ -148,7 +148,8 @@ DOMAINS = (
     Domain(
         name="document",
         texts={
-            "sentence": 44, "short_text": 12, "heading": 8, "words": 4, "word": 6, "number": 5, "amount": 4, "numbers": 3,
+            "sentence": 44, "short_text": 12, "heading": 8, "words": 4, "single": 6, "number": 5, "amount": 4,
+            "numbers": 3,
             "name": 3, "date": 2, "email": 1, "url": 1, "leader": 3, "marks": 4, "label": 3, "code": 2, "phone": 1,
             "tiny": 3, "random": 1.5, "address": 1,
         },
@@ -177,7 +178,7 @@ DOMAINS = (
         name="book",
         texts={"sentence": 82, "heading": 8, "short_text": 6, "tiny": 2, "words": 2, "marks": 2},
         fonts={"book": 7, "serif": 3, "typewriter": 0.4, "display": 0.1},
-        heights=(22, 62),
+        heights=(20, 48),
         stretch=(0.88, 1.15),
         tracking=(-0.01, 0.05),
         wide_words=0.3,
@@ -197,7 +198,8 @@ DOMAINS = (
     Domain(
         name="scene",
         texts={
-            "word": 42, "sign": 26, "words": 3, "number": 6, "tiny": 5, "price": 2, "phone": 2, "company": 2, "url": 1.5,
+            "single": 42, "sign": 26, "words": 3, "number": 6, "tiny": 5, "price": 2, "phone": 2, "company": 2,
+            "url": 1.5,
             "code": 3, "marks": 1.5, "random": 2, "date": 1, "short_text": 3,
         },
         fonts={"sans": 6, "condensed": 2.5, "serif": 2.5, "book": 1.5, "display": 1.2, "mono": 0.3},
@@ -231,7 +233,7 @@ DOMAINS = (
     Domain(
         name="screen",
         texts={
-            "sentence": 18, "short_text": 20, "words": 10, "word": 12, "label": 10, "url": 5, "email": 4, "number": 6,
+            "sentence": 18, "short_text": 20, "words": 10, "single": 12, "label": 10, "url": 5, "email": 4, "number": 6,
             "date": 3, "time": 3, "price": 3, "heading": 5, "marks": 5, "code": 4, "leader": 1, "tiny": 3, "random": 3,
         },
         fonts={"sans": 7, "mono": 2, "serif": 1, "condensed": 0.7, "bitmap": 0.5, "display": 0.2},

@@ -18,10 +18,12 @@ def sample_rng(seed: int, index: int) -> np.random.Generator:
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
+    """True with `probability`."""
     return bool(rng.random() < probability)
 
 
 def between(rng: np.random.Generator, low: float, high: float) -> float:
+    """Uniform in [low, high)."""
     return low + (high - low) * float(rng.random())
 
 
@@ -36,6 +38,7 @@ def whole(rng: np.random.Generator, low: int, high: int) -> int:
 
 
 def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
+    """One of `items`, each as likely."""
     return items[int(rng.random() * len(items))]
 
 
@@ -48,5 +51,6 @@ class Weighted(Generic[T]):
         self._cumulative = list(accumulate(kept.values()))
 
     def draw(self, rng: np.random.Generator) -> T:
+        """One of the items."""
         position = bisect_right(self._cumulative, float(rng.random()) * self._cumulative[-1])
         return self.items[min(position, len(self.items) - 1)]

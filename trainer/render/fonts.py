@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fontTools.ttLib import TTFont
@@ -54,8 +55,8 @@ _RULES = (
     ),
 )
 _COMMON = re.compile(
-    r"dejavu|liberation|arimo|tinos|carlito|caladea|freesans|freeserif|texgyre|nimbus|noto ?sans$|noto ?serif$|open ?sans$|"
-    r"lato$|roboto|courier|cousine|gillius|universalis|termes|heros|cursor|latin modern|cmu",
+    r"dejavu|liberation|arimo|tinos|carlito|caladea|freesans|freeserif|texgyre|nimbus|noto ?sans$|noto ?serif$|"
+    r"open ?sans$|lato$|roboto|courier|cousine|gillius|universalis|termes|heros|cursor|latin modern|cmu",
     re.IGNORECASE,
 )
 
@@ -70,10 +71,6 @@ class Face:
     bold: bool
     italic: bool
     characters: frozenset[str]
-
-
-def characters_contain(characters: frozenset[str], needed: Iterable[str]) -> bool:
-    return characters.issuperset(needed)
 
 
 class FontLibrary:
@@ -112,9 +109,6 @@ class FontLibrary:
         folders = [folder for folder in INSTALLED if any(_font_files(folder))]
         return cls.from_folders(folders or [matplotlib_fonts()], excluded_fonts())
 
-    def kinds(self) -> tuple[str, ...]:
-        return tuple(self._families)
-
     def weights(self, wanted: Mapping[str, float]) -> Weighted[str]:
         """`wanted` restricted to the kinds at hand; all of them alike where none of them is."""
         kept = {kind: weight for kind, weight in wanted.items() if kind in self._families}
@@ -145,16 +139,17 @@ def excluded_fonts(path: Path = EXCLUDED_FILE) -> frozenset[str]:
 
 
 def matplotlib_fonts() -> Path:
-    import matplotlib
+    """The folder of the DejaVu fonts that matplotlib brings."""
+    import matplotlib as mpl
 
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 
 def _font_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
-def _cached_index(paths: Sequence[Path]) -> list[dict[str, object]]:
+def _cached_index(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Reading 1,900 character maps takes a minute, so the result is kept in the user's cache folder."""
     stamps = "\n".join(f"{path}:{path.stat().st_size}" for path in paths)
     digest = hashlib.sha256((Path(__file__).read_text("utf-8") + stamps).encode()).hexdigest()[:16]
@@ -173,7 +168,7 @@ def _cached_index(paths: Sequence[Path]) -> list[dict[str, object]]:
     return entries
 
 
-def _as_json(face: Face) -> dict[str, object]:
+def _as_json(face: Face) -> dict[str, Any]:
     return {**asdict(face), "characters": "".join(sorted(face.characters))}
 
 
@@ -191,9 +186,9 @@ def _inspect(path: Path) -> Face | None:
     except Exception:  # fontTools raises whatever a broken table provokes
         return None
     characters = frozenset(chr(code) for code in drawn if 32 < code < HIGHEST)
-    if symbol or not characters_contain(characters, ESSENTIAL) or not _scales(path):
+    if symbol or not characters >= ESSENTIAL or not _scales(path):
         return None
-    if not characters_contain(characters, LOWERCASE) or _small_capitals(path):
+    if not characters >= LOWERCASE or _small_capitals(path):
         characters -= LOWERCASE
     return Face(
         path=str(path),

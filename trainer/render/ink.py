@@ -38,7 +38,7 @@ def finish(rng: Rng, world: Domain, image: Floats) -> Image:
     black_and_white = image.ndim == 2 and chance(rng, world.bilevel)
     if chance(rng, world.shade * (0.2 if black_and_white else 1)):
         light = degrade.shade(rng, height, width, rather_low(rng, 0.05, 0.6))
-        image *= light if image.ndim == 2 else light[..., None]
+        image *= light if image.ndim == 2 else backgrounds.in_three(light)
     strength = rather_low(rng, *world.blur) * height / 32
     if strength > 0.15:
         image = degrade.blur(rng, image, strength)
@@ -49,10 +49,7 @@ def finish(rng: Rng, world: Domain, image: Floats) -> Image:
         degrade.add_noise(rng, image, sigma)
     if chance(rng, world.salt):
         degrade.salt(rng, image, between(rng, 0, 0.06))
-    if black_and_white:
-        result = _scan(rng, image)
-    else:
-        result = degrade.to_bytes(image)
+    result = _scan(rng, image) if black_and_white else degrade.to_bytes(image)
     if chance(rng, world.jpeg):
         result = degrade.jpeg(result, int(between(rng, *world.quality)))
     return result if result.ndim == 3 else np.asarray(cv2.cvtColor(result, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -84,12 +81,12 @@ def _in_colour(rng: Rng, world: Domain, ink: Floats) -> Floats:
         ground += np.float32((level - float(ground.mean())) * between(rng, 0.5, 1.0))
     else:
         ground = backgrounds.flat(rng, height, width, _shaded(rng, world, level))
-        ground += backgrounds.paper(rng, height, width, 0, world.roughness * rng.random())[..., None]
+        ground += backgrounds.in_three(backgrounds.paper(rng, height, width, 0, world.roughness * rng.random()))
     colour = _shaded(rng, world, dark)
     if chance(rng, world.effects):
         _effect(rng, ground, ink, level)
-    weight = ink[..., None]
-    return np.asarray(ground * (1 - weight) + colour * weight, np.float32)
+    backgrounds.lay(ground, ink, colour)
+    return ground
 
 
 def _shaded(rng: Rng, world: Domain, level: float) -> backgrounds.Colour:
@@ -99,7 +96,7 @@ def _shaded(rng: Rng, world: Domain, level: float) -> backgrounds.Colour:
     colour = backgrounds.colour(rng, value=(0.4, 1.0), saturation=(0.15, 1.0))
     colour = np.minimum(colour * np.float32(level / max(backgrounds.luminance(colour), 1)), 255)
     missing = level - backgrounds.luminance(colour)
-    return np.clip(colour + np.float32(missing), 0, 255).astype(np.float32)
+    return np.asarray(np.clip(colour + np.float32(missing), 0, 255), np.float32)
 
 
 def _effect(rng: Rng, ground: Floats, ink: Floats, level: float) -> None:
@@ -110,20 +107,19 @@ def _effect(rng: Rng, ground: Floats, ink: Floats, level: float) -> None:
     if form == 0:
         halo: NDArray[Any] = cv2.dilate(ink, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     elif form == 1:
-        shift = np.float32([[1, 0, reach * (1 if chance(rng, 0.8) else -1)], [0, 1, reach]])
+        shift = np.array([[1, 0, reach * (1 if chance(rng, 0.8) else -1)], [0, 1, reach]], np.float32)
         halo = cv2.warpAffine(ink, shift, ink.shape[::-1])
     else:
         halo = np.minimum(cv2.GaussianBlur(ink, (0, 0), reach * 1.5) * 1.5, 1)
     other = backgrounds.tint(rng, between(rng, 0, 60) if chance(rng, 0.5) else between(rng, 0.5, 1.5) * min(level, 170))
-    weight = halo[..., None] * np.float32(between(rng, 0.4, 1.0))
-    ground += (other - ground) * weight
+    backgrounds.lay(ground, np.asarray(halo * np.float32(between(rng, 0.4, 1.0)), np.float32), other)
 
 
 def _scan(rng: Rng, grey: Floats) -> Image:
     """Black and white at one to two and a half times the resolution kept, so that grey edges remain, or none at all."""
     height, width = grey.shape
-    finer = between(rng, 1.0, 2.5) if chance(rng, 0.75) else 1.0
-    if finer > 1.05 and height * finer < 100:
+    finer = min(between(rng, 1.0, 2.5), 72 / height)
+    if finer > 1.1:
         larger = cv2.resize(grey, (round(width * finer), round(height * finer)), interpolation=cv2.INTER_CUBIC)
         bits = degrade.bilevel(rng, np.asarray(larger, np.float32), shaded=chance(rng, 0.05))
         return np.asarray(cv2.resize(bits, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -60,6 +60,7 @@ class LineRenderer:
         return cls(FontLibrary.default(), Corpus.installed(characters), **options)
 
     def sample(self, seed: int, index: int) -> Line:
+        """The line of (seed, index)."""
         return self.render(sample_rng(seed, index))
 
     def render(self, rng: Rng, text: str | None = None, domain: str | None = None) -> Line:
@@ -82,7 +83,7 @@ class LineRenderer:
         """Draws the line, and what is close to it, at the atlas size that suits the height drawn."""
         height = np.exp(between(rng, *np.log(world.heights)))
         if len(text) > 48:
-            height = min(height, 44.0)
+            height = min(height, 36.0)
         size = next((size for size in SIZES if size >= 0.9 * height), SIZES[-1])
         line = self._atlas.set_line(
             face,
@@ -106,7 +107,7 @@ class LineRenderer:
         return setting
 
     def _neighbours(self, rng: Rng, setting: _Setting, face: Face, text: str) -> None:
-        """Lines above and below at a common pitch: the same text's characters elsewhere, so no new glyphs are needed."""
+        """Lines above and below at a common pitch: the same text shifted, so that no glyph is new."""
         pitch = round((setting.metrics.ascent + setting.metrics.descent) * between(rng, 1.0, 1.6))
         for step in (-1, 1):
             if chance(rng, 0.8):
@@ -187,13 +188,13 @@ def _crop(rng: Rng, world: Domain, setting: _Setting) -> tuple[Floats, Floats]:
     bottom += tall * between(rng, low, high)
     left -= setting.metrics.ascent * between(rng, low, high + 0.1)
     right += setting.metrics.ascent * between(rng, low, high + 0.1)
-    height = int(np.clip(round(setting.height * (bottom - top) / (tall * 1.15)), 8, 64))
+    height = max(8, min(round(setting.height * (bottom - top) / (tall * 1.15)), 64))
     width = max(6, round(height * (right - left) / (bottom - top) * between(rng, *world.stretch)))
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
     if chance(rng, world.skew):
         corners += _misses(rng, corners, world.perspective)
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, target)
+    matrix = np.asarray(cv2.getPerspectiveTransform(corners, target), np.float64)
     mask = cv2.warpPerspective(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
     return mask.astype(np.float32) * np.float32(1 / 255), _spans(setting, matrix, width)
 
@@ -201,11 +202,10 @@ def _crop(rng: Rng, world: Domain, setting: _Setting) -> tuple[Floats, Floats]:
 def _misses(rng: Rng, corners: Floats, amount: float) -> Floats:
     """How far a detected quad's corners are off [4, 2]: a slant common to both ends, a shear, and each corner's own."""
     tall = float(corners[3, 1] - corners[0, 1])
-    slant, shear = rng.normal(0, amount, 2) * tall
-    offsets = rng.normal(0, amount * 0.6, (4, 2)) * tall
-    offsets[:, 0] += np.array([shear, shear, -shear, -shear])
-    offsets[:, 1] += np.array([slant, -slant, -slant, slant]) * 0.5
-    return offsets.astype(np.float32)
+    draws = rng.standard_normal(10, dtype=np.float32) * np.float32(amount * tall)
+    slant, shear = draws[8:] * np.float32([0.5, 1])
+    common = np.array([[shear, slant], [shear, -slant], [-shear, -slant], [-shear, slant]], np.float32)
+    return np.asarray(common + np.float32(0.6) * draws[:8].reshape(4, 2))
 
 
 def _bend(rng: Rng, canvas: Mask, size: int) -> Mask:
@@ -220,8 +220,8 @@ def _bend(rng: Rng, canvas: Mask, size: int) -> Mask:
 
 def _spans(setting: _Setting, matrix: NDArray[np.float64], width: int) -> Floats:
     """Starts and ends of the characters [n, 2] through the crop's homography, along the middle of the x-height."""
-    x = np.stack([setting.line.x, setting.line.ends], axis=1).astype(np.float64) + setting.pad
+    x = np.array((setting.line.x, setting.line.ends)).T + np.float32(setting.pad)
     y = setting.baseline - setting.metrics.x_height / 2
-    numerator = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
-    spans = numerator / (matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2])
-    return np.clip(spans, 0, width).astype(np.float32)
+    (a, b, c), _, (d, e, f) = matrix.tolist()
+    spans = (x * np.float32(a) + np.float32(b * y + c)) / (x * np.float32(d) + np.float32(e * y + f))
+    return np.asarray(np.minimum(np.maximum(spans, 0), width), np.float32)

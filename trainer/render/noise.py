@@ -47,7 +47,7 @@ def white(rng: Rng, height: int, width: int) -> Field:
 
 
 def smooth(rng: Rng, height: int, width: int, period: int) -> Field:
-    """[height, width] of unit deviation, wandering over about `period` pixels (a power of two from 2 to 256): a view."""
+    """[height, width] of unit deviation, wandering over about `period` pixels, a power of two up to 256: a view."""
     return _cut(_smooth(period), rng, height, width)
 
 
