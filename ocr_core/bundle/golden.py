@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ocr_core.bundle.reader import Bundle
 from ocr_core.errors import BundleCorruptError
+from ocr_core.preprocess import Pixels
 
-Pixels = NDArray[np.uint8]
 Read = Callable[[Pixels], tuple[str, ...]]
 """Reads an H×W×3 BGR image and returns its lines."""
 
@@ -40,6 +39,17 @@ def golden_pixels(bundle: Bundle) -> Pixels:
     if pixels is None:
         raise BundleCorruptError(f"{path}: not an image. Publish the bundle again.")
     return pixels.astype(np.uint8, copy=False)
+
+
+def read_golden(bundle: Bundle) -> tuple[str, ...]:
+    """Load the bundle into an engine of its own and return the lines that it reads in its golden image."""
+    from ocr_core.pipeline.engine import Engine  # the pipeline stands on bundles; only this asks for the way back
+
+    engine = Engine.load(bundle)
+    try:
+        return tuple(line.text for line in engine.read(golden_pixels(bundle)).lines)
+    finally:
+        engine.close()
 
 
 def check_golden(bundle: Bundle, read: Read) -> None:

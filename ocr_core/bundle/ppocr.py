@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ocr_core.bundle.golden import draw_sample, encode_sample
+from pydantic import ValidationError
+
+from ocr_core.bundle.golden import draw_sample, encode_sample, read_golden
 from ocr_core.bundle.manifest import Golden, Models, Origin
 from ocr_core.bundle.ppocr_models import AS_FOUND, Fields, classifier_spec, detector_spec, recognizer_spec
-from ocr_core.bundle.reader import Bundle
+from ocr_core.bundle.reader import Bundle, summary
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
 from ocr_core.errors import BundleImportError
 
@@ -34,7 +37,6 @@ def import_ppocr(
     name: str,
     det: Path,
     rec: Path,
-    read: ReadGolden,
     cls: Path | None = None,
     dictionary: Path | None = None,
     version: str | None = None,
@@ -44,6 +46,7 @@ def import_ppocr(
     detector: Fields = AS_FOUND,
     recognizer: Fields = AS_FOUND,
     classifier: Fields = AS_FOUND,
+    read: ReadGolden = read_golden,
 ) -> Bundle:
     """Make a bundle of PP-OCR models and return it. The files themselves stay as they are.
 
@@ -52,7 +55,6 @@ def import_ppocr(
         name: name of the bundle.
         det: ONNX file of the detector.
         rec: ONNX file of the recognizer.
-        read: reads the golden image with a bundle, through the pipeline that serves.
         cls: ONNX file of the direction classifier.
         dictionary: .txt or Paddle .yml; by default the one in or beside `rec`, see `find_dictionary`.
         version: by default one made of the time and the content.
@@ -62,12 +64,13 @@ def import_ppocr(
         detector: fields of `DetectorSpec` that shall be other than by default.
         recognizer: the same for `RecognizerSpec`.
         classifier: the same for `ClassifierSpec`.
+        read: reads the golden image with a bundle, by default through the pipeline that serves.
 
     Raises:
         BundleImportError: the files do not add up to a bundle; the message says which one and why.
         BundleExistsError: `folder` exists.
     """
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, _invalid_fields():
         work = Path(temporary)
         image = work / "golden.png"
         image.write_bytes(encode_sample(draw_sample(sample)))
@@ -94,14 +97,11 @@ def import_ppocr(
         return write(folder, lines)
 
 
-def import_rapidocr(
-    folder: Path, *, read: ReadGolden, name: str = "ppocrv6", models: Path | None = None, **options: Any
-) -> Bundle:
+def import_rapidocr(folder: Path, *, name: str = "ppocrv6", models: Path | None = None, **options: Any) -> Bundle:
     """Make a bundle of PP-OCRv6 small as it comes with the package `rapidocr`, which is not imported.
 
     Args:
         folder: where the bundle is written; it must not exist.
-        read: see `import_ppocr`.
         name: name of the bundle.
         models: folder of the ONNX files, by default that of the installed package.
         options: further arguments of `import_ppocr`.
@@ -120,9 +120,15 @@ def import_rapidocr(
             f"{models}: has no {', '.join(missing)}. Install a rapidocr release that ships PP-OCRv6 small "
             '(`pip install --no-deps "rapidocr>=3.9"`), or import the files one by one.'
         )
-    return import_ppocr(
-        folder, name=name, read=read, source=source, licence="Apache-2.0", det=det, rec=rec, cls=cls, **options
-    )
+    return import_ppocr(folder, name=name, source=source, licence="Apache-2.0", det=det, rec=rec, cls=cls, **options)
+
+
+@contextmanager
+def _invalid_fields() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise BundleImportError(f"the manifest would not be valid: {summary(error)}") from error
 
 
 def _letters(text: str) -> str:

@@ -83,7 +83,7 @@ def parse_manifest(content: bytes, *, where: str) -> Manifest:
         return Manifest.model_validate(fields)
     except ValidationError as error:
         raise BundleSchemaError(
-            f"{where}: {MANIFEST_FILE} does not follow schema {SCHEMA_VERSION}: {_summary(error)}. "
+            f"{where}: {MANIFEST_FILE} does not follow schema {SCHEMA_VERSION}: {summary(error)}. "
             "Install the release that the bundle was written for, or publish the bundle again with this one."
         ) from error
 
@@ -112,7 +112,8 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _summary(error: ValidationError) -> str:
+def summary(error: ValidationError) -> str:
+    """Return the first problems that pydantic found, in one line."""
     problems = [f"{'.'.join(map(str, e['loc'])) or 'manifest'}: {e['msg']}" for e in error.errors()]
     more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
     return "; ".join(problems[:3]) + more
