@@ -1,0 +1,55 @@
+# make serve          install into .venv and serve on port 8000 (OCR_MODEL=ppocrv6 by default)
+# make test           install what the tests need and run them
+# make check          formatting, lint, types, layering
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+export OCR_MODEL ?= ppocrv6
+export OCR_MODEL_STORE ?= models
+
+.PHONY: serve test test-slow check format smoke-train clean
+
+serve: $(VENV)/.serve models/$(OCR_MODEL)/current
+	$(BIN)/ocr serve
+
+# The wheel of rapidocr carries the PP-OCRv6 networks; its own dependencies (a second OpenCV among them) are not needed.
+models/ppocrv6/current: | $(VENV)/.serve
+	$(PIP) "onnx>=1.16" && $(PIP) --no-deps "rapidocr>=3.9"
+	$(BIN)/ocr models import --from-package rapidocr --name ppocrv6
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -q -m slow
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+smoke-train: $(VENV)/.test
+	$(BIN)/python -m trainer smoke
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable ".[cpu,service]"
+	touch $@
+
+# torch is pinned, so that pip takes the CPU build where one lies at hand.
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(PIP) "torch==2.13.0"
+	$(PIP) --editable ".[cpu,service,trainer,test,check]"
+	touch $@ $(VENV)/.serve
