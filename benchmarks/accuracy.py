@@ -1,0 +1,112 @@
+"""How right: a bundle, or a peer, on labelled sets.
+
+    python -m benchmarks.accuracy --data DIR [--sets NAME ...] [--model NAME] [--turn 90 180 270]
+    python -m benchmarks.accuracy --data DIR --peer rapidocr --peer-python PYTHON
+
+Figures are those of `ocr_core.scoring`. With --turn each page is also read turned clockwise by so many degrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.common import (
+    add_data_arguments,
+    add_out_argument,
+    chosen_sets,
+    print_table,
+    show_progress,
+    write_result,
+)
+from benchmarks.systems import PEERS, Worker, add_engine_arguments, engine, peer
+from ocr_core.images import decode
+from ocr_core.scoring import LabelledSet, PageRow, PageSet, Region, Report, evaluate
+
+FIGURES = ("word_f1", "char_f1", "det_h", "e2e_h", "acc", "acc_full")
+
+
+def turned(pages: PageSet, degrees: int, folder: Path) -> PageSet:
+    """Write the pages turned clockwise, losslessly, with their labels turned along; a multiple of 90 degrees."""
+    rows = []
+    for number, row in enumerate(pages.rows):
+        pixels = decode(pages.path(row).read_bytes()).pixels
+        name = f"{number}.png"
+        upright = np.ascontiguousarray(np.rot90(pixels, -degrees // 90))
+        cv2.imwrite(str(folder / name), upright, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        rows.append(_turned_row(row, name, degrees, pixels.shape[1], pixels.shape[0]))
+    return PageSet(folder, tuple(rows))
+
+
+def _turned_row(row: PageRow, image: str, degrees: int, width: int, height: int) -> PageRow:
+    def turn(x: float, y: float) -> tuple[float, float]:
+        return {0: (x, y), 90: (height - y, x), 180: (width - x, height - y), 270: (y, width - x)}[degrees]
+
+    lines = tuple(Region(tuple(turn(x, y) for x, y in line.points), line.text, line.ignore) for line in row.lines)
+    return replace(row, image=image, lines=lines)
+
+
+def variants(dataset: LabelledSet, turns: Iterable[int]) -> Iterator[tuple[str, LabelledSet]]:
+    """Give a set as it is and, if it is one of pages, turned by each of `turns`; a turned one lives until the next."""
+    yield dataset.name, dataset
+    if isinstance(dataset, PageSet):
+        for degrees in turns:
+            with tempfile.TemporaryDirectory() as folder:
+                yield f"{dataset.name} turned {degrees}", turned(dataset, degrees, Path(folder))
+
+
+def measure(worker: Worker, name: str, dataset: LabelledSet) -> Report:
+    """Score one set under a name, and say which images failed."""
+    count = itertools.count(1)
+    total = len(dataset.rows)
+    report = evaluate(dataset, worker, progress=lambda: show_progress(f"{name} {next(count)}/{total}"))
+    show_progress("")
+    for failure in report.failures:
+        print("failed:", failure, file=sys.stderr)
+    return replace(report, dataset=name)
+
+
+def print_reports(reports: Sequence[Report]) -> None:
+    names = [name for name in FIGURES if any(name in report.figures for report in reports)]
+    rows = [
+        [r.dataset, r.images, *(_percent(r.figures.get(name)) for name in names), r.seconds, len(r.failures)]
+        for r in reports
+    ]
+    print_table(["set", "images", *names, "s/image", "failed"], rows)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_data_arguments(parser)
+    add_engine_arguments(parser)
+    parser.add_argument("--peer", choices=PEERS, help="measure this instead of the engine")
+    parser.add_argument("--peer-python", metavar="PYTHON", help="interpreter of the environment that holds the peer")
+    parser.add_argument("--turn", nargs="+", type=int, default=[], choices=(90, 180, 270), metavar="DEGREES")
+    parser.add_argument("--threads", type=int, default=0, help="default: the system's own choice")
+    add_out_argument(parser, "accuracy")
+    args = parser.parse_args()
+    system = peer(args.peer, args.peer_python) if args.peer else engine(args)
+    with system.start(threads=args.threads) as worker:
+        print(worker.name, worker.versions)
+        sets = (variant for dataset in chosen_sets(args) for variant in variants(dataset, args.turn))
+        reports = [measure(worker, *variant) for variant in sets]
+        versions = worker.versions
+    print_reports(reports)
+    result = {"system": system.name, "versions": versions, "sets": [asdict(report) for report in reports]}
+    write_result(args.out, args, result)
+
+
+if __name__ == "__main__":
+    main()
