@@ -1,0 +1,66 @@
+"""The application: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from service.api import health, models, ocr
+from service.context import Context
+from service.gate import Gate
+from service.loading import load_engine
+from service.metrics import Metrics
+from service.middleware import ExchangeMiddleware
+from service.openapi import install_openapi
+from service.problems import install_handlers
+from service.serving import OnFailure, ReaderFactory, Serving
+from service.settings import Settings, load_settings
+from service.version import program_version
+
+DESCRIPTION = (
+    "Reads the text in images. Coordinates are pixels of the image as a person sees it: its EXIF orientation is "
+    "applied before anything else, and sizes and polygons speak of the image after it."
+)
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    engine_factory: ReaderFactory = load_engine,
+    registry: CollectorRegistry | None = None,
+    on_failure: OnFailure | None = None,
+) -> FastAPI:
+    """Return an application that loads its model once it is started and closes it when it is stopped.
+
+    Args:
+        settings: default those of the environment, so that `uvicorn --factory service.app:create_app` works.
+        engine_factory: makes the engine; runs in a thread.
+        registry: where the metrics go, default a fresh one.
+        on_failure: called on the event loop with the error if the model cannot be loaded.
+    """
+    settings = settings or load_settings()
+    metrics = Metrics(registry)
+    serving = Serving(settings, engine_factory, metrics, on_failure)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        serving.start()
+        yield
+        await serving.close()
+        metrics.close()
+
+    app = FastAPI(
+        title="OCR service", description=DESCRIPTION, version=program_version(), lifespan=lifespan, redoc_url=None
+    )
+    app.state.context = Context(
+        settings=settings, metrics=metrics, serving=serving, gate=Gate(settings.max_concurrent_requests)
+    )
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, digest=lambda: serving.digest)
+    for module in (ocr, models, health):
+        app.include_router(module.router)
+    install_handlers(app)
+    install_openapi(app)
+    return app

@@ -1,0 +1,70 @@
+"""The command `ocr`. Each command imports what it needs when it runs, so that `ocr --help` answers at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from service.cli import bench, evaluate, models, read, serve
+from service.cli.common import fail
+
+USAGE = 2
+
+
+class _Commands(typer.core.TyperGroup):
+    """Turns errors that a person can act on into one line; anything else is a fault of ours and shows its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        from pydantic import ValidationError
+
+        from ocr_core.errors import OcrError
+
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "_".join(["OCR", *map(str, first["loc"])]).upper() if first["loc"] else "settings"
+            fail(f"{name}: {first['msg']}", code=USAGE)
+        except BrokenPipeError:  # `ocr read … | head`; the framework ends quietly
+            raise
+        except (OcrError, OSError) as error:
+            fail(str(error))
+
+
+app = typer.Typer(
+    name="ocr",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("read")(read.read)
+app.command("serve")(serve.serve)
+app.command("bench")(bench.bench)
+app.command("eval")(evaluate.evaluate)
+app.add_typer(models.app, name="models")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from service.version import program_version
+
+        typer.echo(program_version())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[  # noqa: ARG001: its callback does all
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Read the text in images, serve it over HTTP, look after models. Settings come from OCR_* variables."""
+
+
+def main() -> None:
+    """Run the command line; the entry point `ocr`."""
+    app()

@@ -1,0 +1,72 @@
+"""What the commands share: options, the engine, files and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from ocr_core.pipeline.engine import Engine
+    from service.settings import Settings
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+
+stderr = Console(stderr=True)
+
+Images = Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)]
+StoreOption = Annotated[str | None, typer.Option("--store", help="Model store, instead of OCR_MODEL_STORE.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="name[@version], instead of OCR_MODEL.")]
+BackendOption = Annotated[
+    str | None, typer.Option("--backend", help="auto, openvino, onnxruntime or cuda, instead of OCR_BACKEND.")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Cores, instead of OCR_THREADS.")]
+
+
+def print_error(message: str) -> None:
+    """Print one line on standard error."""
+    stderr.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Print one line and end the command."""
+    print_error(f"error: {message}")
+    raise typer.Exit(code)
+
+
+@contextmanager
+def opened_engine(settings: Settings) -> Iterator[Engine]:
+    """Load the engine that `settings` describe, and close it in the end."""
+    from service.loading import load_engine
+
+    engine = load_engine(settings)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files among `paths`, and in place of each folder the images in it at any depth, sorted."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    return files
+
+
+def progress_bar(total: int) -> Progress:
+    """Return a bar on standard error, shown only to people and only for more than one item."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+        disable=total < 2 or not stderr.is_terminal,
+    )

@@ -1,0 +1,49 @@
+"""`ocr serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.common import BackendOption, ModelOption, StoreOption, ThreadsOption
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of OCR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of OCR_PORT.")] = None,
+    model: ModelOption = None,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Serve HTTP in one process until it is told to stop."""
+    import uvicorn
+    from prometheus_client import disable_created_metrics
+
+    from service.app import create_app
+    from service.logs import configure_logging
+    from service.settings import load_settings
+
+    settings = load_settings(host=host, port=port, model=model, model_store=store, backend=backend, threads=threads)
+    configure_logging(settings.log_level, settings.log_format)
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    failed = False
+
+    def stop(_: Exception) -> None:
+        nonlocal failed
+        failed = server.should_exit = True
+
+    config = uvicorn.Config(
+        create_app(settings, on_failure=stop),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if failed or not server.started:  # the log says why: a model that cannot be loaded, a port in use
+        raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""Why a request was not served, beside what `ocr_core.errors` already names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ocr_core.errors import OcrError
+
+
+class ServiceError(OcrError):
+    """Root of the errors that only a service has."""
+
+    code = "service_error"
+
+
+class MalformedRequestError(ServiceError):
+    """The body is not what its `Content-Type` says."""
+
+    code = "malformed_request"
+
+
+class InvalidRequestError(ServiceError):
+    """Well formed, but a field is missing, unknown or out of its range.
+
+    `errors` holds one `{"loc", "msg"}` a field; what the client sent is not repeated.
+    """
+
+    code = "invalid_request"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        self.errors = [{"loc": list(error["loc"]), "msg": error["msg"]} for error in errors]
+        super().__init__("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in self.errors))
+
+
+class UnsupportedContentTypeError(ServiceError):
+    """A `Content-Type` that `/v1/ocr` does not take."""
+
+    code = "unsupported_content_type"
+
+
+class PayloadTooLargeError(ServiceError):
+    """More bytes than the payload limit."""
+
+    code = "payload_too_large"
+
+
+class TooManyImagesError(ServiceError):
+    """More images in one request than allowed."""
+
+    code = "too_many_images"
+
+
+class ModelNotServedError(ServiceError):
+    """The request names a model, or a version of it, that is not loaded here."""
+
+    code = "model_not_served"
+
+
+class OverloadedError(ServiceError):
+    """No place left. `retry_after` is in whole seconds, at least 1."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotReadyError(ServiceError):
+    """The model is still loading, could not be loaded, or is being put away."""
+
+    code = "not_ready"
+
+
+class DeadlineExceededError(ServiceError):
+    """The request's deadline has passed."""
+
+    code = "deadline_exceeded"
+
+
+class ClientGoneError(ServiceError):
+    """The client has closed the connection; nobody waits for an answer."""
+
+    code = "client_gone"
+
+
+class NoImageReadError(ServiceError):
+    """Every one of several images failed. `pages` holds the failed pages, ready to be sent."""
+
+    code = "no_image_read"
+
+    def __init__(self, pages: Sequence[dict[str, Any]]) -> None:
+        super().__init__(f"none of the {len(pages)} images could be read")
+        self.pages = list(pages)

@@ -1,0 +1,44 @@
+"""What is known of a request while it is served: shared by the handlers, the metrics and the log."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request being served in this context; log lines take it from here."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """A request and what became of it."""
+
+    request_id: str
+    started: float = field(default_factory=time.monotonic)
+    error: Exception | None = None
+    """The error that was answered, if any."""
+    facts: dict[str, object] = field(default_factory=dict)
+    """Counts and timings for the log line. Never content: no pixels, no text, no file names."""
+
+    def elapsed(self) -> float:
+        """Return the seconds since the first byte."""
+        return time.monotonic() - self.started
+
+
+def choose_request_id(offered: str | None) -> str:
+    """Return the client's own id where it is fit for a log line, else a new one."""
+    return offered if offered and _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+
+
+def exchange_of(request: Request) -> Exchange:
+    """Return the exchange that the middleware opened for `request`."""
+    exchange = request.state.exchange
+    assert isinstance(exchange, Exchange)
+    return exchange

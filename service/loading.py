@@ -1,0 +1,33 @@
+"""From settings to a store and to an engine that is known to read."""
+
+from __future__ import annotations
+
+from ocr_core.bundle.base import Store
+from ocr_core.bundle.golden import check_golden
+from ocr_core.bundle.store import open_store
+from ocr_core.pipeline.engine import Engine
+from service.settings import Settings
+
+
+def open_model_store(settings: Settings) -> Store:
+    """Return the model store of `settings`."""
+    return open_store(settings.model_store, cache=settings.cache_dir / "bundles")
+
+
+def load_engine(settings: Settings) -> Engine:
+    """Open the bundle, verify it, load it and let it read its golden sample; blocks for seconds.
+
+    Raises:
+        BundleError: there is no such bundle, or it is not what its manifest says.
+        BackendError: the backend cannot be had, or cannot load the networks.
+    """
+    bundle = open_model_store(settings).open(settings.model)
+    engine = Engine.load(
+        bundle, backend=settings.backend, threads=settings.threads, cache_dir=settings.cache_dir / "compiled"
+    )
+    try:
+        check_golden(bundle, lambda pixels: tuple(line.text for line in engine.read(pixels).lines))
+    except BaseException:
+        engine.close()
+        raise
+    return engine

@@ -1,0 +1,91 @@
+"""Prometheus metrics. Base units, no unbounded label, a registry of its own for each application.
+
+With `PROMETHEUS_MULTIPROC_DIR` set before the process starts, several workers share their figures through files there
+and any of them answers for all; `process_*` is left out then, since it could only speak of the worker that answers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, multiprocess
+from prometheus_client.exposition import choose_encoder
+
+from ocr_core.pipeline.result import Page
+
+READ_ENDPOINT = "/v1/ocr"
+
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
+STAGE_BUCKETS = (0.0005, 0.001, 0.0025, *REQUEST_BUCKETS)
+LINES_BUCKETS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+CONFIDENCE_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
+
+
+def _multiprocess() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+
+
+class Metrics:
+    """Every metric of the service, in `registry`."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.requests = Counter("ocr_requests", "Requests answered.", ["endpoint", "code"], registry=registry)
+        self.duration = Histogram(
+            "ocr_request_duration_seconds",
+            "From first to last byte of a read.",
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.stage = Histogram(
+            "ocr_stage_duration_seconds",
+            "Time of one image in a stage.",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.in_progress = Gauge(
+            "ocr_requests_in_progress", "Reads under way.", multiprocess_mode="livesum", registry=registry
+        )
+        self.rejected = Counter("ocr_requests_rejected", "Reads refused or given up.", ["reason"], registry=registry)
+        self.lines = Histogram(
+            "ocr_lines_per_image", "Lines found in an image.", buckets=LINES_BUCKETS, registry=registry
+        )
+        self.confidence = Histogram(
+            "ocr_line_confidence", "Confidence of the lines sent.", buckets=CONFIDENCE_BUCKETS, registry=registry
+        )
+        self.empty = Counter("ocr_empty_results", "Images in which no text was found.", registry=registry)
+        self.model_info = Gauge(
+            "ocr_model_info",
+            "1 for the model that is served.",
+            ["name", "version", "digest", "backend", "provider"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        if not _multiprocess():
+            ProcessCollector(registry=self.registry)
+
+    def observe_page(self, page: Page, seconds: Mapping[str, float]) -> None:
+        """Count an image that was read, and the seconds that it spent in each stage."""
+        for stage, value in seconds.items():
+            self.stage.labels(stage).observe(value)
+        self.lines.observe(len(page.lines))
+        for line in page.lines:
+            self.confidence.observe(line.confidence)
+        if not page.lines:
+            self.empty.inc()
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """Return what a scrape gets, and its content type."""
+        registry = self.registry
+        if _multiprocess():
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+    def close(self) -> None:
+        """Take this worker's gauges out of what the others report."""
+        if _multiprocess():
+            multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -1,0 +1,40 @@
+"""How long a request may take, and whether anyone still waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from service.errors import ClientGoneError, DeadlineExceededError
+
+Clock = Callable[[], float]
+
+
+class Ticket:
+    """Shared by a request and its jobs in other threads. `deadline` is a time of `clock`, in seconds."""
+
+    def __init__(self, deadline: float, *, clock: Clock = time.monotonic) -> None:
+        self.deadline = deadline
+        self._clock = clock
+        self._cancelled = threading.Event()
+
+    def remaining(self) -> float:
+        """Return the seconds left, never negative."""
+        return max(0.0, self.deadline - self._clock())
+
+    def cancel(self) -> None:
+        """Say that nobody waits any more; work that has not begun will not begin."""
+        self._cancelled.set()
+
+    def check(self) -> None:
+        """Raise unless the work is still worth doing; called when dequeued and between stages.
+
+        Raises:
+            ClientGoneError: the request was given up.
+            DeadlineExceededError: its time is over.
+        """
+        if self._cancelled.is_set():
+            raise ClientGoneError("the client has closed the connection")
+        if not self.remaining():
+            raise DeadlineExceededError("the deadline has passed")
