@@ -1,0 +1,1 @@
+"""Labelled and rendered samples, batched: a function of (seed, position) alone, whatever the number of workers."""

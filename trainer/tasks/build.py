@@ -1,0 +1,14 @@
+"""From a configuration to its task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainer.config import AnyRun
+from trainer.tasks.base import Task
+from trainer.tasks.recognition import RecognitionTask
+
+
+def build_task(config: AnyRun, root: Path) -> Task:
+    """Return the task of a configuration; its data lies below `root`."""
+    return RecognitionTask(config, root)

@@ -1,0 +1,157 @@
+"""Training a recognizer of text lines."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ocr_core.preprocess import Pixels
+from ocr_core.recognition.ctc import Frames
+from ocr_core.recognition.recognizer import Recognizer as LineReader
+from ocr_core.scoring.scorers import CropScorer, RecognitionScorer
+from trainer.config import LabelledSource, RecognizerRun, Source
+from trainer.data.crops import Crop, cut_crops
+from trainer.data.lines import CropLines, LineGroups, LineSource, fit_height
+from trainer.data.problems import Problems
+from trainer.data.readers import read_source
+from trainer.data.rendered import RenderedLines, line_renderer
+from trainer.data.stream import Arrays, stream
+from trainer.distributed import World
+from trainer.errors import ConfigError
+from trainer.losses.ctc import ctc_loss, framewise_loss
+from trainer.nets.recognizer import Recognizer, build_recognizer
+from trainer.tasks.base import Losses
+from trainer.torch_network import torch_recognizer
+
+TRAINING_HEIGHT = 3
+"""Labelled lines are kept at 3/2 of the network's height, so that augmentation has pixels to lose."""
+AUGMENT_SEED = 2**61
+VALIDATION_SEED = 2**62
+"""Rendered validation lines come from a seed that no training uses."""
+log = logging.getLogger(__name__)
+
+
+class PlainRecognition(nn.Module):
+    """One network, CTC, and at first the glyphs' known places."""
+
+    def __init__(self, student: Recognizer, framewise: float, until: float) -> None:
+        super().__init__()
+        self.student = student
+        self.framewise = framewise
+        self.until = until
+
+    def forward(self, batch: dict[str, Tensor], progress: float) -> Losses:
+        """Return the terms of the loss."""
+        logits = self.student.outputs(batch["images"]).logits
+        losses = {"ctc": ctc_loss(logits, batch["labels"], batch["lengths"])}
+        weight = self.framewise * max(0.0, 1 - progress / self.until) if self.until else 0.0
+        if weight > 0:
+            losses["framewise"] = weight * framewise_loss(logits, batch["targets"])
+        return losses
+
+
+class RecognitionTask:
+    """See `Task`."""
+
+    metric = "acc"
+
+    def __init__(self, config: RecognizerRun, root: Path) -> None:
+        self.config = config
+        self.charset = config.charset
+        self.root = root
+        self.problems = Problems()
+        self.method = PlainRecognition(
+            build_recognizer(config.net, len(self.charset)), config.method.framewise, config.method.framewise_until
+        )
+        self._validation: list[tuple[str, list[Crop]]] | None = None
+
+    @property
+    def student(self) -> Recognizer:
+        return self.method.student
+
+    def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+        data, config = self.config.data, self.config
+        sources = [self._source(source) for source in data.train]
+        weights = [source.weight for source in data.train]
+        groups = LineGroups(sources, weights, data, self.charset, self.student.frames, config.seed)
+        log.info("training data: left out %s", self.problems)
+        return stream(groups, data.group, position, world, config.compute.workers, pin)
+
+    def to_device(self, batch: Arrays, device: torch.device) -> dict[str, Tensor]:
+        tensors = {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
+        tensors["images"] = normalized(tensors["images"], tensors["sizes"])
+        return tensors
+
+    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
+        if self._validation is None:
+            self._validation = [(_title(s), self._crops(s)) for s in self.config.data.validate_on]
+        recognizer = torch_recognizer(self.config, student, device)
+        figures: dict[str, float] = {}
+        for title, crops in self._validation:
+            loose, strict = CropScorer(), RecognitionScorer()
+            texts = read_lines(recognizer, [crop.pixels for crop in crops], self.config.data.batch)
+            for crop, text in zip(crops, texts, strict=True):
+                loose.add(crop.text, text)
+                strict.add(crop.text, text)
+            figures[f"{title}/acc_loose"] = loose.figures()["acc"]
+            figures |= {f"{title}/{name}": value for name, value in strict.figures().items()}
+        means = {name: [v for key, v in figures.items() if key.endswith(f"/{name}")] for name in ("acc", "similarity")}
+        return figures | {name: float(np.mean(values)) for name, values in means.items()}
+
+    def _source(self, source: Source) -> LineSource:
+        height, grey = self.config.net.height, self.config.net.grey
+        if isinstance(source, LabelledSource):
+            crops = self._labelled(source, height * TRAINING_HEIGHT // 2)
+            return CropLines(crops, height, grey, self.config.data.augment, self.config.seed + AUGMENT_SEED)
+        return RenderedLines(source, self.config.characters, self.root, self.config.seed, height, grey)
+
+    def _crops(self, source: Source) -> list[Crop]:
+        """Return the lines of a source to validate on, cut as they are when served."""
+        if isinstance(source, LabelledSource):
+            return self._labelled(source, self.config.net.height)
+        if not source.count:
+            raise ConfigError("a rendered source to validate on needs a count")
+        renderer = line_renderer(source, self.config.characters, self.root, source.max_length)
+        lines = (renderer.sample(VALIDATION_SEED, index) for index in range(source.count))
+        height = self.config.net.height
+        return [Crop.of(fit_height(line.image, height, grey=False), line.text, line.domain) for line in lines]
+
+    def _labelled(self, source: LabelledSource, height: int) -> list[Crop]:
+        crops = cut_crops(read_source(source, self.root), height, self.charset, self.problems)
+        if not crops:
+            raise ConfigError(f"{source.path}: no line of it can be used ({self.problems})")
+        return crops
+
+
+def normalized(images: Tensor, sizes: Tensor) -> Tensor:
+    """Return N×H×W×C uint8 as N×C×H×W in -1..1, stored channels last, with 0 right of each line's own width."""
+    scaled = images.float().sub_(127.5).div_(127.5)
+    beyond = torch.arange(images.shape[2], device=images.device) >= sizes[:, None]
+    return scaled.masked_fill_(beyond[:, None, :, None], 0.0).permute(0, 3, 1, 2)
+
+
+def read_lines(recognizer: LineReader, lines: Sequence[Pixels], batch: int) -> list[str]:
+    """Return the texts of lines (height×w×3, BGR), computed in batches of lines that share an input width."""
+    parts = [(number, window) for number, line in enumerate(lines) for window in recognizer.windows(line)]
+    frames: list[list[Frames]] = [[] for _ in lines]
+    by_width = sorted(range(len(parts)), key=lambda i: (recognizer.bucket(parts[i][1].shape[1]), i))
+    seen: dict[int, Frames] = {}
+    for _, group in itertools.groupby(by_width, lambda i: recognizer.bucket(parts[i][1].shape[1])):
+        members = list(group)
+        for start in range(0, len(members), batch):
+            chosen = members[start : start + batch]
+            output = recognizer.network(recognizer.prepare([parts[i][1] for i in chosen]))
+            seen |= zip(chosen, recognizer.finish(output), strict=True)
+    for i, (number, _) in enumerate(parts):
+        frames[number].append(seen[i])
+    return [recognizer.decode(own, line.shape[1]).text for own, line in zip(frames, lines, strict=True)]
+
+
+def _title(source: Source) -> str:
+    return Path(source.path).name if isinstance(source, LabelledSource) else "rendered"

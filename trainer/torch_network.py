@@ -1,0 +1,55 @@
+"""A torch module behind the seam at which `ocr_core` expects an ONNX engine, so that its pipeline judges training."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from ocr_core.backends.base import Policy, Tensor
+from ocr_core.bundle.manifest import File, Normalization, RecognizerSpec
+from ocr_core.recognition.recognizer import Recognizer
+from trainer.config import RecognizerRun
+
+NOT_WRITTEN = File(file="unwritten.onnx", sha256="0" * 64, bytes=0)
+"""Stands for the weights of a network that is not exported yet."""
+POLICY = Policy(streams=1, threads=1, max_batch=1)
+"""Every width of the bundle is used, as the CPU backends do."""
+
+
+class TorchNetwork:
+    """An `ocr_core.backends.Network`; the module's `forward` is the inference."""
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self.module = module.eval()
+        self.device = device
+
+    @torch.inference_mode()
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Compute N×C×H×W."""
+        output = self.module(torch.from_numpy(batch).to(self.device)).float().cpu().numpy()
+        return np.asarray(output, np.float32)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def recognizer_spec(config: RecognizerRun, weights: File = NOT_WRITTEN, opset: int = 17) -> RecognizerSpec:
+    """Return the manifest entry of a recognizer trained by `config`."""
+    grey = config.net.grey
+    normalization = Normalization(color="gray", mean=(0.5,), std=(0.5,)) if grey else Normalization()
+    return RecognizerSpec(
+        weights=weights,
+        opset=opset,
+        input="x",
+        output="y",
+        normalization=normalization,
+        height=config.net.height,
+        widths=config.data.widths,
+        characters=config.charset.entries,
+    )
+
+
+def torch_recognizer(config: RecognizerRun, student: nn.Module, device: torch.device) -> Recognizer:
+    """Return the recognizer that serves, with a torch network inside."""
+    return Recognizer(TorchNetwork(student, device), recognizer_spec(config), POLICY)

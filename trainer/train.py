@@ -1,0 +1,52 @@
+"""`trainer train`: from a configuration to a trained run folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from trainer.checkpoint import load_weights
+from trainer.config import AnyRun, ComputeConfig
+from trainer.distributed import World
+from trainer.loop import Loop
+from trainer.tasks.build import build_task
+
+
+def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None) -> None:
+    """Train `config` in `folder`, reading data below `root`, from the weights `init` where given.
+
+    Raises:
+        ConfigError: data or weights that do not fit.
+        Interrupted: SIGTERM arrived; the same call goes on.
+    """
+    device = pick_device(config.compute)
+    world = World.join(device.type)
+    prepare(config.compute, world)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    task = build_task(config, root)
+    if init is not None:
+        load_weights(task.student, init)
+    if world.leads:
+        (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
+    try:
+        Loop(task, config, folder, device, world).run()
+    finally:
+        world.leave()
+
+
+def pick_device(compute: ComputeConfig) -> torch.device:
+    """Return the device to train on."""
+    if compute.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(compute.device)
+
+
+def prepare(compute: ComputeConfig, world: World) -> None:
+    """Set the process-wide switches of torch."""
+    # Batch norm lets weights decay to numbers so small that a CPU takes a hundred times as long for each of them.
+    torch.set_flush_denormal(True)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(compute.threads or max(1, cores // world.size - compute.workers))
