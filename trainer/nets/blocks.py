@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Activation = Literal["relu", "hardswish", "none"]
@@ -27,6 +28,21 @@ def make_divisible(value: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
+class DepthwiseConv2d(nn.Conv2d):
+    """Depthwise convolution that CPU autocast leaves in fp32.
+
+    oneDNN's bf16 gradients of strided and of 5 x 5 depthwise kernels take 5 to 30 times as long as those in fp32,
+    and ate all that bf16 wins in the pointwise convolutions.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return N x C x H / stride x W / stride."""
+        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float())
+
+
 class ConvBN(nn.Sequential):
     """Convolution without bias, padded to keep the size, then batch norm, then the activation."""
 
@@ -41,8 +57,9 @@ class ConvBN(nn.Sequential):
     ) -> None:
         rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = ((rows - 1) // 2, (columns - 1) // 2)
+        conv = DepthwiseConv2d if groups == in_channels > 1 else nn.Conv2d
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False),
+            conv(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False),
             nn.BatchNorm2d(out_channels),
             activation(act),
         )
@@ -98,6 +115,12 @@ class DepthwiseSeparable(nn.Module):
         """Return N x C_out x H / stride x W / stride."""
         y: Tensor = self.pointwise(self.se(self.depthwise(x)))
         return x + y if self.residual else y
+
+
+def line_pool(height: int, columns: int = 2) -> nn.MaxPool2d:
+    """Return the pooling that ends a recognition backbone: all rows left of ``height`` / 16, ``columns`` columns."""
+    size = (-(-height // 16), columns)
+    return nn.MaxPool2d(size, size)
 
 
 def init_conv_paddle(module: nn.Module) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from trainer.nets.blocks import ConvBN, DepthwiseSeparable, Size, init_conv_kaiming
+from trainer.nets.blocks import ConvBN, DepthwiseSeparable, Size, init_conv_kaiming, line_pool
 
 
 class Row(NamedTuple):
@@ -59,16 +59,14 @@ class LCNetRecognition(nn.Module):
     """MobileNetV1Enhance x0.5: N x 3 x 32 x W to N x 512 x 1 x T, T = floor(ceil(W / 2) / 2) (facts 5.1).
 
     ``fast`` halves the width in the middle of the network instead of in the last pooling, adds residuals and
-    narrows the last two blocks to 384: the same T for about 60 % of the time. The last pooling takes all rows that
-    are left, so heights other than 32 work.
+    narrows the last two blocks to 384: the same T for about 60 % of the time.
     """
 
     def __init__(self, height: int = 32, fast: bool = False, in_channels: int = 3) -> None:
         super().__init__()
         rows = FAST_ROWS if fast else PAPER_ROWS
         self.features = _features(rows, in_channels, residual=fast)
-        size = (-(-height // 16), 1 if fast else 2)
-        self.pool = nn.MaxPool2d(size, size)
+        self.pool = line_pool(height, columns=1 if fast else 2)
         self.out_channels = rows[-1].channels
         init_conv_kaiming(self)
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from trainer.nets.blocks import init_linear_uniform
 from trainer.nets.lcnet import LCNetRecognition
+from trainer.nets.mobilenet_v3 import MobileNetV3Recognition
 from trainer.nets.necks import BiLSTM, ConvMixer
+from trainer.nets.resnet_vd import ResNetVdRecognition
 
 
 class RecognizerOutputs(NamedTuple):
@@ -27,7 +29,7 @@ class RecognizerOutputs(NamedTuple):
 class RecognizerConfig:
     """A recognizer's shape; the defaults are the paper's."""
 
-    backbone: Literal["lcnet", "lcnet_fast"] = "lcnet"
+    backbone: Literal["lcnet", "lcnet_fast", "mobilenet_v3_small", "resnet34_vd"] = "lcnet"
     neck: Literal["bilstm", "mixer"] = "bilstm"
     hidden: int = 64
     """LSTM units of each direction; the mixer has 2 x ``hidden`` channels."""
@@ -39,6 +41,13 @@ class RecognizerConfig:
     """Pixels of a line's height."""
     grey: bool = False
     """Read the mean of the colour channels, so that images of one or three channels both fit."""
+
+
+PAPER = RecognizerConfig()
+MOBILE = RecognizerConfig(backbone="mobilenet_v3_small", hidden=48, head_features=None)
+"""The PP-OCR mobile recognizer, the paper's baseline."""
+SERVER = RecognizerConfig(backbone="resnet34_vd", hidden=256, head_features=None)
+"""The PP-OCR server recognizer of Table 5."""
 
 
 class CTCHead(nn.Module):
@@ -64,7 +73,7 @@ class Recognizer(nn.Module):
     def __init__(self, config: RecognizerConfig, classes: int) -> None:
         super().__init__()
         self.config = config
-        self.backbone = LCNetRecognition(config.height, config.backbone == "lcnet_fast", 1 if config.grey else 3)
+        self.backbone = _backbone(config)
         self.neck: BiLSTM | ConvMixer
         if config.neck == "bilstm":
             self.neck = BiLSTM(self.backbone.out_channels, config.hidden, config.depth)
@@ -88,6 +97,15 @@ class Recognizer(nn.Module):
         """Return T, the number of output frames for images of ``width`` pixels."""
         half = (width + 1) // 2
         return (half + 1) // 2 if self.config.backbone == "lcnet_fast" else half // 2
+
+
+def _backbone(config: RecognizerConfig) -> LCNetRecognition | MobileNetV3Recognition | ResNetVdRecognition:
+    channels = 1 if config.grey else 3
+    if config.backbone == "mobilenet_v3_small":
+        return MobileNetV3Recognition(config.height, in_channels=channels)
+    if config.backbone == "resnet34_vd":
+        return ResNetVdRecognition(config.height, in_channels=channels)
+    return LCNetRecognition(config.height, config.backbone == "lcnet_fast", channels)
 
 
 def build_recognizer(config: RecognizerConfig, classes: int) -> Recognizer:
