@@ -73,10 +73,11 @@ class SetLine:
 
 
 class GlyphAtlas:
-    """Masks of every (face, size, character) met so far: some 60 MB for a thousand faces in ASCII at 40 px."""
+    """Masks of the (face, size, character) met: `capacity` faces at a size, of some 50 kB each, are remembered."""
 
-    def __init__(self) -> None:
-        self._glyphs: dict[tuple[str, int], dict[str, Glyph]] = {}
+    def __init__(self, capacity: int = 4000) -> None:
+        self._capacity = capacity
+        self._glyphs: OrderedDict[tuple[str, int], dict[str, Glyph]] = OrderedDict()
         self._metrics: dict[tuple[str, int], Metrics] = {}
         self._open: OrderedDict[tuple[str, int], ImageFont.FreeTypeFont] = OrderedDict()
 
@@ -96,11 +97,16 @@ class GlyphAtlas:
 
     def glyph(self, face: Face, size: int, character: str) -> Glyph:
         """One character, rasterised when first asked for."""
-        table = self._glyphs.setdefault((face.path, size), {})
+        table = self._table(face, size)
         found = table.get(character)
         if found is None:
             found = table[character] = self._rasterise(face, size, character)
         return found
+
+    def measure(self, face: Face, size: int, text: str) -> float:
+        """Width of `text` in pixels."""
+        table = self._table(face, size)
+        return sum([(table.get(character) or self.glyph(face, size, character)).advance for character in text])
 
     def set_line(
         self,
@@ -113,7 +119,7 @@ class GlyphAtlas:
         jitter: Sequence[int] | None = None,
     ) -> SetLine:
         """Sets `text`: `tracking` pixels between letters, spaces `word_space` times their width, `jitter` [n] rows."""
-        table = self._glyphs.setdefault((face.path, size), {})
+        table = self._table(face, size)
         glyphs = tuple([table.get(character) or self.glyph(face, size, character) for character in text])
         advances = np.array([glyph.advance for glyph in glyphs], np.float32)
         if word_space != 1.0:
@@ -126,6 +132,16 @@ class GlyphAtlas:
             dy=tuple(jitter) if jitter is not None else (0,) * len(glyphs),
             width=int(np.ceil(ends[-1])) if glyphs else 0,
         )
+
+    def _table(self, face: Face, size: int) -> dict[str, Glyph]:
+        key = (face.path, size)
+        table = self._glyphs.pop(key, None)
+        if table is None:
+            table = {}
+            if len(self._glyphs) >= self._capacity:
+                self._glyphs.popitem(last=False)
+        self._glyphs[key] = table
+        return table
 
     def _font(self, face: Face, size: int) -> ImageFont.FreeTypeFont:
         key = (face.path, size)

@@ -54,8 +54,8 @@ def _textures() -> tuple[NDArray[np.uint8], ...]:
 
 def _texture(rng: Rng, kind: int) -> NDArray[np.uint8]:
     size = TEXTURE_SIZE
-    base = colour(rng, value=(0.25, 0.9), saturation=(0.0, 0.7))
-    other = colour(rng, value=(0.15, 0.95), saturation=(0.0, 0.7))
+    base = colour(rng, value=(0.2, 0.95), saturation=(0.0, 0.4))
+    other = colour(rng, value=(0.1, 0.95), saturation=(0.0, 0.5))
     field: Floats = np.zeros((size, size), np.float32)
     for power in range(2, 8):
         field = field + noise.smooth(rng, size, size, 2**power) * np.float32(0.12 * power)
@@ -64,7 +64,7 @@ def _texture(rng: Rng, kind: int) -> NDArray[np.uint8]:
         field = np.asarray(grain + field * 0.3, np.float32)
     elif kind == 2:
         period = whole(rng, 24, 90)
-        lines = (np.arange(size) % period < 3).astype(np.float32)
+        lines: Floats = (np.arange(size) % period < 3).astype(np.float32)
         field = field * np.float32(0.4) + np.float32(2.5) * np.maximum(
             lines[:, None], np.roll(lines, period // 2)[None, :]
         )
@@ -94,7 +94,18 @@ def _shapes(rng: Rng, image: Floats) -> Floats:
 
 
 def photo_like(rng: Rng, height: int, width: int) -> Floats:
-    """A cut of a texture at a random zoom, turn and contrast, [H, W, 3]."""
+    """Up to four cuts of textures beside and before each other, as walls, sky and street are, [H, W, 3]."""
+    image = _cut(rng, height, width)
+    for _ in range(whole(rng, 0, 3) if min(height, width) > 100 else 0):
+        y0, x0 = whole(rng, 0, height - 40), whole(rng, 0, width - 40)
+        y1 = height if chance(rng, 0.5) else whole(rng, y0 + 20, height)
+        x1 = width if chance(rng, 0.5) else whole(rng, x0 + 20, width)
+        image[y0:y1, x0:x1] = _cut(rng, y1 - y0, x1 - x0)
+    return image
+
+
+def _cut(rng: Rng, height: int, width: int) -> Floats:
+    """A cut of one texture at a random zoom and contrast."""
     texture = pick(rng, _textures())
     zoom = between(rng, 0.5, 3.0)
     h, w = min(TEXTURE_SIZE, max(8, round(height / zoom))), min(TEXTURE_SIZE, max(8, round(width / zoom)))

@@ -39,7 +39,10 @@ _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re
 _BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
 _ONSETS = (*"bcdfghklmnprstvw", *["br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "sh", "sp", "st", "str", "th", "tr"])
 _VOWELS = (*"aeiouaeio", *["ai", "ea", "ee", "ie", "io", "oo", "ou", "au"])
-_CODAS = (*"nrstldmp", *["", "ck", "ct", "ll", "nd", "ng", "nt", "rd", "rs", "ss", "st", "tion", "ment", "ing", "ed", "er", "ly"])
+_CODAS = (
+    *"nrstldmp",
+    *["", "ck", "ct", "ll", "nd", "ng", "nt", "rd", "rs", "ss", "st", "tion", "ment", "ing", "ed", "er", "ly"],
+)
 
 
 class Corpus:

@@ -125,7 +125,7 @@ def bilevel(rng: Rng, grey: Floats, *, shaded: bool = False) -> Image:
     if shaded:
         tile = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width]
         return np.where(grey > low + span * (0.4 + 0.75 * tile), np.uint8(255), np.uint8(0))
-    level = low + span * np.float32(between(rng, 0.38, 0.72))
+    level = low + span * np.float32(between(rng, 0.4, 0.68))
     rough = noise.smooth(rng, height, width, 2) if chance(rng, 0.6) else noise.smooth(rng, height, width, 4)
     edges = grey + rough * np.float32(span * rather_low(rng, 0, 0.13))
     return np.where(edges > level, np.uint8(255), np.uint8(0))

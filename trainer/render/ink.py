@@ -32,24 +32,28 @@ def paint(rng: Rng, world: Domain, coverage: Floats) -> Floats:
     return np.asarray(ground + (np.float32(dark) - ground) * ink, np.float32)
 
 
-def finish(rng: Rng, world: Domain, image: Floats) -> Image:
-    """Light, blur, resolution, noise, thresholding and compression; uint8 [H, W, 3] BGR."""
+def finish(rng: Rng, world: Domain, image: Floats, text_height: float | None = None) -> Image:
+    """Light, blur, resolution, noise, thresholding and compression; uint8 [H, W, 3] BGR.
+
+    Blur and resolution go by `text_height`, in pixels: the image's own height where it is a line.
+    """
     height, width = image.shape[:2]
+    text_height = text_height or float(height)
     black_and_white = image.ndim == 2 and chance(rng, world.bilevel)
-    if chance(rng, world.shade * (0.2 if black_and_white else 1)):
+    if chance(rng, 0.0 if black_and_white else world.shade):
         light = degrade.shade(rng, height, width, rather_low(rng, 0.05, 0.6))
         image *= light if image.ndim == 2 else backgrounds.in_three(light)
-    strength = rather_low(rng, *world.blur) * height / 32
+    strength = rather_low(rng, *world.blur) * text_height / 32
     if strength > 0.15:
         image = degrade.blur(rng, image, strength)
     if chance(rng, world.low_resolution):
-        image = degrade.low_resolution(rng, image, max(between(rng, 0.45, 0.95), 9 / height))
+        image = degrade.low_resolution(rng, image, max(between(rng, 0.45, 0.95), min(9 / text_height, 1)))
     sigma = rather_low(rng, *world.noise)
     if sigma > 0.5 and not black_and_white:
         degrade.add_noise(rng, image, sigma)
     if chance(rng, world.salt):
         degrade.salt(rng, image, between(rng, 0, 0.06))
-    result = _scan(rng, image) if black_and_white else degrade.to_bytes(image)
+    result = _scan(rng, image, text_height) if black_and_white else degrade.to_bytes(image)
     if chance(rng, world.jpeg):
         result = degrade.jpeg(result, int(between(rng, *world.quality)))
     return result if result.ndim == 3 else np.asarray(cv2.cvtColor(result, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -115,10 +119,10 @@ def _effect(rng: Rng, ground: Floats, ink: Floats, level: float) -> None:
     backgrounds.lay(ground, np.asarray(halo * np.float32(between(rng, 0.4, 1.0)), np.float32), other)
 
 
-def _scan(rng: Rng, grey: Floats) -> Image:
+def _scan(rng: Rng, grey: Floats, text_height: float) -> Image:
     """Black and white at one to two and a half times the resolution kept, so that grey edges remain, or none at all."""
     height, width = grey.shape
-    finer = min(between(rng, 1.0, 2.5), 72 / height)
+    finer = min(between(rng, 1.0, 2.5), 72 / text_height, 1400 / height)
     if finer > 1.1:
         larger = cv2.resize(grey, (round(width * finer), round(height * finer)), interpolation=cv2.INTER_CUBIC)
         bits = degrade.bilevel(rng, np.asarray(larger, np.float32), shaded=chance(rng, 0.05))

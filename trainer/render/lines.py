@@ -202,8 +202,8 @@ def _crop(rng: Rng, world: Domain, setting: _Setting) -> tuple[Floats, Floats]:
 def _misses(rng: Rng, corners: Floats, amount: float) -> Floats:
     """How far a detected quad's corners are off [4, 2]: a slant common to both ends, a shear, and each corner's own."""
     tall = float(corners[3, 1] - corners[0, 1])
-    draws = rng.standard_normal(10, dtype=np.float32) * np.float32(amount * tall)
-    slant, shear = draws[8:] * np.float32([0.5, 1])
+    draws: Floats = rng.standard_normal(10, dtype=np.float32) * np.float32(amount * tall)
+    slant, shear = draws[8] * np.float32(0.5), draws[9]
     common = np.array([[shear, slant], [shear, -slant], [-shear, -slant], [-shear, slant]], np.float32)
     return np.asarray(common + np.float32(0.6) * draws[:8].reshape(4, 2))
 
