@@ -65,9 +65,8 @@ def _texture(rng: Rng, kind: int) -> NDArray[np.uint8]:
     elif kind == 2:
         period = whole(rng, 24, 90)
         lines: Floats = (np.arange(size) % period < 3).astype(np.float32)
-        field = field * np.float32(0.4) + np.float32(2.5) * np.maximum(
-            lines[:, None], np.roll(lines, period // 2)[None, :]
-        )
+        grid = np.maximum(lines[:, None], np.roll(lines, period // 2)[None, :])
+        field = np.asarray(field * 0.4 + grid * 2.5, np.float32)
     elif kind == 3:
         field = np.sign(field) * np.sqrt(np.abs(field)) + noise.smooth(rng, size, size, 4)
     elif kind == 4:
@@ -122,12 +121,12 @@ def _cut(rng: Rng, height: int, width: int) -> Floats:
     return np.ascontiguousarray(image)
 
 
-def flat(rng: Rng, height: int, width: int, base: Colour) -> Floats:
-    """`base` with a faint gradient, [H, W, 3]."""
+def flat(rng: Rng, height: int, width: int, base: Colour, depth: float = 0.25) -> Floats:
+    """`base` with a gradient of up to `depth` of it, [H, W, 3]."""
     row = np.tile(base, width)
     down = np.ones(height, np.float32)
     if chance(rng, 0.6):
-        depth = between(rng, -0.25, 0.25)
+        depth = between(rng, -depth, depth)
         ramp = np.linspace(1 - depth, 1 + depth, width if chance(rng, 0.6) else height, dtype=np.float32)
         if ramp.size == width:
             row *= np.repeat(ramp, 3)

@@ -120,7 +120,8 @@ class PageRenderer:
             base = backgrounds.colour(rng, value=(0.1, 1.0), saturation=(0.0, 0.8))
         else:
             base = backgrounds.tint(rng, level) if chance(rng, world.coloured) else np.full(3, level, np.float32)
-        ground = backgrounds.flat(rng, height, width, base)
+        depth = 0.25 if layout in ("slide", "screen", "scatter") else 0.06
+        ground = backgrounds.flat(rng, height, width, base, depth)
         ground += backgrounds.in_three(backgrounds.paper(rng, height, width, 0, world.roughness * rng.random()))
         return ground
 
