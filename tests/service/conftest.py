@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from service_fakes import FakeReader
+
+from service.app import create_app
+from service.serving import State
+from service.settings import Settings
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("OCR_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Run an application around a reader and give a client of it; keyword arguments are settings."""
+
+    @asynccontextmanager
+    async def run(reader: FakeReader | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(Settings(**settings), engine_factory=lambda _: reader or FakeReader())
+        async with app.router.lifespan_context(app):
+            assert await app.state.context.serving.settled() is State.READY
+            async with client_of(app) as client:
+                yield client
+
+    return run
+
+
+def client_of(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")

@@ -1,0 +1,105 @@
+"""A reader that needs no model, and the images that tests send."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+
+from ocr_core.backends.base import Policy
+from ocr_core.bundle.manifest import File, Golden, Manifest, Models, Network, Origin, Score
+from ocr_core.bundle.reader import Bundle
+from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
+
+PATIENCE = 10.0
+"""Seconds after which a test that waits for another thread gives up."""
+
+QUAD = np.array([[1, 2], [30, 2], [30, 12], [1, 12]], np.float32)
+
+_FILE = File(file="x.onnx", sha256="0" * 64, bytes=1)
+_NETWORK = Network(weights=_FILE, opset=17, input="x", output="y", normalization={}).model_dump()
+
+
+def bundle(name: str = "fake", version: str = "1") -> Bundle:
+    recognizer = {**_NETWORK, "height": 32, "widths": (64,), "characters": ("a",)}
+    manifest = Manifest(
+        name=name,
+        version=version,
+        created=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        origin=Origin(tool="tests", source="tests"),
+        models=Models.model_validate({"detector": _NETWORK, "recognizer": recognizer}),
+        golden=Golden(image=File(file="golden.png", sha256="0" * 64, bytes=1), text=("a",)),
+        scores=(Score(dataset="receipts", metric="word_f1", value=0.9, images=50),),
+    )
+    return Bundle(path=Path("nowhere"), manifest=manifest, digest="ab" * 32)
+
+
+def two_lines(pixels: np.ndarray, options: ReadOptions) -> Page:
+    """Give one good line and one doubtful one, as an engine would under `options`."""
+    word = Word(text="Total", confidence=0.99, quad=QUAD)
+    lines = [
+        Line(text="Total 12.95", confidence=0.987654, quad=QUAD, words=(word,) if options.words else ()),
+        Line(text="smudge", confidence=0.55, quad=QUAD + 20),
+    ]
+    kept = tuple(line for line in lines if line.confidence >= options.min_confidence)
+    height, width = pixels.shape[:2]
+    return Page(
+        width=width,
+        height=height,
+        rotation=0,
+        lines=kept if options.detect else kept[:1],
+        seconds={"det": 0.02, "crop": 0.001, "rec": 0.03, "post": 0.002},
+    )
+
+
+class FakeReader:
+    """Gives what `page` gives. With `held`, reading waits until `release` is called."""
+
+    def __init__(
+        self, page: Callable[[np.ndarray, ReadOptions], Page] = two_lines, *, held: bool = False, streams: int = 1
+    ) -> None:
+        self.bundle = bundle()
+        policy = Policy(streams=streams, threads=streams, max_batch=1)
+        self.backend = SimpleNamespace(name="fake", provider="FakeProvider", policy=policy)
+        self.calls: list[ReadOptions] = []
+        self.steps: list[str] = []
+        self.started = threading.Semaphore(0)
+        self._page = page
+        self._open = threading.Event()
+        if not held:
+            self._open.set()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def warm_up(self) -> None:
+        self.steps.append("warm_up")
+
+    def read(self, pixels: np.ndarray, options: ReadOptions) -> Page:
+        self.calls.append(options)
+        self.started.release()
+        assert self._open.wait(PATIENCE)
+        return self._page(pixels, options)
+
+    def close(self) -> None:
+        self.steps.append("close")
+
+
+def picture(width: int = 40, height: int = 30) -> np.ndarray:
+    """Return a BGR image that no codec turns into nothing."""
+    ramp = np.linspace(0, 255, width * height, dtype=np.uint8).reshape(height, width)
+    return cv2.merge([ramp, ramp[::-1], ramp[:, ::-1]])
+
+
+def encoded(suffix: str = ".png", width: int = 40, height: int = 30) -> bytes:
+    return cv2.imencode(suffix, picture(width, height))[1].tobytes()
+
+
+def parts(*files: bytes) -> list[tuple[str, tuple[str, bytes]]]:
+    """Return the `files` argument of httpx for several uploads, named 1.png and so on."""
+    return [("file", (f"{i}.png", data)) for i, data in enumerate(files, start=1)]
