@@ -26,7 +26,7 @@ _NETWORK = Network(weights=_FILE, opset=17, input="x", output="y", normalization
 
 
 def bundle(name: str = "fake", version: str = "1") -> Bundle:
-    recognizer = {**_NETWORK, "height": 32, "widths": (64,), "characters": ("a",)}
+    recognizer = {**_NETWORK, "height": 32, "widths": (256, 512), "characters": ("a",)}
     manifest = Manifest(
         name=name,
         version=version,

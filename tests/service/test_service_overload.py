@@ -21,10 +21,10 @@ IMAGE = encoded()
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let other tasks and threads run until `condition` holds."""
+    """Let other tasks and threads run until `condition` holds, for states that have no event."""
 
     async def poll() -> None:
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     await asyncio.wait_for(poll(), PATIENCE)

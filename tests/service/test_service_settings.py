@@ -37,7 +37,7 @@ def test_empty_variables_mean_the_default(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_file_that_is_missing_or_misspelt_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "ocr.env"
     monkeypatch.setenv("OCR_CONFIG", str(config))
-    with pytest.raises(FileNotFoundError, match="ocr.env"):
+    with pytest.raises(FileNotFoundError, match=r"ocr\.env"):
         load_settings()
     config.write_text("OCR_PROT=1\n")
     with pytest.raises(ValidationError, match="prot"):
