@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Activation = Literal["relu", "hardswish", "none"]
+Activation = Literal["relu", "relu6", "hardswish", "none"]
 Size = int | tuple[int, int]
 
 
@@ -19,6 +19,8 @@ def activation(name: Activation) -> nn.Module:
     """Return the named activation. ``nn.Hardswish`` exports as the single ONNX operator HardSwish."""
     if name == "relu":
         return nn.ReLU(inplace=True)
+    if name == "relu6":
+        return nn.ReLU6(inplace=True)
     return nn.Hardswish(inplace=True) if name == "hardswish" else nn.Identity()
 
 
@@ -91,7 +93,7 @@ class SqueezeExcite(nn.Module):
 
 
 class DepthwiseSeparable(nn.Module):
-    """Depthwise k x k, squeeze-excite if asked, pointwise 1 x 1, h-swish after both (PP-OCRv2, section 2.2, LCNet).
+    """Depthwise k x k, squeeze-excite if asked, pointwise 1 x 1 (PP-OCRv2, section 2.2, LCNet).
 
     With ``residual`` the input is added where the shapes allow it; the paper's network has no residuals.
     """
@@ -104,11 +106,12 @@ class DepthwiseSeparable(nn.Module):
         stride: Size = 1,
         se: bool = False,
         residual: bool = False,
+        act: Activation = "hardswish",
     ) -> None:
         super().__init__()
-        self.depthwise = ConvBN(in_channels, in_channels, kernel, stride, groups=in_channels, act="hardswish")
+        self.depthwise = ConvBN(in_channels, in_channels, kernel, stride, groups=in_channels, act=act)
         self.se = SqueezeExcite(in_channels) if se else nn.Identity()
-        self.pointwise = ConvBN(in_channels, out_channels, act="hardswish")
+        self.pointwise = ConvBN(in_channels, out_channels, act=act)
         self.residual = residual and in_channels == out_channels and stride in (1, (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
