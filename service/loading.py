@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import tempfile
+from pathlib import Path
+
 from ocr_core.bundle.base import Store
 from ocr_core.bundle.golden import check_golden
 from ocr_core.bundle.store import open_store
 from ocr_core.pipeline.engine import Engine
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def open_model_store(settings: Settings) -> Store:
@@ -22,12 +28,22 @@ def load_engine(settings: Settings) -> Engine:
         BackendError: the backend cannot be had, or cannot load the networks.
     """
     bundle = open_model_store(settings).open(settings.model)
-    engine = Engine.load(
-        bundle, backend=settings.backend, threads=settings.threads, cache_dir=settings.cache_dir / "compiled"
-    )
+    cache = writable(settings.cache_dir / "compiled")
+    engine = Engine.load(bundle, backend=settings.backend, threads=settings.threads, cache_dir=cache)
     try:
         check_golden(bundle, lambda pixels: tuple(line.text for line in engine.read(pixels).lines))
     except BaseException:
         engine.close()
         raise
     return engine
+
+
+def writable(folder: Path) -> Path | None:
+    """Return `folder`, made if need be; None where nothing can be kept, as on a read-only file system."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        log.warning("compiled models are not kept, the next start will take longer: %s", error)
+        return None
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -44,6 +45,8 @@ def serve(
         server_header=False,
     )
     server = uvicorn.Server(config)
+    # uvicorn drains on SIGTERM and then raises it again for whoever listened before: to be told to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()
     if failed or not server.started:  # the log says why: a model that cannot be loaded, a port in use
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from service.loading import writable
 from service.settings import Settings, load_settings
 
 
@@ -71,3 +72,13 @@ def test_settings_do_not_change() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     for name, field in Settings.model_fields.items():
         assert len(field.description or "") > 15, name
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "cache" / "compiled"
+    assert writable(folder) == folder
+    assert folder.is_dir()
+    file = tmp_path / "file"
+    file.touch()
+    assert writable(file / "compiled") is None
+    assert "not kept" in caplog.text
