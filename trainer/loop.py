@@ -37,8 +37,9 @@ class Loop:
         self.world = world
         self.step = 0
         self.best = float("-inf")
-        layout = torch.channels_last if config.compute.channels_last else torch.contiguous_format
-        task.method.to(device).to(memory_format=layout)
+        task.method.to(device)
+        if config.compute.channels_last:
+            task.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's stubs
         self.optimizer = build_optimizer(task.method, config.optimizer)
         self.ema = Ema(task.student, config.optimizer.ema) if config.optimizer.ema else None
         self.method: nn.Module = task.method
@@ -115,7 +116,7 @@ class Loop:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.compute.amp == "bf16"):
             losses = self.method(batch, self.step / self.config.schedule.steps)
         loss = torch.stack(list(losses.values())).sum() / self.config.accumulate
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._sums["images"] += len(batch["images"])
         self._sums["loss"] += float(loss.detach())
         for name, value in losses.items():

@@ -7,9 +7,16 @@ import torch
 from torch import nn
 
 from ocr_core.backends.base import Policy, Tensor
-from ocr_core.bundle.manifest import File, Normalization, RecognizerSpec
+from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
+from ocr_core.detection.detector import Detector
 from ocr_core.recognition.recognizer import Recognizer
-from trainer.config import RecognizerRun
+from trainer.config import DetectorRun, RecognizerRun
+
+OPSET = 17
+INPUT, OUTPUT = "x", "y"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""In this order for blue, green and red, as PP-OCR feeds its detectors (facts D15)."""
 
 NOT_WRITTEN = File(file="unwritten.onnx", sha256="0" * 64, bytes=0)
 """Stands for the weights of a network that is not exported yet."""
@@ -34,15 +41,15 @@ class TorchNetwork:
         """Nothing to free."""
 
 
-def recognizer_spec(config: RecognizerRun, weights: File = NOT_WRITTEN, opset: int = 17) -> RecognizerSpec:
+def recognizer_spec(config: RecognizerRun, weights: File = NOT_WRITTEN, opset: int = OPSET) -> RecognizerSpec:
     """Return the manifest entry of a recognizer trained by `config`."""
     grey = config.net.grey
     normalization = Normalization(color="gray", mean=(0.5,), std=(0.5,)) if grey else Normalization()
     return RecognizerSpec(
         weights=weights,
         opset=opset,
-        input="x",
-        output="y",
+        input=INPUT,
+        output=OUTPUT,
         normalization=normalization,
         height=config.net.height,
         widths=config.data.widths,
@@ -50,6 +57,28 @@ def recognizer_spec(config: RecognizerRun, weights: File = NOT_WRITTEN, opset: i
     )
 
 
+def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int = OPSET) -> DetectorSpec:
+    """Return the manifest entry of a detector trained by `config`."""
+    serving = config.serving
+    return DetectorSpec(
+        weights=weights,
+        opset=opset,
+        input=INPUT,
+        output=OUTPUT,
+        normalization=Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        resize=DetectorResize(min_side=serving.min_side, max_side=serving.max_side),
+        threshold=serving.threshold,
+        box_threshold=serving.box_threshold,
+        unclip_ratio=serving.unclip_ratio,
+        dilate=serving.dilate,
+    )
+
+
 def torch_recognizer(config: RecognizerRun, student: nn.Module, device: torch.device) -> Recognizer:
     """Return the recognizer that serves, with a torch network inside."""
     return Recognizer(TorchNetwork(student, device), recognizer_spec(config), POLICY)
+
+
+def torch_detector(config: DetectorRun, student: nn.Module, device: torch.device) -> Detector:
+    """Return the detector that serves, with a torch network inside."""
+    return Detector(TorchNetwork(student, device), detector_spec(config))

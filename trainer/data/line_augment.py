@@ -59,7 +59,7 @@ def warp(pixels: Pixels, source: Plane, target: Plane) -> Pixels:
 
 
 def _between(size: int, points: int) -> NDArray[np.float64]:
-    """Return the matrix size×points that interpolates linearly between points spread from the first pixel to the last."""
+    """Return the matrix size×points that interpolates linearly between points spread over all pixels."""
     at = np.linspace(0, points - 1, size)
     return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(points)))
 
@@ -102,7 +102,7 @@ def _edge_points(width: int, height: int, rng: Rng) -> tuple[Plane, NDArray[np.b
 
 
 def _cut(pixels: Pixels, rng: Rng) -> Pixels:
-    """Take away up to an eighth of the rows at the top or at the bottom: 1 to 8 of the 64 that the paper's crops have."""
+    """Take away up to an eighth of the rows at the top or at the bottom."""
     rows = whole(rng, 1, max(1, pixels.shape[0] // 8))
     return pixels[rows:] if chance(rng, 0.5) else pixels[:-rows]
 

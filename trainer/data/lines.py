@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import cv2
@@ -74,7 +75,8 @@ def fit_height(pixels: Pixels, height: int, grey: bool) -> Pixels:
     if pixels.shape[0] != height:
         # As `cut_line` does when it serves: single points suffice until the line is more than twice as high.
         shrunk = pixels.shape[0] >= 2 * height
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)[:, :, None] if grey else pixels, np.uint8)
 
 
@@ -104,7 +106,7 @@ class LineGroups:
         lines = [self._line(position) for position in range(number * count, (number + 1) * count)]
         kept = sorted((line for line in lines if self._fits(line)), key=lambda line: line.pixels.shape[1])
         edges = np.linspace(0, len(kept), self.data.group + 1).astype(int)
-        batches = [collate(kept[a:b], self.data.widths, self.charset, self.frames) for a, b in zip(edges, edges[1:])]
+        batches = [collate(kept[a:b], self.data.widths, self.charset, self.frames) for a, b in pairwise(edges)]
         order = sample_rng(self.seed, number).permutation(len(batches))
         return [batches[i] for i in order]
 
@@ -121,7 +123,7 @@ class LineGroups:
 
 def frames_needed(text: str) -> int:
     """Return the least T at which CTC can spell `text`: equal neighbours need a blank between them (facts 9)."""
-    return max(len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False)), 1)
+    return max(len(text) + sum(a == b for a, b in pairwise(text)), 1)
 
 
 def padded_width(width: int, widths: Sequence[int]) -> int:

@@ -1,7 +1,7 @@
 """Labelled data on disk, in the three forms that people have, as pages or as single lines.
 
-`labels.jsonl` sets are read by `ocr_core.scoring`; here are PaddleOCR's label files, ICDAR's text files, and the rule by
-which rows train or validate.
+`labels.jsonl` sets are read by `ocr_core.scoring`; here are PaddleOCR's label files, ICDAR's text files, and the rule
+by which rows train or validate.
 """
 
 from __future__ import annotations
@@ -111,11 +111,11 @@ def read_icdar(folder: Path) -> PageSet:
     """
     images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     texts = {p.stem.removeprefix("gt_"): p for p in sorted(folder.rglob("*.txt"))}
-    rows = []
-    for image in images:
-        if image.stem in texts:
-            rows.append(PageRow(image.relative_to(folder).as_posix(), _icdar_regions(texts[image.stem])))
-    return PageSet(folder, tuple(rows))
+    labelled = [image for image in images if image.stem in texts]
+    return PageSet(
+        folder,
+        tuple(PageRow(p.relative_to(folder).as_posix(), _icdar_regions(texts[p.stem])) for p in labelled),
+    )
 
 
 def _icdar_regions(path: Path) -> tuple[Region, ...]:

@@ -11,16 +11,20 @@ from torch import Tensor, nn
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 
-Losses = dict[str, Tensor]
+VALIDATION_SEED = 2**62
+"""Rendered validation data comes from a seed that no training uses."""
 
 
 class Task(Protocol):
     """A method to train and a way to judge its student."""
 
-    method: nn.Module
-    """`method(batch, progress)` returns the weighted terms of the loss by name; progress runs from 0 to 1."""
     metric: str
     """The figure, higher is better, by which the best state is chosen."""
+
+    @property
+    def method(self) -> nn.Module:
+        """`method(batch, progress)` returns the weighted terms of the loss by name; progress runs from 0 to 1."""
+        ...
 
     @property
     def student(self) -> nn.Module:

@@ -15,7 +15,9 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.ctc import Frames
 from ocr_core.recognition.recognizer import Recognizer as LineReader
 from ocr_core.scoring.scorers import CropScorer, RecognitionScorer
-from trainer.config import LabelledSource, RecognizerRun, Source
+from trainer.centers import read_centers
+from trainer.config import LabelledSource, RecognizerRun
+from trainer.config import LineSource as SourceConfig
 from trainer.data.crops import Crop, cut_crops
 from trainer.data.lines import CropLines, LineGroups, LineSource, fit_height
 from trainer.data.problems import Problems
@@ -24,36 +26,15 @@ from trainer.data.rendered import RenderedLines, line_renderer
 from trainer.data.stream import Arrays, stream
 from trainer.distributed import World
 from trainer.errors import ConfigError
-from trainer.losses.ctc import ctc_loss, framewise_loss
-from trainer.nets.recognizer import Recognizer, build_recognizer
-from trainer.tasks.base import Losses
+from trainer.methods.recognition import PlainRecognition, RecognitionLosses, UdmlRecognition
+from trainer.nets.recognizer import Recognizer
+from trainer.tasks.base import VALIDATION_SEED
 from trainer.torch_network import torch_recognizer
 
 TRAINING_HEIGHT = 3
 """Labelled lines are kept at 3/2 of the network's height, so that augmentation has pixels to lose."""
 AUGMENT_SEED = 2**61
-VALIDATION_SEED = 2**62
-"""Rendered validation lines come from a seed that no training uses."""
 log = logging.getLogger(__name__)
-
-
-class PlainRecognition(nn.Module):
-    """One network, CTC, and at first the glyphs' known places."""
-
-    def __init__(self, student: Recognizer, framewise: float, until: float) -> None:
-        super().__init__()
-        self.student = student
-        self.framewise = framewise
-        self.until = until
-
-    def forward(self, batch: dict[str, Tensor], progress: float) -> Losses:
-        """Return the terms of the loss."""
-        logits = self.student.outputs(batch["images"]).logits
-        losses = {"ctc": ctc_loss(logits, batch["labels"], batch["lengths"])}
-        weight = self.framewise * max(0.0, 1 - progress / self.until) if self.until else 0.0
-        if weight > 0:
-            losses["framewise"] = weight * framewise_loss(logits, batch["targets"])
-        return losses
 
 
 class RecognitionTask:
@@ -66,16 +47,16 @@ class RecognitionTask:
         self.charset = config.charset
         self.root = root
         self.problems = Problems()
-        self.method = PlainRecognition(
-            build_recognizer(config.net, len(self.charset)), config.method.framewise, config.method.framewise_until
-        )
+        self.method = build_method(config)
         self._validation: list[tuple[str, list[Crop]]] | None = None
 
     @property
     def student(self) -> Recognizer:
+        """The network that is judged and exported."""
         return self.method.student
 
     def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+        """Yield batches from batch number `position` of this process on."""
         data, config = self.config.data, self.config
         sources = [self._source(source) for source in data.train]
         weights = [source.weight for source in data.train]
@@ -84,11 +65,13 @@ class RecognitionTask:
         return stream(groups, data.group, position, world, config.compute.workers, pin)
 
     def to_device(self, batch: Arrays, device: torch.device) -> dict[str, Tensor]:
+        """Return a batch as tensors, images normalised."""
         tensors = {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
         tensors["images"] = normalized(tensors["images"], tensors["sizes"])
         return tensors
 
     def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
+        """Judge a network by the lines it reads rightly, set by set and on average."""
         if self._validation is None:
             self._validation = [(_title(s), self._crops(s)) for s in self.config.data.validate_on]
         recognizer = torch_recognizer(self.config, student, device)
@@ -104,14 +87,14 @@ class RecognitionTask:
         means = {name: [v for key, v in figures.items() if key.endswith(f"/{name}")] for name in ("acc", "similarity")}
         return figures | {name: float(np.mean(values)) for name, values in means.items()}
 
-    def _source(self, source: Source) -> LineSource:
+    def _source(self, source: SourceConfig) -> LineSource:
         height, grey = self.config.net.height, self.config.net.grey
         if isinstance(source, LabelledSource):
             crops = self._labelled(source, height * TRAINING_HEIGHT // 2)
             return CropLines(crops, height, grey, self.config.data.augment, self.config.seed + AUGMENT_SEED)
         return RenderedLines(source, self.config.characters, self.root, self.config.seed, height, grey)
 
-    def _crops(self, source: Source) -> list[Crop]:
+    def _crops(self, source: SourceConfig) -> list[Crop]:
         """Return the lines of a source to validate on, cut as they are when served."""
         if isinstance(source, LabelledSource):
             return self._labelled(source, self.config.net.height)
@@ -127,6 +110,19 @@ class RecognitionTask:
         if not crops:
             raise ConfigError(f"{source.path}: no line of it can be used ({self.problems})")
         return crops
+
+
+def build_method(config: RecognizerRun) -> PlainRecognition:
+    """Return the networks and losses of a configuration, untrained."""
+    method = config.method
+    terms = RecognitionLosses(
+        centers=read_centers(Path(method.centers), config.charset) if method.centers else None,
+        center_weight=method.center_weight,
+        framewise=method.framewise,
+        framewise_until=method.framewise_until,
+    )
+    kind = UdmlRecognition if method.distill == "udml" else PlainRecognition
+    return kind(config.net, len(config.charset), terms)
 
 
 def normalized(images: Tensor, sizes: Tensor) -> Tensor:
@@ -153,5 +149,5 @@ def read_lines(recognizer: LineReader, lines: Sequence[Pixels], batch: int) -> l
     return [recognizer.decode(own, line.shape[1]).text for own, line in zip(frames, lines, strict=True)]
 
 
-def _title(source: Source) -> str:
+def _title(source: SourceConfig) -> str:
     return Path(source.path).name if isinstance(source, LabelledSource) else "rendered"

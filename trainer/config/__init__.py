@@ -1,0 +1,34 @@
+"""The typed configuration of a run, read from TOML. Unknown keys are refused; each option is described at its place."""
+
+from trainer.config.data import (
+    DetectorData,
+    LabelledSource,
+    LineSource,
+    PageSource,
+    RecognizerData,
+    RenderedLinesSource,
+    RenderedPagesSource,
+)
+from trainer.config.load import load_config, parse_config
+from trainer.config.runs import AnyRun, DetectorRun, RecognizerRun, RunConfig
+from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
+
+__all__ = [
+    "AnyRun",
+    "ComputeConfig",
+    "DetectorData",
+    "DetectorRun",
+    "LabelledSource",
+    "LineSource",
+    "OptimizerConfig",
+    "PageSource",
+    "RecognizerData",
+    "RecognizerRun",
+    "RenderedLinesSource",
+    "RenderedPagesSource",
+    "RunConfig",
+    "ScheduleConfig",
+    "Strict",
+    "load_config",
+    "parse_config",
+]

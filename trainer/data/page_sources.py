@@ -1,0 +1,110 @@
+"""Where pages come from: labelled images, or the renderer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import shapely
+
+from ocr_core.charset import LATIN
+from ocr_core.scoring.datasets import PageRow, PageSet
+from trainer.config import LabelledSource, PageSource, RenderedPagesSource
+from trainer.data.crops import read_image
+from trainer.data.pages import PageSample
+from trainer.data.problems import Problems
+from trainer.data.readers import read_source
+from trainer.data.rendered import page_renderer
+from trainer.errors import ConfigError
+
+
+class Pages(Protocol):
+    """Pages by number."""
+
+    @property
+    def size(self) -> int | None:
+        """How many pages there are; None: endless."""
+        ...
+
+    def page(self, index: int) -> PageSample | None:
+        """Return page `index`; None, and a problem counted, where its image cannot be read."""
+        ...
+
+
+class LabelledPages:
+    """Pages of a labelled set, decoded when they are wanted."""
+
+    def __init__(self, rows: PageSet, maps: Path | None, problems: Problems) -> None:
+        self.rows = rows
+        self.maps = maps
+        self.problems = problems
+
+    @property
+    def size(self) -> int | None:
+        """How many pages there are."""
+        return len(self.rows.rows)
+
+    def page(self, index: int) -> PageSample | None:
+        """Return page `index`; outlines that cross themselves are taken as unreadable text."""
+        row = self.rows.rows[index]
+        pixels = read_image(self.rows.path(row), self.problems)
+        if pixels is None:
+            return None
+        polygons = tuple(np.asarray(line.points, np.float32) for line in row.lines)
+        crossing = [not shapely.Polygon(polygon).is_valid for polygon in polygons]
+        for number, bad in enumerate(crossing):
+            if bad:
+                self.problems.add("crossing polygon", f"{self.rows.path(row)}:{number}")
+        ignore = tuple(line.ignore or bad for line, bad in zip(row.lines, crossing, strict=True))
+        texts = tuple(line.text for line in row.lines)
+        return PageSample(pixels, polygons, texts, ignore, self._map(row, pixels.shape[:2]))
+
+    def _map(self, row: PageRow, shape: tuple[int, ...]) -> np.ndarray | None:
+        if self.maps is None:
+            return None
+        path = map_path(self.maps, row.image)
+        found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if found is None:
+            raise ConfigError(f"no teacher's map {path}: write it with `trainer label --maps`")
+        return np.asarray(cv2.resize(found, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+class RenderedPages:
+    """Pages drawn by `PageRenderer`."""
+
+    def __init__(self, source: RenderedPagesSource, root: Path, seed: int) -> None:
+        self.size = source.count or None
+        self.pixels = source.size
+        self.seed = seed
+        self.renderer = page_renderer(source, source.characters or LATIN, root)
+
+    def page(self, index: int) -> PageSample:
+        """Return page `index`."""
+        drawn = self.renderer.sample(self.seed, index, self.pixels)
+        return PageSample(drawn.image, tuple(drawn.quads), drawn.texts, tuple(bool(skip) for skip in drawn.ignore))
+
+
+def open_pages(source: PageSource, root: Path, seed: int, problems: Problems) -> Pages:
+    """Return the pages of a source below `root`.
+
+    Raises:
+        ConfigError: it is missing, or holds single lines.
+    """
+    if isinstance(source, RenderedPagesSource):
+        return RenderedPages(source, root, seed)
+    rows = read_source(source, root)
+    if not isinstance(rows, PageSet):
+        raise ConfigError(f"{source.path} holds lines, not pages")
+    return LabelledPages(rows, root / source.maps if source.maps else None, problems)
+
+
+def map_path(folder: Path, image: str) -> Path:
+    """Return where the teacher's map of an image lies in a folder of maps."""
+    return folder / Path(image).with_suffix(".png")
+
+
+def page_title(source: PageSource) -> str:
+    """Return the name that figures of a source go by."""
+    return Path(source.path).name if isinstance(source, LabelledSource) else "rendered"

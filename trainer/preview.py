@@ -1,0 +1,93 @@
+"""Contact sheets of what training sees, with its targets, so that a person can judge."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ocr_core.charset import Charset
+from ocr_core.preprocess import Pixels
+from trainer.config import AnyRun
+from trainer.data.stream import Arrays
+from trainer.distributed import World
+from trainer.render.fonts import matplotlib_fonts
+from trainer.tasks.build import build_task
+from trainer.tasks.recognition import RecognitionTask
+
+WIDTH = 1600
+CAPTION = 18
+
+
+def write_preview(config: AnyRun, root: Path, path: Path, count: int) -> None:
+    """Draw the first `count` training samples of a configuration into a PNG."""
+    task = build_task(config, root)
+    tiles: list[Pixels] = []
+    for batch in itertools.islice(task.stream(0, World(), pin=False), count):
+        tiles += _lines(batch, task.charset) if isinstance(task, RecognitionTask) else _views(batch)
+        if len(tiles) >= count:
+            break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), sheet(tiles[:count]))
+
+
+def _lines(batch: Arrays, charset: Charset) -> list[Pixels]:
+    """Return each line above its label; ticks show the frames whose class is known."""
+    tiles = []
+    for image, size, codes, length, targets in zip(
+        *(batch[name] for name in ("images", "sizes", "labels", "lengths", "targets")), strict=True
+    ):
+        pixels = np.repeat(image[:, :size], 3, axis=2) if image.shape[2] == 1 else image[:, :size].copy()
+        stride = image.shape[1] / len(targets)
+        for frame in np.flatnonzero(targets >= 0):
+            cv2.circle(pixels, (int((frame + 0.5) * stride), pixels.shape[0] - 1), 1, (0, 0, 255), -1)
+        tiles.append(captioned(np.ascontiguousarray(pixels), charset.decode(codes[:length].tolist())))
+    return tiles
+
+
+def _views(batch: Arrays) -> list[Pixels]:
+    """Return each view with the cores green, the border band red, and what is ignored blue; beside it, the bare view."""
+    tiles = []
+    for index, image in enumerate(batch["images"]):
+        shown = image.astype(np.float32)
+        strength = (batch["threshold_map"][index].astype(np.float32) - 0.3) / 0.4
+        for channel, weight in (
+            (2, strength * batch["threshold_mask"][index]),
+            (1, batch["shrink_map"][index]),
+            (0, 1.0 - batch["shrink_mask"][index]),
+        ):
+            shown[:, :, channel] += 0.6 * weight * (255 - shown[:, :, channel])
+            for other in {0, 1, 2} - {channel}:
+                shown[:, :, other] *= 1 - 0.5 * weight
+        tiles.append(np.hstack([image, shown.astype(np.uint8)]))
+    return tiles
+
+
+def captioned(pixels: Pixels, text: str) -> Pixels:
+    """Return an image with a line of text below it, in a font that has all of Latin."""
+    font = ImageFont.truetype(matplotlib_fonts() / "DejaVuSans.ttf", 12)
+    width = max(pixels.shape[1], int(font.getlength(text)) + 4)
+    strip = Image.new("RGB", (width, CAPTION), "white")
+    ImageDraw.Draw(strip).text((2, 1), text, fill="black", font=font)
+    padded = np.pad(pixels, ((0, 0), (0, width - pixels.shape[1]), (0, 0)), constant_values=200)
+    return np.vstack([padded, np.asarray(strip, np.uint8)])
+
+
+def sheet(tiles: Sequence[Pixels], width: int = WIDTH) -> Pixels:
+    """Lay images out in rows of at most `width` pixels."""
+    gap, x, y, tall = 6, 0, 0, 0
+    places = []
+    for tile in tiles:
+        if x and x + tile.shape[1] > width:
+            x, y, tall = 0, y + tall + gap, 0
+        places.append((x, y))
+        x, tall = x + tile.shape[1] + gap, max(tall, tile.shape[0])
+    widest = max((px + tile.shape[1] for (px, _), tile in zip(places, tiles, strict=True)), default=1)
+    canvas = np.full((y + tall or 1, widest, 3), 128, np.uint8)
+    for (px, py), tile in zip(places, tiles, strict=True):
+        canvas[py : py + tile.shape[0], px : px + tile.shape[1]] = tile
+    return canvas

@@ -1,0 +1,128 @@
+"""Training a detector of text lines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ocr_core.scoring.datasets import Region
+from ocr_core.scoring.scorers import DetectionScorer
+from trainer.checkpoint import load_weights, read_tensors
+from trainer.config import DetectorRun, PageSource, RenderedPagesSource, parse_config
+from trainer.data.page_batches import PageGroups
+from trainer.data.page_sources import open_pages, page_title
+from trainer.data.pages import PageSample
+from trainer.data.problems import Problems
+from trainer.data.stream import Arrays, stream
+from trainer.distributed import World
+from trainer.errors import ConfigError
+from trainer.methods.detection import CmlDetection, DmlDetection, FrozenTeacher, PlainDetection, TeacherMaps
+from trainer.nets.detector import Detector, build_detector
+from trainer.tasks.base import VALIDATION_SEED
+from trainer.torch_network import IMAGENET_MEAN, IMAGENET_STD, torch_detector
+
+log = logging.getLogger(__name__)
+
+
+class DetectionTask:
+    """See `Task`."""
+
+    metric = "hmean"
+
+    def __init__(self, config: DetectorRun, root: Path) -> None:
+        self.config = config
+        self.root = root
+        self.problems = Problems()
+        self.method = build_method(config)
+
+    @property
+    def student(self) -> Detector:
+        """The network that is judged and exported."""
+        return self.method.student
+
+    def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+        """Yield batches from batch number `position` of this process on."""
+        data, config = self.config.data, self.config
+        sources = [open_pages(source, self.root, config.seed, self.problems) for source in data.train]
+        weights = [source.weight for source in data.train]
+        groups = PageGroups(sources, weights, data, config.seed, config.method.teacher == MAPS)
+        return stream(groups, data.group, position, world, config.compute.workers, pin)
+
+    def to_device(self, batch: Arrays, device: torch.device) -> dict[str, Tensor]:
+        """Return a batch as tensors, images normalised."""
+        tensors = {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
+        floats = {name: tensor.float() for name, tensor in tensors.items()}
+        if "teacher_map" in floats:
+            floats["teacher_map"] /= 255
+        return floats | {"images": normalized(floats["images"])}
+
+    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
+        """Judge a network by precision, recall and Hmean of its boxes, set by set and on average."""
+        detector = torch_detector(self.config, student, device)
+        figures: dict[str, float] = {}
+        for source in self.config.data.validate_on:
+            scorer = DetectionScorer()
+            for page in self.validation_pages(source):
+                output = detector.network(detector.prepare(page.pixels))
+                found = [Region.of(found.quad, "").points for found in detector.finish(output, page.size)]
+                labels = [Region.of(polygon, "").points for polygon in page.polygons]
+                scorer.add(labels, page.ignore, found)
+            figures |= {f"{page_title(source)}/{name}": value for name, value in scorer.figures().items()}
+        names = ("precision", "recall", "hmean")
+        return figures | {n: float(np.mean([v for key, v in figures.items() if key.endswith(f"/{n}")])) for n in names}
+
+    def validation_pages(self, source: PageSource) -> Iterator[PageSample]:
+        """Yield the pages of a source to validate on."""
+        if isinstance(source, RenderedPagesSource) and not source.count:
+            raise ConfigError("a rendered source to validate on needs a count")
+        pages = open_pages(source, self.root, VALIDATION_SEED, self.problems)
+        for index in range(pages.size or 0):
+            page = pages.page(index)
+            if page is not None:
+                yield page
+
+
+MAPS = "maps"
+"""The value of `method.teacher` for maps on disk."""
+
+
+def build_method(config: DetectorRun) -> PlainDetection:
+    """Return the networks and losses of a configuration, untrained but for the teacher.
+
+    Raises:
+        ConfigError: CML without a teacher, or a teacher's state that does not fit.
+    """
+    method = config.method
+    if method.distill == "none":
+        return PlainDetection(config.net, method.shrink_loss)
+    if method.distill == "dml":
+        return DmlDetection(config.net, method.shrink_loss)
+    if not method.teacher:
+        raise ConfigError("method.distill = 'cml' needs method.teacher")
+    teacher = TeacherMaps() if method.teacher == MAPS else FrozenTeacher(load_detector(Path(method.teacher)))
+    return CmlDetection(config.net, teacher, method.shrink_loss)
+
+
+def load_detector(state: Path) -> Detector:
+    """Return the trained detector of a state file.
+
+    Raises:
+        ConfigError: it holds no detector.
+    """
+    config = parse_config(read_tensors(state)[1].get("config", {}), str(state))
+    if not isinstance(config, DetectorRun):
+        raise ConfigError(f"{state} holds no detector")
+    network = build_detector(config.net)
+    load_weights(network, state)
+    return network
+
+
+def normalized(images: Tensor) -> Tensor:
+    """Return N×H×W×3 pixels 0..255 as N×3×H×W, normalised and stored channels last."""
+    mean, std = (torch.tensor(values, device=images.device) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return ((images - mean) / std).permute(0, 3, 1, 2)
