@@ -9,10 +9,13 @@ import pytest
 from conftest import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
+from ocr_core.pipeline.result import ReadOptions
 from service.app import create_app
 from service.errors import ClientGoneError, DeadlineExceededError, OverloadedError
+from service.reading import jobs_for
 from service.settings import Settings
 from service.ticket import Ticket
+from service.uploads import Upload
 from service.workers import Workers
 
 pytestmark = pytest.mark.anyio
@@ -214,6 +217,23 @@ async def test_a_failed_job_frees_its_place_and_teaches_nothing_about_time() -> 
         workers.submit(*[fail] * 3)
     assert workers.pending == 0
     workers.close()
+
+
+def test_a_job_that_nobody_waits_for_does_not_even_decode() -> None:
+    reader, ticket = FakeReader(), Ticket(float("inf"))
+    ticket.cancel()
+    (job,) = jobs_for([Upload("a", b"no image")], reader, ReadOptions(), 1000, ticket)
+    with pytest.raises(ClientGoneError):
+        job()
+
+
+def test_the_deadline_is_looked_at_between_decoding_and_reading() -> None:
+    times = iter([0.0, 2.0])
+    reader, ticket = FakeReader(), Ticket(1.0, clock=lambda: next(times))
+    (job,) = jobs_for([Upload("a", IMAGE)], reader, ReadOptions(), 10_000, ticket)
+    with pytest.raises(DeadlineExceededError):
+        job()
+    assert not reader.calls
 
 
 def test_tickets_run_out_by_their_clock_or_are_given_back() -> None:
