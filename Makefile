@@ -7,17 +7,18 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 export OCR_MODEL ?= ppocrv6
-export OCR_MODEL_STORE ?= models
+export OCR_MODEL_STORE ?= ./models
 
 .PHONY: serve test test-slow check format smoke-train clean
 
-serve: $(VENV)/.serve models/$(OCR_MODEL)/current
+serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 	$(BIN)/ocr serve
 
 # The wheel of rapidocr carries the PP-OCRv6 networks; its own dependencies (a second OpenCV among them) are not needed.
-models/ppocrv6/current: | $(VENV)/.serve
-	$(PIP) "onnx>=1.16" && $(PIP) --no-deps "rapidocr>=3.9"
-	$(BIN)/ocr models import --from-package rapidocr --name ppocrv6
+.PHONY: ppocrv6
+ppocrv6: $(VENV)/.serve
+	@test -e "$(OCR_MODEL_STORE)/ppocrv6/current" || { \
+	  $(PIP) "onnx>=1.16" "pyyaml>=6" && $(PIP) --no-deps "rapidocr>=3.9" && $(BIN)/ocr models import ppocrv6 --if-absent; }
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m "not slow"
