@@ -61,7 +61,7 @@ class SetLine:
                 ink = ink[max(-y0, 0) : height - y0, max(-x0, 0) : width - x0]
                 y0, x0 = max(y0, 0), max(x0, 0)
             there = canvas[y0:y1, x0:x1]
-            np.maximum(there, ink, there)
+            np.maximum(there, ink, out=there)
 
     def ink_rows(self) -> tuple[int, int]:
         """First and last row of ink relative to the baseline, (0, 0) where there is none."""

@@ -198,6 +198,6 @@ def _paragraphs(path: Path) -> Iterable[str]:
 
 
 def _decode(raw: bytes) -> str:
-    """UTF-8, or Latin-1 where that fails in more than the two characters that a part may cut."""
+    """UTF-8 less what is broken of it, or Latin-1 where more than one character of 200 is not UTF-8."""
     text = raw.decode("utf-8", "replace")
-    return raw.decode("latin-1") if text.count("\ufffd") > 2 else text.replace("\ufffd", "")
+    return raw.decode("latin-1") if text.count("\ufffd") > len(text) / 200 else text.replace("\ufffd", "")

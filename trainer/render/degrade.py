@@ -104,10 +104,11 @@ def wear(rng: Rng, ink: Floats, strength: float) -> None:
     height, width = ink.shape
     form = rng.random()
     if form < 0.4:
-        ink *= np.clip(1 - strength * (0.5 + 0.6 * noise.smooth(rng, height, width, pick(rng, (8, 16, 32, 64)))), 0, 1)
+        patches = noise.smooth(rng, height, width, pick(rng, (8, 16, 32, 64)))
+        ink *= np.clip(1 - strength * (0.5 + 0.6 * patches), 0.2, 1)
     elif form < 0.65:
         streaks = noise.white(rng, height, 1) if chance(rng, 0.65) else noise.white(rng, 1, width)
-        ink *= np.clip(1.15 - strength * (0.6 + 0.7 * streaks), 0, 1)
+        ink *= np.clip(1.15 - strength * (0.6 + 0.7 * streaks), 0.1, 1)
     elif form < 0.9:
         ink *= np.clip(1.6 - strength * (1.0 + 1.1 * noise.smooth(rng, height, width, 2)), 0, 1)
     else:

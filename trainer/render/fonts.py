@@ -175,7 +175,7 @@ def _as_json(face: Face) -> dict[str, Any]:
 def _inspect(path: Path) -> Face | None:
     """The face in a file; None if it cannot be read or lacks A-Z or 0-9."""
     try:
-        with TTFont(path, lazy=True) as font:
+        with path.open("rb") as file, TTFont(file, lazy=True) as font:
             drawn = font.getBestCmap() or {}
             names = font["name"]
             family = re.sub(r"^(Noto Sans|Noto Serif) .*", r"\1", str(names.getBestFamilyName() or path.stem))

@@ -78,12 +78,13 @@ class Camera:
         return around, points.reshape(-1, 4, 2)
 
 
-def clip_quads(quads: Floats, size: int) -> tuple[list[int], Floats, NDArray[np.bool_]]:
+def clip_quads(quads: Floats, width: int, height: int) -> tuple[list[int], Floats, NDArray[np.bool_]]:
     """Which quads [L, 4, 2] lie in the image at all, those quads clipped to it, and which of them were cut."""
+    limits = np.array((width, height), np.float32)
     kept, clipped, cut = [], [], []
-    frame = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float32)
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     for at, quad in enumerate(quads):
-        if quad.min() >= 0 and quad.max() <= size:
+        if quad.min() >= 0 and (quad <= limits).all():
             kept.append(at)
             clipped.append(quad)
             cut.append(False)
@@ -94,7 +95,8 @@ def clip_quads(quads: Floats, size: int) -> tuple[list[int], Floats, NDArray[np.
             continue
         kept.append(at)
         cut.append(inside < CUT_SHARE * whole_area)
-        clipped.append(quad.clip(0, size) if not cut[-1] else _box_like(quad, np.asarray(polygon, np.float32)))
+        inner = quad if not cut[-1] else _box_like(quad, np.asarray(polygon, np.float32))
+        clipped.append(inner.clip(0, limits))
     return kept, np.array(clipped, np.float32).reshape(-1, 4, 2), np.array(cut, np.bool_)
 
 

@@ -17,12 +17,15 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def paint(rng: Rng, world: Domain, coverage: Floats) -> Floats:
-    """Puts ink of `coverage` [H, W] on a ground: float32 [H, W], or [H, W, 3] where the world has colours."""
+def paint(rng: Rng, world: Domain, coverage: Floats, *, bilevel: bool = False) -> Floats:
+    """Puts ink of `coverage` [H, W] on a ground: float32 [H, W], or [H, W, 3] where the world has colours.
+
+    Ink that is to be scanned as black or white wears less, for what is pale would be gone.
+    """
     ink = _spread(rng, world, coverage)
     if chance(rng, world.wear):
-        degrade.wear(rng, ink, rather_low(rng, 0.15, 0.9))
-    if chance(rng, world.coloured):
+        degrade.wear(rng, ink, rather_low(rng, 0.1, 0.35 if bilevel else 0.7))
+    if not bilevel and chance(rng, world.coloured):
         return _in_colour(rng, world, ink)
     height, width = ink.shape
     level, dark = _levels(rng, world)
@@ -32,28 +35,28 @@ def paint(rng: Rng, world: Domain, coverage: Floats) -> Floats:
     return np.asarray(ground + (np.float32(dark) - ground) * ink, np.float32)
 
 
-def finish(rng: Rng, world: Domain, image: Floats, text_height: float | None = None) -> Image:
+def finish(rng: Rng, world: Domain, image: Floats, *, bilevel: bool = False, text_height: float | None = None) -> Image:
     """Light, blur, resolution, noise, thresholding and compression; uint8 [H, W, 3] BGR.
 
     Blur and resolution go by `text_height`, in pixels: the image's own height where it is a line.
     """
     height, width = image.shape[:2]
     text_height = text_height or float(height)
-    black_and_white = image.ndim == 2 and chance(rng, world.bilevel)
-    if chance(rng, 0.0 if black_and_white else world.shade):
+    if not bilevel and chance(rng, world.shade):
         light = degrade.shade(rng, height, width, rather_low(rng, 0.05, 0.6))
         image *= light if image.ndim == 2 else backgrounds.in_three(light)
     strength = rather_low(rng, *world.blur) * text_height / 32
     if strength > 0.15:
         image = degrade.blur(rng, image, strength)
     if chance(rng, world.low_resolution):
-        image = degrade.low_resolution(rng, image, max(between(rng, 0.45, 0.95), min(9 / text_height, 1)))
+        image = degrade.low_resolution(rng, image, max(between(rng, 0.5, 0.95), min(11 / text_height, 1)))
     sigma = rather_low(rng, *world.noise)
-    if sigma > 0.5 and not black_and_white:
-        degrade.add_noise(rng, image, sigma)
+    if sigma > 0.5 and not bilevel:
+        span = float(image[::3, ::3].max() - image[::3, ::3].min())
+        degrade.add_noise(rng, image, min(sigma, 0.1 * span))
     if chance(rng, world.salt):
         degrade.salt(rng, image, between(rng, 0, 0.06))
-    result = _scan(rng, image, text_height) if black_and_white else degrade.to_bytes(image)
+    result = _scan(rng, image, text_height) if bilevel else degrade.to_bytes(image)
     if chance(rng, world.jpeg):
         result = degrade.jpeg(result, int(between(rng, *world.quality)))
     return result if result.ndim == 3 else np.asarray(cv2.cvtColor(result, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -70,10 +73,10 @@ def _spread(rng: Rng, world: Domain, coverage: Floats) -> Floats:
 
 
 def _levels(rng: Rng, world: Domain) -> tuple[float, float]:
-    """Brightness of ground, rather bright, and of ink, at least 45 darker."""
+    """Brightness of ground, rather bright, and of ink, at least 60 darker."""
     low, high = world.level
     level = rather_low(rng, high, low)
-    ink = min(between(rng, *world.ink), level - 45 - 60 * rng.random())
+    ink = min(between(rng, *world.ink), level - 60 - 60 * rng.random())
     return (ink, level) if chance(rng, world.dark) else (level, max(ink, 0.0))
 
 

@@ -98,32 +98,13 @@ class PageRenderer:
                 litter(rng, sheet.ground)
             if bare is not None:
                 _fade(rng, sheet.ground, bare)
-        image, quads = camera.shoot(rng, sheet.ground, sheet.quads)
-        if not chance(rng, world.coloured) and not kind.endswith("photo"):
-            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
-        kept, quads, cut = clip_quads(quads, size)
-        return Page(
-            image=finish(rng, world, image, max(text_height * 0.8, 8.0)),
-            quads=quads,
-            texts=tuple(sheet.texts[at] for at in kept),
-            ignore=np.array([sheet.ignored[at] for at in kept], np.bool_) | cut,
-            kind=kind,
-        )
+        return develop(rng, world, sheet, camera, kind, float(text_height))
 
     def _ground(self, rng: Rng, world: Domain, layout: str, shape: tuple[int, int]) -> Floats:
         height, width = shape
         if layout in ("street", "scatter") and chance(rng, 0.85 if layout == "street" else 0.4):
             return backgrounds.photo_like(rng, height, width)
-        low, high = world.level
-        level = rather_low(rng, high, low)
-        if layout in ("slide", "screen", "scatter") and chance(rng, 0.4):
-            base = backgrounds.colour(rng, value=(0.1, 1.0), saturation=(0.0, 0.8))
-        else:
-            base = backgrounds.tint(rng, level) if chance(rng, world.coloured) else np.full(3, level, np.float32)
-        depth = 0.25 if layout in ("slide", "screen", "scatter") else 0.06
-        ground = backgrounds.flat(rng, height, width, base, depth)
-        ground += backgrounds.in_three(backgrounds.paper(rng, height, width, 0, world.roughness * rng.random()))
-        return ground
+        return paper(rng, world, height, width, vivid=layout in ("slide", "screen", "scatter") and chance(rng, 0.4))
 
     def _typist(self, rng: Rng, domain: str) -> Any:
         return lambda text: self._fonts.draw(rng, self._faces[domain], text)
@@ -148,6 +129,36 @@ class PageRenderer:
             Type(head, head_size, ink),
             Type(face, small, ink),
         )
+
+
+def develop(rng: Rng, world: Domain, sheet: Sheet, camera: Camera, kind: str, text_height: float) -> Page:
+    """Photographs or scans a sheet whose text is about `text_height` pixels high."""
+    image, quads = camera.shoot(rng, sheet.ground, sheet.quads)
+    grey = not camera.photo and not chance(rng, world.coloured)
+    bilevel = grey and chance(rng, world.bilevel)
+    if grey:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+    kept, quads, cut = clip_quads(quads, camera.size, camera.size)
+    return Page(
+        image=finish(rng, world, image, bilevel=bilevel, text_height=max(text_height * 0.8, 8.0)),
+        quads=quads,
+        texts=tuple(sheet.texts[at] for at in kept),
+        ignore=np.array([sheet.ignored[at] for at in kept], np.bool_) | cut,
+        kind=kind,
+    )
+
+
+def paper(rng: Rng, world: Domain, height: int, width: int, *, vivid: bool = False) -> Floats:
+    """The domain's paper [height, width, 3], of any colour if `vivid`."""
+    low, high = world.level
+    level = rather_low(rng, high, low)
+    if vivid:
+        base = backgrounds.colour(rng, value=(0.1, 1.0), saturation=(0.0, 0.8))
+    else:
+        base = backgrounds.tint(rng, level) if chance(rng, world.coloured) else np.full(3, level, np.float32)
+    ground = backgrounds.flat(rng, height, width, base, 0.25 if vivid else 0.06)
+    ground += backgrounds.in_three(backgrounds.paper(rng, height, width, 0, world.roughness * rng.random()))
+    return ground
 
 
 def _fade(rng: Rng, ground: Floats, bare: Floats) -> None:

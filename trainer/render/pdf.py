@@ -1,0 +1,176 @@
+"""Real layouts: PDFs with embedded text, rasterised with the boxes of their lines, then degraded as drawn pages are."""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pypdfium2
+from numpy.typing import NDArray
+
+from trainer.render.corpus import fold
+from trainer.render.draws import whole
+
+Rng = np.random.Generator
+Floats = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+
+FOLDERS = (Path("/usr/share/doc"), Path("/usr/share/texlive/texmf-dist/doc"))
+SPECIMENS = ("texgyre", "tex-gyre", "fonts-sil")
+"""Tables of a font's glyphs, whose text is not what is seen."""
+WIDE_GAP = 1.6
+"""A gap of more than so many heights of the text ends a line, as between columns."""
+OPEN_DOCUMENTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PdfLine:
+    """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
+
+    `readable` is false where a character is outside the set, or the line does not run from left to right.
+    """
+
+    text: str
+    box: Box
+    spans: Floats
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PdfPage:
+    """A page's size in points and its lines."""
+
+    width: float
+    height: float
+    lines: tuple[PdfLine, ...]
+
+
+class PdfLibrary:
+    """PDF files with the number of their pages; documents are opened when a page is asked for, never across a fork."""
+
+    def __init__(self, files: Sequence[tuple[Path, int]], characters: frozenset[str]) -> None:
+        if not files:
+            raise ValueError(
+                "no readable PDF: install the packages of trainer/render/corpora.txt, or name other folders"
+            )
+        self.files = tuple(files)
+        self._characters = characters
+        self._open: OrderedDict[int, Any] = OrderedDict()
+        self._page = lru_cache(maxsize=64)(self._read)
+
+    @classmethod
+    def from_folders(cls, characters: frozenset[str], folders: Iterable[str | Path] = FOLDERS) -> PdfLibrary:
+        """Every .pdf and .pdf.gz below the folders that opens and has pages."""
+        paths = sorted({path for folder in folders for path in Path(folder).rglob("*.pdf*") if path.is_file()})
+        paths = [path for path in paths if not any(name in str(path) for name in SPECIMENS)]
+        counted = ((path, _page_count(path)) for path in paths if path.name.endswith((".pdf", ".pdf.gz")))
+        return cls([(path, count) for path, count in counted if count], characters)
+
+    def draw(self, rng: Rng) -> tuple[int, int, PdfPage]:
+        """A document and a page of it with at least three readable lines, most of its text in the character set.
+
+        Raises:
+            LookupError: fifty pages drawn had none.
+        """
+        for _ in range(50):
+            at = whole(rng, 0, len(self.files) - 1)
+            number = whole(rng, 0, self.files[at][1] - 1)
+            page = self._page(at, number)
+            readable = sum(line.readable for line in page.lines)
+            if readable >= 3 and readable > 0.6 * len(page.lines):
+                return at, number, page
+        raise LookupError("no page with text in the character set in fifty draws")
+
+    def raster(self, at: int, number: int, scale: float, box: Box) -> NDArray[np.uint8]:
+        """The part `box` (left, top, right, bottom, in points from the top) of a page: BGR, `scale` pixels a point."""
+        page = self._document(at)[number]
+        width, height = page.get_size()
+        left, top, right, bottom = box
+        bitmap = page.render(scale=scale, crop=(left, max(height - bottom, 0), max(width - right, 0), top))
+        return np.asarray(bitmap.to_numpy()[..., :3], np.uint8)
+
+    def _read(self, at: int, number: int) -> PdfPage:
+        page = self._document(at)[number]
+        width, height = page.get_size()
+        return PdfPage(width, height, tuple(_lines(page.get_textpage(), height, self._characters)))
+
+    def _document(self, at: int) -> Any:
+        document = self._open.pop(at, None)
+        if document is None:
+            document = _load(self.files[at][0])
+            if len(self._open) >= OPEN_DOCUMENTS:
+                self._open.popitem(last=False)[1].close()
+        self._open[at] = document
+        return document
+
+
+def _load(path: Path) -> Any:
+    return pypdfium2.PdfDocument(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path)
+
+
+def _page_count(path: Path) -> int:
+    try:
+        document = _load(path)
+    except (pypdfium2.PdfiumError, OSError):
+        return 0
+    count = len(document)
+    document.close()
+    return count
+
+
+def _lines(textpage: Any, height: float, characters: frozenset[str]) -> list[PdfLine]:
+    """Splits the characters, in the order of the text, at line ends and at wide gaps."""
+    text = textpage.get_text_range()
+    if len(text) != textpage.count_chars():
+        return []  # characters beyond the basic plane: positions would not match
+    boxes = np.array([textpage.get_charbox(at) for at in range(len(text))], np.float32).reshape(-1, 4)
+    lines: list[PdfLine] = []
+    run: list[int] = []
+    for at, character in enumerate(text):
+        if character in "\r\n" or (run and not character.isspace() and _jumps(boxes, run, at)):
+            lines += _line(text, boxes, run, height, characters)
+            run = []
+        if character not in "\r\n" and (run or not character.isspace()):
+            run.append(at)
+    return lines + _line(text, boxes, run, height, characters)
+
+
+def _jumps(boxes: Floats, run: Sequence[int], at: int) -> bool:
+    """Whether character `at` stands far from the one before it: in another column, or on another line."""
+    before = next((boxes[i] for i in reversed(run) if boxes[i][2] > boxes[i][0]), boxes[run[-1]])
+    tall = max(max(float(boxes[i][3] - boxes[i][1]) for i in run[-12:]), 2.0)
+    left, bottom, _, top = boxes[at]
+    gap = float(left - before[2])
+    apart = bottom > before[3] + 0.5 * tall or top < before[1] - 0.5 * tall
+    return gap > WIDE_GAP * tall or gap < -1.5 * tall or bool(apart)
+
+
+def _line(text: str, boxes: Floats, run: Sequence[int], height: float, characters: frozenset[str]) -> list[PdfLine]:
+    kept: list[tuple[str, float, float]] = []
+    inked = [at for at in run if not text[at].isspace() and boxes[at][2] > boxes[at][0]]
+    if not inked:
+        return []
+    for at in run:
+        shown = fold("-" if text[at] in "\x02\ufffe" else " " if text[at].isspace() else text[at])
+        left, right = (float(boxes[at][0]), float(boxes[at][2])) if at in inked or not kept else (kept[-1][2],) * 2
+        if shown and not (shown == " " and (not kept or kept[-1][0] == " ")):
+            step = (right - left) / len(shown)
+            kept += [(c, left + i * step, left + (i + 1) * step) for i, c in enumerate(shown)]
+    while kept[-1][0] == " ":
+        kept.pop()
+    ink = boxes[inked]
+    left, right = float(ink[:, 0].min()), float(ink[:, 2].max())
+    top, bottom = height - float(ink[:, 3].max()), height - float(ink[:, 1].min())
+    words = "".join(c for c, _, _ in kept)
+    known = all(c in characters or c == " " for c in words)
+    level = len(words) < 3 or (right - left) > 0.8 * (bottom - top)
+    spans = np.array([(start, end) for _, start, end in kept], np.float32)
+    spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
+    spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
+    return [PdfLine(words, (left, top, right, bottom), spans, known and level and bottom - top > 2)]
