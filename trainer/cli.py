@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from trainer.errors import Interrupted, TrainerError
+from ocr_core.errors import OcrError
+from trainer.errors import EX_CONFIG, Interrupted, TrainerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,29 +22,81 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainerError, Interrupted) as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except OcrError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Trains and publishes OCR models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help="train a network, or go on with a run that was stopped")
+
+    train = _command(commands, "train", _train, "train a network, or go on with a run that was stopped")
     _configured(train)
     train.add_argument("--run", type=Path, help="folder of the run (default: runs/NAME)")
     train.add_argument("--init", type=Path, help="state of an earlier run to start from")
-    train.set_defaults(run_command=_train)
-    preview = commands.add_parser("preview", help="draw a contact sheet of what training sees, with its targets")
+    train.add_argument("--fresh", action="append", default=[], metavar="PREFIX", help="tensors that --init may lack")
+
+    preview = _command(commands, "preview", _preview, "draw a contact sheet of what training sees, with its targets")
     _configured(preview)
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write")
     preview.add_argument("--count", type=int, default=48, help="samples to show")
-    preview.set_defaults(run_command=_preview)
+
+    check = _command(commands, "check-data", _check_data, "report on the labelled data of a configuration")
+    _configured(check)
+
+    centers = _command(commands, "centers", _centers, "collect the class centers that Enhanced CTC needs")
+    _configured(centers)
+    centers.add_argument("--state", type=Path, required=True, help="state of a recognizer trained with plain CTC")
+    centers.add_argument("--out", type=Path, required=True, help="file to write")
+    centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
+
+    export = _command(commands, "export", _export, "write the network of a state as ONNX, compared with torch")
+    export.add_argument("state", type=Path)
+    export.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+
+    publish = _command(commands, "publish", _publish, "publish a bundle to the store, if it is good enough")
+    _configured(publish)
+    publish.add_argument("--store", required=True, help="folder or URL of the store")
+    publish.add_argument("--runs", type=Path, default=Path(), help="folder that the states' paths start from")
+    publish.add_argument("--force", action="store_true", help="publish even if it is not good enough")
+
+    label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
+    label.add_argument("images", type=Path, help="folder of images; with --maps a set with labels.jsonl")
+    label.add_argument("--store", required=True, help="folder or URL of the store")
+    label.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
+    label.add_argument("--out", type=Path, required=True, help="folder to write")
+    label.add_argument("--crops", action="store_true", help="each image is one line")
+    label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
+    label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
+
+    smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
+    smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
     return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str) -> Any:
+    command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    command.set_defaults(run_command=run)
+    return command
 
 
 def _configured(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", type=Path, help="TOML file; its options are described in trainer/config")
     command.add_argument("--data", type=Path, default=Path(), help="folder that the configuration's paths start from")
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override an option")
+
+
+# Imported where they are needed: torch takes seconds, and a wrong option should be answered at once.
+
+
+def _train(args: argparse.Namespace) -> None:
+    from trainer.config import load_config
+    from trainer.train import train
+
+    config = load_config(args.config, args.set)
+    train(config, args.run or Path("runs") / config.name, args.data, args.init, tuple(args.fresh))
 
 
 def _preview(args: argparse.Namespace) -> None:
@@ -52,9 +106,53 @@ def _preview(args: argparse.Namespace) -> None:
     write_preview(load_config(args.config, args.set), args.data, args.out, args.count)
 
 
-def _train(args: argparse.Namespace) -> None:
+def _check_data(args: argparse.Namespace) -> None:
+    from trainer.check_data import check_data
     from trainer.config import load_config
-    from trainer.train import train
 
-    config = load_config(args.config, args.set)
-    train(config, args.run or Path("runs") / config.name, args.data, args.init)
+    for finding in check_data(load_config(args.config, args.set), args.data):
+        print(finding)
+
+
+def _centers(args: argparse.Namespace) -> None:
+    from trainer.collect_centers import centers_of
+    from trainer.config import load_config
+
+    centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from trainer.export import export_state
+
+    print(f"{args.out}: differs from torch by {export_state(args.state, args.out):.2g}")
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from trainer.config import load_publish_config
+    from trainer.publish import publish
+
+    config = load_publish_config(args.config, args.set)
+    done = publish(config, open_store(args.store), args.data, args.runs, force=args.force)
+    print(f"published {done.bundle.ref}")
+    for score, in_torch in zip(done.scores, done.torch_scores, strict=True):
+        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (in torch {in_torch.value:.4f})")
+
+
+def _label(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from ocr_core.scoring.datasets import read_set
+    from trainer.label import label_images, write_maps
+
+    bundle = open_store(args.store).open(args.bundle)
+    if args.maps:
+        images = [row.image for row in read_set(args.images).rows]
+        print(f"{write_maps(bundle, args.images, images, args.out)} maps in {args.out}")
+    else:
+        print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
+
+
+def _smoke(args: argparse.Namespace) -> None:
+    from trainer.smoke import smoke
+
+    smoke(args.work)

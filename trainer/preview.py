@@ -50,7 +50,7 @@ def _lines(batch: Arrays, charset: Charset) -> list[Pixels]:
 
 
 def _views(batch: Arrays) -> list[Pixels]:
-    """Return each view with the cores green, the border band red, and what is ignored blue; beside it, the bare view."""
+    """Return each view bare, and beside it with the cores green, the border bands red, and what is ignored blue."""
     tiles = []
     for index, image in enumerate(batch["images"]):
         shown = image.astype(np.float32)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
 
-from ocr_core.backends.base import Policy, Tensor
+from ocr_core.backends.base import Policy, Role, Tensor
 from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
 from ocr_core.detection.detector import Detector
 from ocr_core.recognition.recognizer import Recognizer
@@ -20,6 +23,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 NOT_WRITTEN = File(file="unwritten.onnx", sha256="0" * 64, bytes=0)
 """Stands for the weights of a network that is not exported yet."""
+CPU = torch.device("cpu")
 POLICY = Policy(streams=1, threads=1, max_batch=1)
 """Every width of the bundle is used, as the CPU backends do."""
 
@@ -27,7 +31,7 @@ POLICY = Policy(streams=1, threads=1, max_batch=1)
 class TorchNetwork:
     """An `ocr_core.backends.Network`; the module's `forward` is the inference."""
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, device: torch.device = CPU) -> None:
         self.module = module.eval()
         self.device = device
 
@@ -39,6 +43,22 @@ class TorchNetwork:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+class TorchBackend:
+    """An `ocr_core.backends.Backend` of modules by role; the files of the bundle stand aside."""
+
+    name = "torch"
+    provider = "torch"
+    policy = POLICY
+
+    def __init__(self, modules: Mapping[Role, nn.Module], device: torch.device = CPU) -> None:
+        self.modules = modules
+        self.device = device
+
+    def load(self, path: Path, role: Role) -> TorchNetwork:  # noqa: ARG002 - the module is here already
+        """Return the network of a role."""
+        return TorchNetwork(self.modules[role], self.device)
 
 
 def recognizer_spec(config: RecognizerRun, weights: File = NOT_WRITTEN, opset: int = OPSET) -> RecognizerSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -13,9 +14,18 @@ from trainer.distributed import World
 from trainer.loop import Loop
 from trainer.tasks.build import build_task
 
+log = logging.getLogger(__name__)
 
-def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None) -> None:
-    """Train `config` in `folder`, reading data below `root`, from the weights `init` where given.
+
+def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fresh: tuple[str, ...] = ()) -> None:
+    """Train `config` in `folder`, reading data below `root`.
+
+    Args:
+        config: what to train.
+        folder: of the run; a checkpoint there is resumed.
+        root: folder that the configuration's data lies below.
+        init: state to start the student from.
+        fresh: tensors whose names start so may start at random where `init` does not fit.
 
     Raises:
         ConfigError: data or weights that do not fit.
@@ -28,7 +38,7 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None) ->
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     if init is not None:
-        load_weights(task.student, init)
+        log.info("%d tensors of %s loaded", load_weights(task.student, init, fresh), init)
     if world.leads:
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:

@@ -9,7 +9,8 @@ from trainer.config.data import (
     RenderedLinesSource,
     RenderedPagesSource,
 )
-from trainer.config.load import load_config, parse_config
+from trainer.config.load import load_config, load_publish_config, parse_config
+from trainer.config.publish import PublishConfig
 from trainer.config.runs import AnyRun, DetectorRun, RecognizerRun, RunConfig
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
 
@@ -22,6 +23,7 @@ __all__ = [
     "LineSource",
     "OptimizerConfig",
     "PageSource",
+    "PublishConfig",
     "RecognizerData",
     "RecognizerRun",
     "RenderedLinesSource",
@@ -30,5 +32,6 @@ __all__ = [
     "ScheduleConfig",
     "Strict",
     "load_config",
+    "load_publish_config",
     "parse_config",
 ]

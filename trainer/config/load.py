@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from trainer.config.publish import PublishConfig
 from trainer.config.runs import AnyRun
 from trainer.errors import ConfigError
 
@@ -18,34 +19,50 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+T = TypeVar("T")
+_RUN: TypeAdapter[AnyRun] = TypeAdapter(AnyRun)
+
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> AnyRun:
-    """Read a TOML file; each override is `dotted.key=TOML value`.
+    """Read the configuration of a run; each override is `dotted.key=TOML value`.
 
     Raises:
         ConfigError: no such file, not TOML, or not a configuration; the message names every wrong key.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        for override in overrides:
-            _override(table, override)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return parse_config(table, str(path))
+    return parse_config(_read(path, overrides), str(path))
 
 
-def parse_config(table: dict[str, Any], origin: str = "configuration") -> AnyRun:
-    """Validate a parsed table.
+def load_publish_config(path: Path, overrides: Sequence[str] = ()) -> PublishConfig:
+    """Read what `trainer publish` needs; errors are those of `load_config`."""
+    return _validate(TypeAdapter(PublishConfig), _read(path, overrides), str(path))
+
+
+def parse_config(table: Mapping[str, Any], origin: str = "configuration") -> AnyRun:
+    """Validate the table of a run.
 
     Raises:
         ConfigError: with one line for each problem.
     """
+    return _validate(_RUN, table, origin)
+
+
+def _validate(kind: TypeAdapter[T], table: Mapping[str, Any], origin: str) -> T:
     try:
-        # Through JSON, so that TOML's arrays become tuples without loosening the checks of other types.
-        return TypeAdapter(AnyRun).validate_json(json.dumps(table, default=str), strict=False)
+        # Through JSON, so that TOML's arrays become tuples and nothing else is converted.
+        return kind.validate_json(json.dumps(table, default=str))
     except ValidationError as error:
         problems = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{origin}:\n{problems}") from error
+
+
+def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for override in overrides:
+        _override(table, override)
+    return table
 
 
 def _override(table: dict[str, Any], text: str) -> None:
@@ -57,4 +74,6 @@ def _override(table: dict[str, Any], text: str) -> None:
     *parents, last = key.strip().split(".")
     for parent in parents:
         table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {text}: {parent} is not a table")
     table[last] = parsed

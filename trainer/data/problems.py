@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["unreadable image", "crossing polygon", "outside the charset", "too long for its width", "no text"]
+Kind = Literal[
+    "unreadable image", "crossing polygon", "too small", "outside the charset", "too long for its width", "no text"
+]
 LISTED = 1000
 
 

@@ -1,0 +1,148 @@
+"""From two trained networks to a bundle without scores."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import nn
+
+from ocr_core.backends.base import Tensor
+from ocr_core.bundle.golden import read_golden
+from ocr_core.bundle.manifest import Golden, Models, Origin
+from ocr_core.bundle.reader import Bundle
+from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
+from ocr_core.detection.detector import Detector
+from ocr_core.preprocess import Pixels
+from ocr_core.recognition.recognizer import Recognizer
+from trainer.config import DetectorRun, PublishConfig, RecognizerRun
+from trainer.data.page_sources import open_pages
+from trainer.data.pages import PageSample
+from trainer.data.problems import Problems
+from trainer.errors import ConfigError, GateError
+from trainer.export import Trained, export_onnx
+from trainer.render.fonts import matplotlib_fonts
+from trainer.tasks.base import VALIDATION_SEED
+from trainer.torch_network import POLICY, TorchNetwork, detector_spec, recognizer_spec
+
+COMPARED = 3
+"""Pages on which the exported networks are compared with those of torch."""
+log = logging.getLogger(__name__)
+
+
+def validation_pages(config: PublishConfig, root: Path) -> Iterator[tuple[int, PageSample]]:
+    """Yield the number of its source with each page to validate on.
+
+    Raises:
+        ConfigError: a source is missing, or a rendered one has no count.
+    """
+    for number, source in enumerate(config.validate_on):
+        pages = open_pages(source, root, VALIDATION_SEED, Problems())
+        if pages.size is None:
+            raise ConfigError("a rendered source to validate on needs a count")
+        for index in range(pages.size):
+            page = pages.page(index)
+            if page is not None:
+                yield number, page
+
+
+def build_bundle(config: PublishConfig, detector: Trained, recognizer: Trained, work: Path, root: Path) -> Bundle:
+    """Write a bundle without scores into `work`.
+
+    Raises:
+        ConfigError: one of the states is of the other kind.
+        GateError: the exported networks are not those that were trained, or do not read the golden image.
+    """
+    if not isinstance(detector.config, DetectorRun) or not isinstance(recognizer.config, RecognizerRun):
+        raise ConfigError("a bundle needs the state of a detector and that of a recognizer")
+    pages = [page for _, page in itertools.islice(validation_pages(config, root), COMPARED)]
+    found, read = work / "detector.onnx", work / "recognizer.onnx"
+    differences = (
+        export_onnx(detector, found, detector_inputs(detector.network, detector.config, pages)),
+        export_onnx(recognizer, read, recognizer_inputs(recognizer.network, recognizer.config, pages)),
+    )
+    log.info("largest difference from torch: detector %.2g, recognizer %.2g", *differences)
+    reader = recognizer_spec(recognizer.config, describe_file(read))
+    image = work / "golden.png"
+    cv2.imwrite(str(image), draw_golden(config.golden))
+    manifest = make_manifest(
+        name=config.name,
+        origin=_origin(config, detector, recognizer),
+        models=Models(
+            detector=detector_spec(detector.config, describe_file(found)),
+            recognizer=reader.model_copy(update={"widths": config.widths or reader.widths}),
+        ),
+        golden=Golden(image=describe_file(image), text=(config.golden,)),
+    )
+    bundle = write_bundle(work / "draft", manifest, [found, read, image])
+    lines = read_golden(bundle)
+    if lines != (config.golden,):
+        raise GateError(
+            f"the golden image reads {list(lines)} instead of {[config.golden]}: train longer, or choose another"
+        )
+    return bundle
+
+
+def detector_inputs(network: nn.Module, config: DetectorRun, pages: list[PageSample]) -> list[Tensor]:
+    """Return pages as the detector meets them in service, each of its own shape."""
+    serving = Detector(TorchNetwork(network), detector_spec(config))
+    return [serving.prepare(page.pixels) for page in pages]
+
+
+def recognizer_inputs(network: nn.Module, config: RecognizerRun, pages: list[PageSample]) -> list[Tensor]:
+    """Return strips of the pages as the recognizer meets lines: one for each input width, in batches of 1, 2 or 3."""
+    serving = Recognizer(TorchNetwork(network), recognizer_spec(config), POLICY)
+    height = serving.spec.height
+    strips = [_strip(page.pixels, height) for page in pages]
+    inputs = []
+    for number, width in enumerate(serving.widths):
+        strip = strips[number % len(strips)]
+        repeated = np.tile(strip, (1, -(-width // strip.shape[1]), 1))[:, :width]
+        inputs.append(serving.prepare([repeated] * (number % 3 + 1)))
+    return inputs
+
+
+def _strip(pixels: Pixels, height: int) -> Pixels:
+    """Return the middle of a page as one long line."""
+    top = max(0, pixels.shape[0] // 2 - height // 2)
+    strip = pixels[top : top + height]
+    return np.asarray(cv2.resize(strip, (strip.shape[1], height)), np.uint8)
+
+
+def draw_golden(text: str) -> Pixels:
+    """Return a white page with `text` in one black line of DejaVu Sans, which comes with matplotlib."""
+    font = ImageFont.truetype(matplotlib_fonts() / "DejaVuSans.ttf", 32)
+    width = int(font.getlength(text))
+    page = Image.new("RGB", (width + 96, 128), "white")
+    ImageDraw.Draw(page).text((48, 80), text, fill="black", font=font, anchor="ls")
+    return np.ascontiguousarray(np.asarray(page, np.uint8)[:, :, ::-1])
+
+
+def _origin(config: PublishConfig, *trained: Trained) -> Origin:
+    recipes = "".join(part.config.recipe_sha256 for part in trained)
+    try:
+        release = version("ocr-service")
+    except PackageNotFoundError:
+        release = "unreleased"
+    return Origin(
+        tool=f"trainer {release}",
+        source=_commit(),
+        config_sha256=hashlib.sha256(recipes.encode()).hexdigest(),
+        licence=config.licence,
+    )
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

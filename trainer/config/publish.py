@@ -1,0 +1,35 @@
+"""What `trainer publish` puts together, and what it must be worth."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainer.config.data import PageSource
+from trainer.config.sections import Share, Strict
+
+
+class PublishConfig(Strict):
+    """A bundle to be."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    """Name of the bundle in the store."""
+    detector: str
+    """State of the trained detector, relative to --runs."""
+    recognizer: str
+    """State of the trained recognizer, relative to --runs."""
+    widths: tuple[int, ...] = ()
+    """Input widths of the recognizer in service; empty: those it was trained with."""
+    licence: str = ""
+    """Licence of the weights, as an SPDX identifier."""
+    golden: str = Field(default="Total 12.95", min_length=1)
+    """Text that the bundle must read in an image drawn for it; kept in the manifest."""
+    validate_on: tuple[PageSource, ...] = Field(min_length=1)
+    """Pages that the bundle is scored on, through the pipeline that serves."""
+    metric: Literal["word_f1", "char_f1", "det_h", "e2e_h"] = "word_f1"
+    """The figure that the gate looks at, the mean over the sets."""
+    margin: Share = 0.005
+    """By how much that figure may be below that of the current bundle of this name."""
+    floor: Share | None = None
+    """What a first version must reach."""

@@ -1,0 +1,103 @@
+"""From a run's state to an ONNX file that computes the same."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ocr_core.backends.base import Tensor
+from ocr_core.bundle.onnx_files import OnnxModel
+from trainer.checkpoint import load_weights, read_tensors
+from trainer.config import AnyRun, RecognizerRun, parse_config
+from trainer.errors import GateError
+from trainer.nets.detector import build_detector
+from trainer.nets.recognizer import build_recognizer
+from trainer.torch_network import INPUT, OPSET, OUTPUT, TorchNetwork
+
+TOLERANCE = 1e-4
+"""Largest difference between torch and ONNX, of probabilities."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The one network of a state file that is exported and published, and the configuration it was trained with."""
+
+    network: nn.Module
+    config: AnyRun
+
+
+def load_trained(state: Path) -> Trained:
+    """Return the student of a state file, in eval mode.
+
+    Raises:
+        ConfigError: the file is no state, or does not fit its own configuration.
+    """
+    config = parse_config(read_tensors(state)[1].get("config", {}), str(state))
+    network: nn.Module
+    if isinstance(config, RecognizerRun):
+        network = build_recognizer(config.net, len(config.charset))
+    else:
+        network = build_detector(config.net)
+    load_weights(network, state)
+    return Trained(network.eval(), config)
+
+
+def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float:
+    """Write the network to `path` and return the largest difference from torch over `inputs` (each N×C×H×W).
+
+    Batch and width, and a detector's height, stay open. A recognizer carries its characters as metadata.
+
+    Raises:
+        GateError: the difference is above `TOLERANCE`.
+    """
+    recognizes = isinstance(trained.config, RecognizerRun)
+    axes = {0: "n", 3: "w"} if recognizes else {0: "n", 2: "h", 3: "w"}
+    answer = {0: "n", 1: "t"} if recognizes else {0: "n", 2: "h", 3: "w"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        # The exporter warns of its successor, and of LSTMs traced at one batch size: `compare` tries several.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            trained.network,
+            (torch.from_numpy(inputs[0]),),
+            str(path),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: axes, OUTPUT: answer},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = OnnxModel(path)
+    model.flush_denormals()
+    metadata = (
+        {"character": "\n".join(trained.config.charset.entries)} if isinstance(trained.config, RecognizerRun) else {}
+    )
+    model.save(path, metadata)
+    difference = compare(trained.network, path, inputs)
+    if difference > TOLERANCE:
+        raise GateError(f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE}")
+    return difference
+
+
+def compare(network: nn.Module, path: Path, inputs: Sequence[Tensor]) -> float:
+    """Return the largest difference between the network in torch and its ONNX file over `inputs`."""
+    model, reference = OnnxModel(path), TorchNetwork(network)
+    return max(float(np.abs(model.run(batch) - reference(batch)).max()) for batch in inputs)
+
+
+def export_state(state: Path, path: Path) -> float:
+    """Export the network of a state file, compared on random inputs of several shapes; see `export_onnx`."""
+    trained = load_trained(state)
+    config, rng = trained.config, np.random.default_rng(0)
+    if isinstance(config, RecognizerRun):
+        channels = 1 if config.net.grey else 3
+        shapes = [(n + 1, channels, config.net.height, width) for n, width in enumerate(config.data.widths[:4])]
+    else:
+        shapes = [(1, 3, 320, 320), (2, 3, 96, 160), (1, 3, 64, 640)]
+    return export_onnx(trained, path, [rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes])

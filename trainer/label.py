@@ -1,0 +1,104 @@
+"""A bundle of the store as a teacher: its readings label images, its maps guide a detector."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ocr_core.bundle.reader import Bundle
+from ocr_core.pipeline.engine import Engine
+from ocr_core.pipeline.result import Page, ReadOptions
+from ocr_core.preprocess import Pixels
+from trainer.data.crops import read_image
+from trainer.data.page_sources import map_path
+from trainer.data.problems import Problems
+from trainer.data.readers import IMAGE_SUFFIXES
+from trainer.errors import ConfigError
+
+UNSURE = "###"
+
+
+def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confidence: float) -> dict[str, int]:
+    """Read the images below `folder` and write `out/labels.jsonl`; return how many rows and lines it has.
+
+    Args:
+        bundle: the teacher.
+        folder: unlabelled images.
+        out: folder of the new set; its rows point to the images where they lie.
+        crops: each image is one line; else each is a page.
+        confidence: a line that the teacher is less sure of is left out, or on a page marked as unreadable.
+
+    Raises:
+        ConfigError: there is no image.
+    """
+    options = ReadOptions(detect=not crops, min_confidence=0.0)
+    counts = {"rows": 0, "lines": 0, "unsure": 0}
+    out.mkdir(parents=True, exist_ok=True)
+    engine = Engine.load(bundle)
+    try:
+        with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
+            for path, pixels in _images(folder):
+                page = engine.read(pixels, options)
+                sure = sum(line.confidence >= confidence for line in page.lines)
+                counts["lines"] += sure
+                counts["unsure"] += len(page.lines) - sure
+                row = _crop_row(page, confidence) if crops else _page_row(page, confidence)
+                if row is not None:
+                    row |= {"image": Path(os.path.relpath(path, out)).as_posix(), "source": f"teacher:{bundle.ref}"}
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    counts["rows"] += 1
+    finally:
+        engine.close()
+    return counts
+
+
+def write_maps(bundle: Bundle, folder: Path, images: Iterable[str], out: Path) -> int:
+    """Write the detector's probability map of each image (named relative to `folder`) as a grey PNG below `out`.
+
+    A map has the size that the detector computed it in; it is scaled to the page when it is used.
+    """
+    engine = Engine.load(bundle)
+    detector, written = engine.networks.detector, 0
+    try:
+        for image in images:
+            pixels = read_image(folder / image, Problems())
+            if pixels is None:
+                continue
+            probability = detector.network(detector.prepare(pixels))[0, 0]
+            path = map_path(out, image)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.round(probability * 255).astype(np.uint8))
+            written += 1
+    finally:
+        engine.close()
+    return written
+
+
+def _images(folder: Path) -> Iterator[tuple[Path, Pixels]]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise ConfigError(f"no image below {folder}")
+    for path in paths:
+        pixels = read_image(path, Problems())
+        if pixels is not None:
+            yield path, pixels
+
+
+def _crop_row(page: Page, confidence: float) -> dict[str, Any] | None:
+    lines = [line for line in page.lines if line.confidence >= confidence and line.text]
+    return {"text": lines[0].text} if lines else None
+
+
+def _page_row(page: Page, confidence: float) -> dict[str, Any]:
+    lines = []
+    for line in page.lines:
+        sure = line.confidence >= confidence
+        points = [[round(float(x), 1), round(float(y), 1)] for x, y in line.quad]
+        lines.append({"points": points, "text": line.text if sure else UNSURE, "ignore": not sure})
+    return {"lines": lines, "granularity": "line"}
