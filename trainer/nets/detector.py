@@ -34,7 +34,9 @@ class DetectorConfig:
     """A detector's shape; the defaults are the paper's student."""
 
     backbone: Literal["mobilenet_v3_large", "resnet18_vd"] = "mobilenet_v3_large"
+    """MobileNetV3-large x0.5 without squeeze-excite (the student), or ResNet18-vd (the teacher)."""
     neck_channels: int = 96
+    """Channels of the feature pyramid, a multiple of 16; the paper's teacher has 256."""
 
 
 STUDENT = DetectorConfig()

@@ -30,7 +30,9 @@ class RecognizerConfig:
     """A recognizer's shape; the defaults are the paper's."""
 
     backbone: Literal["lcnet", "lcnet_fast", "mobilenet_v3_small", "resnet34_vd"] = "lcnet"
+    """The paper's, the same made faster, that of the PP-OCR mobile, and that of its server recognizer."""
     neck: Literal["bilstm", "mixer"] = "bilstm"
+    """The paper's LSTM, or light convolutions along the line, which learn faster from little data."""
     hidden: int = 64
     """LSTM units of each direction; the mixer has 2 x ``hidden`` channels."""
     depth: int = 2
