@@ -12,10 +12,12 @@ import warnings
 import zlib
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
+from PIL.Image import Transpose
 
 from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 
@@ -27,6 +29,16 @@ MAX_PIXELS = 50_000_000
 
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
+# EXIF 2.32, tag Orientation: what makes each of them upright.
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 # What Pillow's decoders are known to raise on damaged files.
 _DAMAGED = (
     *(ArithmeticError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, SyntaxError, TypeError),
@@ -59,6 +71,8 @@ class Image:
 def probe(data: bytes) -> Header:
     """Read format and size from the header, without decoding.
 
+    Of a PNG whose EXIF block stands behind its pixels, the size is that in the file.
+
     Raises:
         UnsupportedImageError: no format that is read here.
         UndecodableImageError: empty, or the header is damaged.
@@ -81,14 +95,17 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
         UndecodableImageError: empty, truncated or damaged.
     """
     with _open(data) as image:
-        header = _header(image)
-        if header.width * header.height > max_pixels:
-            raise ImageTooLargeError(f"{header.width}×{header.height} pixels; the limit is {max_pixels} pixels")
+        width, height = image.size
+        if width * height > max_pixels:
+            raise ImageTooLargeError(f"{width}×{height} pixels; the limit is {max_pixels} pixels")
         try:
             image.seek(0)
-            pixels = _to_bgr(ImageOps.exif_transpose(image))
+            if image.format == "PNG":
+                image.load()  # only now is an EXIF block known that stands behind the pixels
+            header = _header(image)
+            pixels = _to_bgr(_upright(image, header))
         except _DAMAGED as error:
-            raise UndecodableImageError(f"the {header.format} data is damaged: {error}") from error
+            raise UndecodableImageError(f"the {image.format} data is damaged: {error}") from error
     return Image(pixels, header)
 
 
@@ -107,16 +124,25 @@ def _open(data: bytes) -> PIL.Image.Image:
 
 def _header(image: PIL.Image.Image) -> Header:
     try:
-        orientation = int(image.getexif().get(_ORIENTATION, 1))
+        # The method of the base class: that of PNG decodes the picture to look for a block behind it.
+        orientation = int(PIL.Image.Image.getexif(image).get(_ORIENTATION, 1))
     except _DAMAGED:  # a broken EXIF block does not make the picture unreadable
         orientation = 1
     orientation = orientation if orientation in range(1, 9) else 1
     width, height = image.size
-    if orientation in _TURNED and image.format != "TIFF":  # Pillow gives the size of a TIFF already turned
+    if orientation in _TURNED and image.format != "TIFF":  # Pillow turns a TIFF itself
         width, height = height, width
     if width < 1 or height < 1:
         raise UndecodableImageError("the image has no pixels")
-    return Header(str(image.format), width, height, orientation)
+    # A JPEG with further pictures in it, as phones write them, is of the format MPO to Pillow.
+    return Header("JPEG" if image.format == "MPO" else str(image.format), width, height, orientation)
+
+
+def _upright(image: PIL.Image.Image, header: Header) -> PIL.Image.Image:
+    # Not by ImageOps.exif_transpose, which writes the rest of the EXIF block anew and fails where that is broken.
+    if header.orientation == 1 or header.format == "TIFF":
+        return image
+    return image.transpose(_UPRIGHT[header.orientation])
 
 
 def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
@@ -133,7 +159,9 @@ def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
 
 def _deep_grey(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale grey of more than 8 bits: 16-bit integers by their range, all else by its own extremes."""
-    grey = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = (0.0, 65535.0) if values.dtype.itemsize == 2 else (float(grey.min()), float(grey.max()))
-    scaled = (grey - low) * (255.0 / max(high - low, 1e-6))
-    return np.repeat(scaled.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    if values.dtype.itemsize == 2:
+        grey = (values.astype(np.uint16) // 257).astype(np.uint8)
+    else:
+        finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        grey = cv2.normalize(finite, finite, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
