@@ -53,22 +53,21 @@ class Call:
     def _read_upright(self, pixels: Pixels) -> tuple[int, list[_Line]]:
         """Return the turn that makes the page upright, and its lines in the pixels of the turned page."""
         quads = self._detect(pixels)
-        rotation, lines = 0, None
-        if orientation.lies_on_its_side(quads):
-            rotation = self._which_side(pixels, quads)
-        else:
-            lines = self._read_all(pixels, quads)
-            if self._is_upside_down(pixels, lines):
-                rotation = 180
-        if rotation or lines is None:
-            # Searched again as it should stand: detectors see less in pages that lie on their side.
-            pixels = np.ascontiguousarray(np.rot90(pixels, -rotation // 90))
-            lines = self._read_all(pixels, self._detect(pixels))
-        return rotation, lines
+        rotation = self._which_side(pixels, quads) if orientation.lies_on_its_side(quads) else 0
+        if not rotation:
+            lines = self._read_downward(pixels, quads)
+            if not self._is_upside_down(pixels, lines):
+                return 0, self._settle(pixels, quads, lines)
+            rotation = 180
+        # Searched again as it should stand: detectors see less in pages that lie on their side.
+        turned = np.ascontiguousarray(np.rot90(pixels, -rotation // 90))
+        quads = self._detect(turned)
+        return rotation, self._settle(turned, quads, self._read_downward(turned, quads))
 
     def _which_side(self, pixels: Pixels, quads: Sequence[Points]) -> int:
         """Return 270 if lines read downwards, 90 if upwards, 0 if neither makes sense (upright columns of signs)."""
-        picked = [orientation.downward(quads[i]) for i in orientation.sample(quads)]
+        tall = [orientation.downward(quad) for quad in quads if is_tall(quad)]
+        picked = [tall[i] for i in orientation.sample(tall)]
         down = self._confidences(pixels, picked)
         up = self._confidences(pixels, [orientation.flipped(quad) for quad in picked])
         if max(np.mean(down), np.mean(up)) < DOUBTFUL:
@@ -84,9 +83,11 @@ class Call:
             return False
         return orientation.is_better(self._confidences(pixels, [orientation.flipped(p.quad) for p in picked]), this)
 
-    def _read_all(self, pixels: Pixels, quads: Sequence[Points]) -> list[_Line]:
-        """Read every quad; those whose direction is in doubt both ways, or as the classifier says."""
-        lines = self._read_lines(pixels, [orientation.downward(quad) for quad in quads])
+    def _read_downward(self, pixels: Pixels, quads: Sequence[Points]) -> list[_Line]:
+        return self._read_lines(pixels, [orientation.downward(quad) for quad in quads])
+
+    def _settle(self, pixels: Pixels, quads: Sequence[Points], lines: list[_Line]) -> list[_Line]:
+        """Read lines whose direction is in doubt the other way too, or as the classifier says; keep the better."""
         doubtful = [i for i, line in enumerate(lines) if self._is_doubtful(quads[i], line)]
         doubtful = self._classified(pixels, lines, doubtful)
         turned = self._read_lines(pixels, [orientation.flipped(lines[i].quad) for i in doubtful])
