@@ -25,10 +25,9 @@ def normalize(text: str) -> str:
 
     Only the block of full-width forms is folded, not all of NFKC: that would turn ½, ² and ™ into other characters.
     """
-    folded = "".join(
-        chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in unicodedata.normalize("NFC", text)
-    )
-    return " ".join(folded.split())
+    # Folded first: a full-width letter composes with no accent.
+    folded = "".join(chr(ord(c) - 0xFEE0) if "\uff01" <= c <= "\uff5e" else c for c in text)
+    return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
 class Charset:

@@ -10,7 +10,7 @@ from ocr_core.bundle.manifest import DetectorSpec
 from ocr_core.preprocess import Pixels, normalize_into
 
 FINE_STEPS = 10
-"""Up to this many multiples every one is used; above, every second: few shapes to warm, and at most 5 % of stretch."""
+"""Up to this many multiples every one is used; above, every second: few shapes to warm, and at most 9 % of stretch."""
 
 
 def search_size(width: int, height: int, spec: DetectorSpec) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from ocr_core.preprocess import Pixels
 
 TALL = 1.5
 """From this ratio of height to width on, a quad is taken for a line that runs up or down."""
+LONGEST = 250
+"""Width of a line at most, in heights. Longer ones are squeezed: a picture of one row of pixels has no text to lose."""
 
 
 def is_tall(quad: NDArray[np.generic]) -> bool:
@@ -26,7 +28,7 @@ def cut_line(pixels: Pixels, quad: Points, height: int) -> Pixels:
     larger and then averaged down, since a warp samples single points and would break thin strokes.
     """
     width, own_height = quad_size(quad)
-    columns = max(1, round(width * height / max(own_height, 1.0)))
+    columns = max(1, min(LONGEST * height, round(width * height / max(own_height, 1.0))))
     shrink = max(1, min(4, int(own_height / height)))
     size = (columns * shrink, height * shrink)
     target = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float32)

@@ -58,9 +58,7 @@ class Recognizer:
 
     def windows(self, line: Pixels) -> list[Pixels]:
         """Cut a line (height×w×3) into windows no wider than the widest input; mostly it is one."""
-        widest = self.widths[-1]
-        starts = window_starts(line.shape[1], widest, OVERLAP * self.spec.height)
-        return [line[:, start : start + widest] for start in starts]
+        return [line[:, start : start + self.widths[-1]] for start in self._starts(line.shape[1])]
 
     def prepare(self, lines: Sequence[Pixels]) -> Tensor:
         """Return the input N×C×H×W for lines that share a bucket; they are padded on the right with zeros."""
@@ -82,9 +80,10 @@ class Recognizer:
             parts: the frames of its windows, in order.
             line_width: of the whole line in pixels at the network's height.
         """
-        widest = self.widths[-1]
-        input_width = self.bucket(min(line_width, widest))
-        stride = input_width / len(parts[0].classes)
-        starts = [round(s / stride) for s in window_starts(line_width, widest, OVERLAP * self.spec.height)]
-        frames = join(parts, starts)
+        stride = self.bucket(line_width) / len(parts[0].classes)
+        frames = join(parts, [round(start / stride) for start in self._starts(line_width)])
         return Reading(decode(frames, self.charset), line_width / stride)
+
+    def _starts(self, width: int) -> list[int]:
+        widest = self.widths[-1]
+        return window_starts(width, widest, min(OVERLAP * self.spec.height, widest // 2))

@@ -42,6 +42,8 @@ def split_words(characters: Sequence[Character], frames: float) -> tuple[Span, .
         else:
             words[-1].append(character)
     words = [word for word in words if word]
+    if not words:
+        return ()
     cuts = [0.0]
     for left, right in pairwise(words):
         cuts.append(min(1.0, (left[-1].end + right[0].start) / 2 / frames))
