@@ -13,6 +13,7 @@ import itertools
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def main() -> None:
     add_out_argument(parser, "accuracy")
     args = parser.parse_args()
     system = peer(args.peer, args.peer_python) if args.peer else engine(args)
-    with system.start(threads=args.threads) as worker:
+    with closing(system.start(threads=args.threads)) as worker:
         print(worker.name, worker.versions)
         sets = (variant for dataset in chosen_sets(args) for variant in variants(dataset, args.turn))
         reports = [measure(worker, *variant) for variant in sets]

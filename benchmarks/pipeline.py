@@ -14,7 +14,7 @@ import argparse
 import os
 import statistics
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,19 +90,19 @@ def print_systems(
         readings = [sample.readings[i] for sample in samples]
         seconds = sum(reading.seconds for reading in readings)
         networks = sum(reading.stages.get("networks", 0.0) for reading in readings)
-        now, peak = worker.memory()
-        figures = {
-            "pages_per_second": len(readings) / seconds,
-            # The time in networks is summed over threads, so of several the rest would come out too small.
-            "share_outside_networks": 1 - networks / seconds if one_thread else None,
+        # The time in networks is summed over threads, so of several the rest would come out too small.
+        outside = 1 - networks / seconds if one_thread else None
+        speed, word_f1, (now, peak) = len(readings) / seconds, _word_f1(i, samples, sets), worker.memory()
+        systems[worker.name] = {
+            "versions": worker.versions,
+            "pages_per_second": speed,
+            "share_outside_networks": outside,
             "rss_mb": now,
             "peak_rss_mb": peak,
-            "word_f1": _word_f1(i, samples, sets),
+            "word_f1": word_f1,
             "milliseconds": _stage_milliseconds(readings),
         }
-        systems[worker.name] = {"versions": worker.versions, **figures}
-        share, f1 = (_percent(figures[key]) for key in ("share_outside_networks", "word_f1"))
-        rows.append([worker.name, figures["pages_per_second"], share, round(now), round(peak), f1])
+        rows.append([worker.name, speed, _percent(outside), round(now), round(peak), _percent(word_f1)])
     print_table(["system", "pages/s", "outside networks", "RSS MB", "peak MB", "word F1"], rows)
     return systems
 
@@ -142,7 +142,7 @@ def run(systems: Sequence[System], sets: Sequence[PageSet], *, one_core: bool) -
     threads, cores = (1, [max(os.sched_getaffinity(0))]) if one_core else (0, None)
     print(f"\n== {'one core, one thread' if one_core else 'all cores'} ==")
     with ExitStack() as stack:
-        workers = [stack.enter_context(system.start(threads=threads, cores=cores)) for system in systems]
+        workers = [stack.enter_context(closing(system.start(threads=threads, cores=cores))) for system in systems]
         samples = take_samples(workers, sets)
         speeds = print_speeds([worker.name for worker in workers], samples)
         print()

@@ -13,9 +13,11 @@ import itertools
 import random
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from benchmarks.common import (
     add_data_arguments,
@@ -38,6 +40,10 @@ FIRST = 100
 """The image from which growth counts; before it caches and arenas fill."""
 
 
+def stretch(pixels: Pixels, width: int, height: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def stretched_pages(sets: Sequence[PageSet], rng: random.Random) -> Iterator[Pixels]:
     """Give pages without end, no two of the same height and width."""
     seen: set[tuple[int, int]] = set()
@@ -47,7 +53,7 @@ def stretched_pages(sets: Sequence[PageSet], rng: random.Random) -> Iterator[Pix
         while (width, height) in seen:
             width += 1
         seen.add((width, height))
-        yield cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        yield stretch(pixels, width, height)
 
 
 def strips(pages: Iterator[Pixels], count: int, rng: random.Random) -> Iterator[Pixels]:
@@ -57,7 +63,7 @@ def strips(pages: Iterator[Pixels], count: int, rng: random.Random) -> Iterator[
     for width in widths:
         page = next(pages)
         top = rng.randrange(page.shape[0] - 48)
-        yield cv2.resize(page[top : top + 48], (width, 48), interpolation=cv2.INTER_AREA)
+        yield stretch(page[top : top + 48], width, 48)
 
 
 def soak(worker: Worker, images: Iterator[Pixels], count: int, *, detect: bool) -> list[float]:
@@ -99,7 +105,7 @@ def main() -> None:
     rng = random.Random(args.seed)
     pages = stretched_pages(chosen_pages(args), rng)
     system = peer(args.peer, args.peer_python) if args.peer else engine(args)
-    with system.start(threads=args.threads) as worker:
+    with closing(system.start(threads=args.threads)) as worker:
         print(f"{worker.name} {worker.versions}, started: {worker.memory()[0]:.0f} MB\n")
         result = {"system": worker.name, "versions": worker.versions}
         for what, images, count in (

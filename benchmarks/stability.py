@@ -14,7 +14,6 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.common import (
@@ -102,7 +101,7 @@ def measure(crops: CropSet, engine: Engine, args: argparse.Namespace) -> list[di
     """Return, for each kind of company, which texts differ from those read alone."""
     rng = random.Random(args.seed)
     images = [decode(crops.path(row).read_bytes()).pixels for row in crops.rows]
-    results = []
+    results: list[dict[str, Any]] = []
 
     def compare(company: str, texts: Sequence[str]) -> None:
         show_progress(f"{crops.name}: {company}")
@@ -133,7 +132,7 @@ def main() -> None:
         open_store(args.store).open(args.model),
         backend=args.backend,
         precision=args.precision,
-        cache_dir=Path(args.cache_dir) if args.cache_dir else None,
+        cache_dir=args.cache_dir,
     )
     sets = [dataset for dataset in chosen_sets(args) if isinstance(dataset, CropSet)]
     results = [result for crops in sets for result in measure(crops, engine, args)]

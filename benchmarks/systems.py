@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from benchmarks.common import on_cores, rss_mb
+from ocr_core.backends import BackendName, Precision
 from ocr_core.errors import OcrError
 from ocr_core.scoring import Region
 
@@ -70,14 +70,6 @@ class Worker:
             )
         self.versions: dict[str, str] = self._answer()["ready"]
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def read(self, image: Path, *, detect: bool = True) -> Reading:
         """Read one image.
 
@@ -122,12 +114,16 @@ class Worker:
         return answer
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", default="models", help="model store, a folder or URL; default ./models")
     parser.add_argument("--model", default="ppocrv6", help="bundle to measure, name[@version]; default ppocrv6")
-    parser.add_argument("--backend", default="auto", choices=("auto", "openvino", "onnxruntime", "cuda"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "f32", "bf16"))
-    parser.add_argument("--cache-dir", help="folder for compiled networks")
+    parser.add_argument("--backend", default="auto", choices=get_args(BackendName))
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_arguments(parser)
+    parser.add_argument("--precision", default="auto", choices=get_args(Precision))
+    parser.add_argument("--cache-dir", type=Path, help="folder for compiled networks")
 
 
 def engine(args: argparse.Namespace) -> System:
@@ -135,7 +131,7 @@ def engine(args: argparse.Namespace) -> System:
     arguments = ["engine", "--store", args.store, "--model", args.model]
     arguments += ["--backend", args.backend, "--precision", args.precision]
     if args.cache_dir:
-        arguments += ["--cache-dir", args.cache_dir]
+        arguments += ["--cache-dir", str(args.cache_dir)]
     return System(name=args.model, arguments=tuple(arguments))
 
 

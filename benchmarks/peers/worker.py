@@ -82,7 +82,7 @@ class OurEngine:
 
         self._networks = Stopwatch()
         for network in (OnnxNetwork, OpenVinoNetwork):
-            network.__call__ = self._networks.wrap(network.__call__)
+            setattr(network, "__call__", self._networks.wrap(network.__call__))  # noqa: B010 - mypy forbids the plain form
         if args.threads:
             cv2.setNumThreads(args.threads)
         bundle = open_store(args.store).open(args.model)
@@ -121,13 +121,13 @@ class RapidOcr:
     def __init__(self, args: argparse.Namespace) -> None:
         import cv2
         from rapidocr import RapidOCR
-        from rapidocr.inference_engine.onnxruntime.main import OrtInferSession
+        from rapidocr.inference_engine.onnxruntime import main as sessions
 
         self.versions = {name: version(name) for name in ("rapidocr", "onnxruntime")}
         self._networks = Stopwatch()
-        OrtInferSession.__call__ = self._networks.wrap(OrtInferSession.__call__)
+        sessions.OrtInferSession.__call__ = self._networks.wrap(sessions.OrtInferSession.__call__)
         if args.flush_denormals:
-            OrtInferSession._init_sess_opts = staticmethod(flushing(OrtInferSession._init_sess_opts))
+            sessions.SessionOptions = flushing(sessions.SessionOptions)
         params: dict[str, Any] = {"Global.log_level": "critical"}
         if args.threads:
             cv2.setNumThreads(args.threads)
@@ -144,19 +144,19 @@ class RapidOcr:
             return [([], "".join(result.txts or ()))]
         if result.boxes is None:
             return []
-        self._stages |= dict(zip(("det", "cls", "rec"), (s or 0.0 for s in result.elapse_list)))
-        return [(box.tolist(), text) for box, text in zip(result.boxes, result.txts)]
+        self._stages |= dict(zip(("det", "cls", "rec"), (s or 0.0 for s in result.elapse_list), strict=True))
+        return [(box.tolist(), text) for box, text in zip(result.boxes, result.txts, strict=True)]
 
     def stages(self) -> dict[str, float]:
         """Return the peer's own figures, which hold its pre- and post-processing."""
         return self._stages
 
 
-def flushing(make_options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a maker of session options that also flushes denormal numbers to zero."""
+def flushing(make_options: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a maker of onnxruntime's session options that has denormal numbers flushed to zero."""
 
-    def make(config: Any) -> Any:
-        options = make_options(config)
+    def make() -> Any:
+        options = make_options()
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         return options
 
@@ -179,7 +179,7 @@ class RapidOcr4:
         result, seconds = self._engine(str(image), use_det=detect, use_cls=detect, use_rec=True)
         if not detect:
             return [([], "".join(text for text, *_ in result or ()))]
-        self._stages = dict(zip(("det", "cls", "rec"), seconds or ()))
+        self._stages = dict(zip(("det", "cls", "rec"), seconds, strict=True)) if seconds else {}
         return [(box, text) for box, text, _ in result or ()]
 
     def stages(self) -> dict[str, float]:
@@ -214,7 +214,7 @@ class Tesseract:
 
     @staticmethod
     def _line(words: list[tuple[int, int, int, int, str]]) -> tuple[list[list[float]], str]:
-        left, top, right, bottom, texts = zip(*words)
+        left, top, right, bottom, texts = zip(*words, strict=True)
         x0, y0, x1, y1 = min(left), min(top), max(right), max(bottom)
         return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]], " ".join(texts)
 
