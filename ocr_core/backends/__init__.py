@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from ocr_core.backends.base import Backend, Network, Policy, Role, Tensor
 from ocr_core.cpu import available_cores
 from ocr_core.errors import BackendUnavailableError
+from ocr_core.memory import return_large_blocks
 
 __all__ = ["Backend", "BackendName", "Network", "Policy", "Precision", "Role", "Tensor", "load_backend"]
 
@@ -38,6 +39,7 @@ def load_backend(
     if name not in get_args(BackendName):
         raise BackendUnavailableError(f"no backend {name!r}; there are {', '.join(get_args(BackendName))}")
     cores = threads or available_cores()
+    return_large_blocks()
     if name == "auto":
         name = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
     try:

@@ -30,11 +30,11 @@ IMAGENET_ON_BGR: Final = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0
 def default_widths(height: int) -> tuple[int, ...]:
     """Return the widths in pixels to which lines of `height` are padded.
 
-    Padding costs more than a further shape, so steps are fine where most lines are: 32 pixels up to 640, 64 up to 1280,
-    128 up to 2048 for a height of 48, and as many for any other.
+    Padding costs time and every further shape memory, so steps are fine where most lines are: 32 pixels up to 384, 64
+    up to 768, 128 up to 1280 for a height of 48, and as many for any other. Longer lines are read in windows.
     """
     step = max(8, round(height * 32 / 48 / 8) * 8)
-    return tuple(step * i for i in (*range(1, 21), *range(22, 41, 2), *range(44, 65, 4)))
+    return tuple(step * i for i in (*range(1, 13), *range(14, 25, 2), *range(28, 41, 4)))
 
 
 def detector_spec(path: Path, work: Path, fields: Fields) -> DetectorSpec:

@@ -72,9 +72,8 @@ class Engine:
         side = detector.spec.resize.max_side
         for width, height in ((side, side), (side * 3 // 4, side), (side, side * 3 // 4), (side // 2, side)):
             self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
-        height = recognizer.spec.height
         for width in recognizer.widths:
-            lines = [np.full((height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
+            lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
             self._runner.recognize(lines * self.backend.policy.streams)
 
     def close(self) -> None:
