@@ -29,7 +29,9 @@ def load_engine(settings: Settings) -> Engine:
     """
     bundle = open_model_store(settings).open(settings.model)
     cache = writable(settings.cache_dir / "compiled")
-    engine = Engine.load(bundle, backend=settings.backend, threads=settings.threads, cache_dir=cache)
+    engine = Engine.load(
+        bundle, backend=settings.backend, threads=settings.threads, precision=settings.precision, cache_dir=cache
+    )
     try:
         check_golden(bundle, lambda pixels: tuple(line.text for line in engine.read(pixels).lines))
     except BaseException:

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     backend: Literal["auto", "openvino", "onnxruntime", "cuda"] = Field(
         default="auto", description="Engine that computes the networks. A named one that cannot be had is an error."
     )
+    precision: Literal["auto", "f32", "bf16"] = Field(
+        default="auto",
+        description="Numbers that OpenVINO computes in. `auto`: bfloat16 where the processor has matrix units for it.",
+    )
     threads: int | None = Field(
         default=None, ge=1, description="Cores to compute on. Unset: as many as the cgroup quota and affinity allow."
     )

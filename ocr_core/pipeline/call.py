@@ -117,10 +117,8 @@ class Call:
 
     def _detect(self, pixels: Pixels) -> list[Points]:
         detector = self._networks.detector
-        with self._stage("pre"):
-            tensor = detector.prepare(pixels)
         with self._stage("det"):
-            output = self._runner.detect(tensor)
+            output = self._runner.detect(detector.prepare(pixels))
         with self._stage("post"):
             return [found.quad for found in detector.finish(output, (pixels.shape[1], pixels.shape[0]))]
 

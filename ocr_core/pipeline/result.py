@@ -52,7 +52,7 @@ class Page:
     """Degrees clockwise, 0, 90, 180 or 270, that would make the page upright."""
     lines: tuple[Line, ...]
     seconds: dict[str, float] = field(default_factory=dict)
-    """Wall time of the stages `pre`, `det`, `crop`, `cls`, `rec` and `post`."""
+    """Wall time of the stages `det`, `crop`, `cls`, `rec` and `post`."""
 
     @property
     def text(self) -> str:
