@@ -17,6 +17,8 @@ class Domain:
     fonts: Mapping[str, float]
     heights: Range
     """Crop height in pixels, drawn log-uniformly."""
+    crisp: bool = False
+    """Glyphs are rasterised at the size shown, as on screens, instead of being scaled to it."""
     stretch: Range = (0.85, 1.15)
     """Width of the type against the font's own."""
     tracking: Range = (-0.02, 0.06)
@@ -238,6 +240,7 @@ DOMAINS = (
         },
         fonts={"sans": 7, "mono": 2, "serif": 1, "condensed": 0.7, "bitmap": 0.5, "display": 0.2},
         heights=(11, 34),
+        crisp=True,
         stretch=(1.0, 1.0),
         tracking=(0, 0),
         skew=0.0,

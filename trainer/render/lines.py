@@ -23,8 +23,8 @@ Rng = np.random.Generator
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-SIZES = (16, 24, 40)
-"""Sizes in pixels that glyphs are kept in; a line is scaled from the one just above what it needs."""
+SIZE = 40
+"""Pixels an em that glyphs are kept in, and lines set in before they are scaled to what is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,11 @@ class LineRenderer:
         return text[: self._max_length + 1].rpartition(" ")[0].strip() or text[: self._max_length].strip()
 
     def _set(self, rng: Rng, world: Domain, face: Face, text: str) -> Setting:
-        """Draws the line, and what is close to it, at the atlas size that suits the height drawn."""
+        """Draws the line, and what is close to it."""
         height = float(np.exp(between(rng, *np.log(world.heights))))
         if len(text) > 48:
             height = min(height, 36.0)
-        size = next((size for size in SIZES if size >= 0.9 * height), SIZES[-1])
+        size = 2 * round(0.4 * height) if world.crisp else SIZE
         line = self._atlas.set_line(
             face,
             size,
@@ -114,7 +114,7 @@ class LineRenderer:
             x=np.array((line.x, line.ends)) + np.float32(pad),
             middle=baseline - metrics.x_height / 2,
             em=float(size),
-            height=height,
+            height=(bottom - top) * 1.15 if world.crisp else height,
         )
 
     def _neighbours(self, rng: Rng, canvas: Mask, face: Face, size: int, text: str, baseline: int) -> None:
