@@ -78,14 +78,16 @@ class Network(Strict):
 
 
 class DetectorResize(Strict):
-    """Pixels in which a page is searched, before the backend rounds them to one of its shapes.
+    """Pixels in which a page is searched, before both sides are rounded to multiples.
 
-    A page is enlarged until its short side has `min_side` pixels, and shrunk until its long side has at most
-    `max_side`; where the two disagree, `max_side` wins.
+    A page is enlarged until its short side has `min_side` pixels, then shrunk until its long side has at most
+    `max_side` and both together at most `max_pixels`; where the rules disagree, the later wins.
     """
 
     min_side: int = Field(default=0, ge=0)
     max_side: int = Field(default=960, ge=32)
+    max_pixels: int | None = Field(default=None, ge=1024)
+    """Bounds time and memory: with it, `max_side` may be larger, which long receipts need."""
     multiple: int = Field(default=32, ge=1)
 
 

@@ -54,7 +54,8 @@ def detector_spec(path: Path, work: Path, fields: Fields) -> DetectorSpec:
         )
     spec = {
         "normalization": IMAGENET_ON_BGR,
-        "resize": DetectorResize(min_side=736, max_side=960),
+        "resize": DetectorResize(min_side=640, max_side=1600, max_pixels=960 * 960),
+        "box_threshold": 0.5,
         **_network(model, work, "detector", {}),
     }
     return DetectorSpec.model_validate({**spec, **fields})

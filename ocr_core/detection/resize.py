@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -22,6 +24,8 @@ def search_size(width: int, height: int, spec: DetectorSpec) -> tuple[int, int]:
     rule = spec.resize
     scale = max(1.0, rule.min_side / min(width, height))
     scale = min(scale, rule.max_side / max(width, height))
+    if rule.max_pixels is not None:
+        scale = min(scale, math.sqrt(rule.max_pixels / (width * height)))
     return _round(width * scale, rule.multiple), _round(height * scale, rule.multiple)
 
 

@@ -17,6 +17,9 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
 
+PAGES = ((1600, 1600), (1240, 1754), (1754, 1240), (800, 1800))
+"""Sizes that warm the detector up: the largest square takes the most memory, then upright, lying and narrow pages."""
+
 
 class Engine:
     """Reads images with the networks of one bundle. `read` may be called from any thread."""
@@ -69,8 +72,7 @@ class Engine:
     def warm_up(self) -> None:
         """Run the networks in the shapes that most images need, so that no request pays for a first time."""
         detector, recognizer = self.networks.detector, self.networks.recognizer
-        side = detector.spec.resize.max_side
-        for width, height in ((side, side), (side * 3 // 4, side), (side, side * 3 // 4), (side // 2, side)):
+        for width, height in PAGES:
             self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
         for width in recognizer.widths:
             lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
