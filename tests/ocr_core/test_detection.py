@@ -1,0 +1,66 @@
+"""From a page to quads and back to the pixels of the page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import stripes
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ocr_core.backends.fake import FakeNetwork
+from ocr_core.detection.detector import Detector
+from ocr_core.detection.resize import search_size, to_tensor
+
+
+@pytest.mark.parametrize(
+    ("size", "searched"),
+    [
+        pytest.param((640, 512), (640, 512), id="as it is"),
+        pytest.param((645, 490), (640, 512), id="rounded, each side by itself"),
+        pytest.param((1920, 1280), (960, 640), id="shrunk to the longest side"),
+        pytest.param((300, 100), (288, 96), id="small sides: every multiple"),
+        pytest.param((1, 1), (32, 32), id="a pixel"),
+        pytest.param((1, 20000), (32, 960), id="a column of pixels"),
+        pytest.param((20000, 1), (960, 32), id="a row of pixels"),
+    ],
+)
+def test_search_size(detector_spec, size, searched):
+    assert search_size(*size, detector_spec()) == searched
+
+
+def test_small_pages_are_enlarged_as_the_bundle_says(detector_spec):
+    spec = detector_spec(resize={"min_side": 736, "max_side": 2000})
+    assert search_size(410, 368, spec) == (832, 768)  # 820 and 736 in steps of 64
+    assert search_size(100, 5000, spec) == (32, 1984)  # where both sides disagree, the longest wins
+
+
+@given(st.integers(1, 6000), st.integers(1, 6000))
+def test_searched_shapes_are_few_and_bounded(detector_spec, width, height):
+    across, down = search_size(width, height, detector_spec())
+    allowed = {*range(32, 321, 32), *range(384, 961, 64)}
+    assert {across, down} <= allowed
+
+
+def test_pages_become_normalised_tensors(detector_spec):
+    spec = detector_spec(normalization={"color": "bgr", "mean": (0.5, 0.4, 0.3), "std": (0.1, 0.2, 0.3)})
+    tensor = to_tensor(np.full((50, 70, 3), (255, 0, 102), np.uint8), (64, 32), spec)
+    assert tensor.shape == (1, 3, 32, 64)
+    assert tensor[0, :, 9, 9] == pytest.approx([5.0, -2.0, 1 / 3], abs=1e-5)
+    assert np.ptp(tensor, axis=(2, 3)).max() == 0
+
+
+@settings(max_examples=25)
+@given(st.integers(60, 1600), st.integers(60, 1600), st.data())
+def test_boxes_map_back_onto_the_page(detector_spec, width, height, data):
+    """Within a pixel of the page or, where that was shrunk, of the map; the drawn cores round to pixels themselves."""
+    detector = Detector(FakeNetwork(stripes.detect), detector_spec())
+    scale = max(1.0, max(width, height) / 960)
+    side = 4 * int(data.draw(st.integers(6, 10)) * scale)
+    right, bottom = width - stripes.block_width("0", side) - 4, height - side - 4
+    assume(min(right, bottom) >= 4)
+    page = stripes.blank_page(width, height)
+    quad = stripes.draw(page, "0", data.draw(st.integers(4, right)), data.draw(st.integers(4, bottom)), side)
+    (found,) = detector.finish(detector.network(detector.prepare(page)), (width, height))
+    assert found.quad.mean(axis=0) == pytest.approx(quad.mean(axis=0), abs=scale)
+    assert found.quad == pytest.approx(quad, abs=2 * scale)
