@@ -1,4 +1,4 @@
-"""Draws `receipt.png`, the photograph of the README: `python examples/draw_receipt.py` (needs the extra `trainer`)."""
+"""Draws `receipt.jpg`, the photograph of the README: `python examples/draw_receipt.py` (needs the extra `trainer`)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main() -> None:
     light = np.linspace(1.0, 0.78, 660)[None, :, None] * np.linspace(1.0, 0.92, 720)[:, None, None]
     noise = np.random.default_rng(1).normal(0, 5, photo.shape)
     photo = cv2.GaussianBlur(photo * light + noise, (0, 0), 0.7).clip(0, 255).astype(np.uint8)
-    cv2.imwrite(str(Path(__file__).with_name("receipt.png")), photo)
+    cv2.imwrite(str(Path(__file__).with_name("receipt.jpg")), photo, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":
