@@ -10,6 +10,7 @@ import numpy as np
 from ocr_core.backends import Backend, BackendName, Precision, load_backend
 from ocr_core.bundle.reader import Bundle
 from ocr_core.detection.detector import Detector
+from ocr_core.errors import BackendError
 from ocr_core.pipeline.call import Call
 from ocr_core.pipeline.result import Page, ReadOptions
 from ocr_core.pipeline.runner import LocalRunner, Networks, Runner
@@ -41,6 +42,7 @@ class Engine:
         )
         self._pool = ThreadPoolExecutor(backend.policy.streams, thread_name_prefix="ocr")
         self._runner = LocalRunner(self.networks, backend.policy, self._pool)
+        self._closed = False
 
     @classmethod
     def load(
@@ -66,7 +68,12 @@ class Engine:
             pixels: H×W×3 BGR uint8, upright by its EXIF orientation.
             options: choices of this call.
             runner: computes the networks; None computes them here and now.
+
+        Raises:
+            BackendError: the engine is closed, or its backend failed.
         """
+        if self._closed:
+            raise BackendError("the engine is closed")
         return Call(self.networks, runner or self._runner, options or ReadOptions()).read(pixels)
 
     def warm_up(self) -> None:
@@ -79,6 +86,7 @@ class Engine:
             self._runner.recognize(lines * self.backend.policy.streams)
 
     def close(self) -> None:
-        """Free the networks; calls under way finish first."""
+        """Free the networks; let the reads under way finish before, or they fail half way."""
+        self._closed = True
         self._pool.shutdown()
         self.networks.close()

@@ -256,9 +256,11 @@ def test_warming_up_meets_every_shape_of_common_pages(make_engine):
     assert networks["detector"].shapes[-1][2:] in warmed
 
 
-def test_a_closed_engine_refuses(make_engine):
-    engine = make_engine()
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_closed_engine_refuses(make_engine, streams):
+    engine = make_engine(Policy(streams=streams, threads=streams, max_batch=1))
     engine.close()
+    assert all(network.closed for role, network in engine.backend.networks.items() if role != "classifier")
     for detect in (True, False):
         with pytest.raises(BackendError, match="closed"):
             engine.read(make_page()[0], ReadOptions(detect=detect))

@@ -35,6 +35,12 @@ def test_small_pages_are_enlarged_as_the_bundle_says(detector_spec):
     assert search_size(100, 5000, spec) == (32, 1984)  # where both sides disagree, the longest wins
 
 
+def test_large_pages_are_bounded_by_their_pixels_too(detector_spec):
+    spec = detector_spec(resize={"max_side": 1600, "max_pixels": 1024 * 1024})
+    assert search_size(4000, 4000, spec) == (1024, 1024)
+    assert search_size(1000, 4000, spec) == (384, 1600)  # a long receipt keeps its length
+
+
 @given(st.integers(1, 6000), st.integers(1, 6000))
 def test_searched_shapes_are_few_and_bounded(detector_spec, width, height):
     across, down = search_size(width, height, detector_spec())
