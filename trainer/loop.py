@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.checkpoint import flatten_optimizer, portable, read_tensors, restore_optimizer, split_prefix, write_tensors
 from trainer.config import AnyRun
+from trainer.data.stream import Arrays
 from trainer.distributed import World
 from trainer.errors import ConfigError, Interrupted
 from trainer.log import RunLog
@@ -70,8 +73,12 @@ class Loop:
                 log.close()
 
     def _train(self, log: RunLog | None) -> None:
+        position = self.step * self.config.accumulate
+        with contextlib.closing(self.task.stream(position, self.world, pin=self.device.type == "cuda")) as batches:
+            self._take_steps(batches, log)
+
+    def _take_steps(self, batches: Iterator[Arrays], log: RunLog | None) -> None:
         compute, steps = self.config.compute, self.config.schedule.steps
-        batches = self.task.stream(self.step * self.config.accumulate, self.world, pin=self.device.type == "cuda")
         since = time.perf_counter()
         while self.step < steps:
             self.train_step(batches)
@@ -90,7 +97,7 @@ class Loop:
             if stop and not last:
                 raise Interrupted(f"stopped at step {self.step} of {steps}; start again to go on")
 
-    def train_step(self, batches: Any) -> None:
+    def train_step(self, batches: Iterator[Arrays]) -> None:
         """Take one optimiser step: the mean gradient of `accumulate` batches."""
         config = self.config
         self.method.train()
@@ -111,7 +118,7 @@ class Loop:
         self.step += 1
         self._sums["steps"] += 1
 
-    def _backward(self, arrays: Any) -> None:
+    def _backward(self, arrays: Arrays) -> None:
         batch = self.task.to_device(arrays, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.compute.amp == "bf16"):
             losses = self.method(batch, self.step / self.config.schedule.steps)

@@ -12,6 +12,9 @@ from trainer.checkpoint import load_weights
 from trainer.config import AnyRun, ComputeConfig
 from trainer.distributed import World
 from trainer.loop import Loop
+from trainer.methods.detection import DmlDetection
+from trainer.methods.recognition import UdmlRecognition
+from trainer.tasks.base import Task
 from trainer.tasks.build import build_task
 
 log = logging.getLogger(__name__)
@@ -38,13 +41,27 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     if init is not None:
-        log.info("%d tensors of %s loaded", load_weights(task.student, init, fresh), init)
+        start_from(task, init, fresh)
     if world.leads:
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:
         Loop(task, config, folder, device, world).run()
     finally:
         world.leave()
+
+
+def start_from(task: Task, state: Path, fresh: tuple[str, ...] = ()) -> None:
+    """Load a state into the student, and into its peer's backbone.
+
+    The peer's other parts stay random: two equal networks would have nothing to tell each other, ever.
+
+    Raises:
+        ConfigError: the state does not fit.
+    """
+    log.info("%d tensors of %s loaded", load_weights(task.student, state, fresh), state)
+    method = task.method
+    if isinstance(method, (DmlDetection, UdmlRecognition)):
+        method.peer.backbone.load_state_dict(method.student.backbone.state_dict())
 
 
 def pick_device(compute: ComputeConfig) -> torch.device:

@@ -49,7 +49,7 @@ def parse_config(table: Mapping[str, Any], origin: str = "configuration") -> Any
 def _validate(kind: TypeAdapter[T], table: Mapping[str, Any], origin: str) -> T:
     try:
         # Through JSON, so that TOML's arrays become tuples and nothing else is converted.
-        return kind.validate_json(json.dumps(table, default=str))
+        return kind.validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         problems = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{origin}:\n{problems}") from error

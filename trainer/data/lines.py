@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -17,8 +17,10 @@ from trainer.config import RecognizerData
 from trainer.data.crops import Crop
 from trainer.data.line_augment import augment_line
 from trainer.data.mix import Mix
+from trainer.errors import ConfigError
 from trainer.render.draws import sample_rng
 
+Sample = TypeVar("Sample")
 Batch = dict[str, NDArray[np.generic]]
 UNKNOWN = -1
 """Frame of which no class is known."""
@@ -101,12 +103,16 @@ class LineGroups:
         self.seed = seed
 
     def __getitem__(self, number: int) -> list[Batch]:
-        """Return the batches of group `number`; lines that cannot be learned are left out, so sizes vary by a few."""
+        """Return the batches of group `number`: always as many, of fewer lines where some cannot be learned.
+
+        Raises:
+            ConfigError: not one line of the group can be learned.
+        """
         count = self.data.batch * self.data.group
         lines = [self._line(position) for position in range(number * count, (number + 1) * count)]
         kept = sorted((line for line in lines if self._fits(line)), key=lambda line: line.pixels.shape[1])
-        edges = np.linspace(0, len(kept), self.data.group + 1).astype(int)
-        batches = [collate(kept[a:b], self.data.widths, self.charset, self.frames) for a, b in pairwise(edges)]
+        data = self.data
+        batches = [collate(part, data.widths, self.charset, self.frames) for part in shares(kept, data.group)]
         order = sample_rng(self.seed, number).permutation(len(batches))
         return [batches[i] for i in order]
 
@@ -119,6 +125,20 @@ class LineGroups:
         if width > self.data.widths[-1] or any(c not in self.charset for c in line.text):
             return False
         return self.frames(padded_width(width, self.data.widths)) >= frames_needed(line.text)
+
+
+def shares(samples: list[Sample], parts: int) -> list[list[Sample]]:
+    """Split samples into `parts` of nearly equal size, none empty: too few samples are repeated.
+
+    Raises:
+        ConfigError: there is no sample at all.
+    """
+    if not samples:
+        raise ConfigError("no usable sample among all that were to be trained on next: see `trainer check-data`")
+    while len(samples) < parts:
+        samples = samples + samples
+    edges = np.linspace(0, len(samples), parts + 1).astype(int)
+    return [samples[a:b] for a, b in pairwise(edges)]
 
 
 def frames_needed(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from trainer.config import DetectorData
 from trainer.data.copy_paste import copy_paste
 from trainer.data.db_targets import db_targets
+from trainer.data.lines import shares
 from trainer.data.mix import Mix
 from trainer.data.page_sources import Pages
 from trainer.data.pages import PageSample, cut_view
@@ -33,7 +33,11 @@ class PageGroups:
         self.seed = seed
 
     def __getitem__(self, number: int) -> list[Batch]:
-        """Return the batches of group `number`; fewer views where pages cannot be read."""
+        """Return the batches of group `number`: always as many, of fewer views where pages cannot be read.
+
+        Raises:
+            ConfigError: not one page of the group can be read.
+        """
         data = self.data
         count = max(1, data.batch * data.group // data.views)
         found = (self._page(position) for position in range(number * count, (number + 1) * count))
@@ -41,8 +45,7 @@ class PageGroups:
         rng = sample_rng(self.seed, number)
         order = rng.permutation(len(pages) * data.views)[: data.batch * data.group]
         views = [self._view(pages, int(place) // data.views, rng) for place in order]
-        edges = np.linspace(0, len(views), data.group + 1).astype(int)
-        return [collate(views[a:b], data.min_text, self.teacher_maps) for a, b in pairwise(edges)]
+        return [collate(part, data.min_text, self.teacher_maps) for part in shares(views, data.group)]
 
     def _page(self, position: int) -> PageSample | None:
         source, index = self.mix.locate(position)

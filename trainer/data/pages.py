@@ -16,6 +16,8 @@ from trainer.render.draws import between, chance, whole
 Rng = np.random.Generator
 Matrix = NDArray[np.float64]
 """3×3, from the pixels of one image to those of another."""
+Extent = tuple[float, float]
+"""Width and height in pixels."""
 TRIES = 50
 LEAST_CROP = 0.1
 """A crop is no narrower and no lower than this share of the page."""
@@ -47,11 +49,12 @@ def cut_view(page: PageSample, data: DetectorData, rng: Rng) -> PageSample:
     turned, canvas = _turn(page.size, data, rng)
     moved = [_apply(turned, polygon) for polygon in page.polygons]
     care = [polygon for polygon, skip in zip(moved, page.ignore, strict=True) if not skip]
-    cut = _cut_east(canvas, care, data.size, rng) if data.crop == "east" else _cut_window(canvas, care, data.size, rng)
-    return _warp(page, cut @ turned, data.size)
+    cut = _cut_east if data.crop == "east" else _cut_window
+    matrix, extent = cut(canvas, care, data.size, rng)
+    return _warp(page, matrix @ turned, data.size, extent)
 
 
-def _turn(size: tuple[int, int], data: DetectorData, rng: Rng) -> tuple[Matrix, tuple[float, float]]:
+def _turn(size: tuple[int, int], data: DetectorData, rng: Rng) -> tuple[Matrix, Extent]:
     """Return the map that mirrors, turns and scales, and the width and height of its canvas."""
     width, height = size
     matrix = np.eye(3)
@@ -65,8 +68,11 @@ def _turn(size: tuple[int, int], data: DetectorData, rng: Rng) -> tuple[Matrix, 
     return _scale(factor) @ centre @ matrix, (width * factor, height * factor)
 
 
-def _cut_east(canvas: tuple[float, float], care: list[Points], size: int, rng: Rng) -> Matrix:
-    """EAST's crop: cut where no line is cut, keep some text, scale the cut to fill the view's width or height."""
+def _cut_east(canvas: Extent, care: list[Points], size: int, rng: Rng) -> tuple[Matrix, Extent]:
+    """EAST's crop: cut where no line is cut, keep some text, scale the cut to fill the view's width or height.
+
+    Returns the map, and the width and height of the cut in the view: beyond it the view is black.
+    """
     width, height = canvas
     columns, rows = (_free(care, axis, length) for axis, length in ((0, width), (1, height)))
     window = (0.0, 0.0, width, height)
@@ -79,17 +85,18 @@ def _cut_east(canvas: tuple[float, float], care: list[Points], size: int, rng: R
             window = (left, top, right, bottom)
             break
     left, top, right, bottom = window
-    return _scale(size / max(right - left, bottom - top)) @ _shift(-left, -top)
+    factor = size / max(right - left, bottom - top)
+    return _scale(factor) @ _shift(-left, -top), ((right - left) * factor, (bottom - top) * factor)
 
 
-def _cut_window(canvas: tuple[float, float], care: list[Points], size: int, rng: Rng) -> Matrix:
+def _cut_window(canvas: Extent, care: list[Points], size: int, rng: Rng) -> tuple[Matrix, Extent]:
     """A window of the view's size, mostly over some text; a smaller page lies anywhere within it."""
     at = [0.0, 0.0]
     for _ in range(TRIES // 10):
         at = [between(rng, min(0.0, length - size), max(0.0, length - size)) for length in canvas]
         if any(_meets(polygon, (at[0], at[1], at[0] + size, at[1] + size)) for polygon in care):
             break
-    return _shift(-at[0], -at[1])
+    return _shift(-at[0], -at[1]), (float(size), float(size))
 
 
 def _free(care: list[Points], axis: int, length: float) -> list[tuple[int, int]]:
@@ -119,21 +126,21 @@ def _meets(polygon: Points, window: tuple[float, float, float, float]) -> bool:
     return bool(low[0] < right and high[0] > left and low[1] < bottom and high[1] > top)
 
 
-def _warp(page: PageSample, matrix: Matrix, size: int) -> PageSample:
-    """Return the page seen through `matrix`, in a view of size×size; text wholly outside of it is dropped."""
+def _warp(page: PageSample, matrix: Matrix, size: int, extent: Extent) -> PageSample:
+    """Return the page seen through `matrix`, black beyond `extent`; text wholly outside of it is dropped."""
     polygons = [_apply(matrix, polygon) for polygon in page.polygons]
-    kept = [i for i, polygon in enumerate(polygons) if _meets(polygon, (0, 0, size, size))]
+    kept = [i for i, polygon in enumerate(polygons) if _meets(polygon, (0, 0, *extent))]
     return replace(
         page,
-        pixels=_warp_pixels(page.pixels, matrix, size),
+        pixels=_warp_pixels(page.pixels, matrix, size, extent),
         polygons=tuple(polygons[i] for i in kept),
         texts=tuple(page.texts[i] for i in kept),
         ignore=tuple(page.ignore[i] for i in kept),
-        teacher=None if page.teacher is None else _warp_pixels(page.teacher, matrix, size),
+        teacher=None if page.teacher is None else _warp_pixels(page.teacher, matrix, size, extent),
     )
 
 
-def _warp_pixels(pixels: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArray[np.uint8]:
+def _warp_pixels(pixels: NDArray[np.uint8], matrix: Matrix, size: int, extent: Extent) -> NDArray[np.uint8]:
     factor = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if factor < 0.6:
         # A warp samples single points; strokes survive a strong reduction only if they are averaged first.
@@ -143,7 +150,10 @@ def _warp_pixels(pixels: NDArray[np.uint8], matrix: Matrix, size: int) -> NDArra
         matrix = matrix @ np.diag([width / small[0], height / small[1], 1.0])
     # Coordinates are those of pixel edges; OpenCV counts from the centres.
     centred = _shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5)
-    return np.asarray(cv2.warpAffine(pixels, centred[:2], (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+    view = np.asarray(cv2.warpAffine(pixels, centred[:2], (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+    view[:, round(extent[0]) :] = 0
+    view[round(extent[1]) :] = 0
+    return view
 
 
 def _apply(matrix: Matrix, points: Points) -> Points:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Generator, Iterator
 from typing import Any, Protocol
 
 import cv2
@@ -36,11 +37,13 @@ class _Numbers(Sampler[int]):
             number += self.step
 
 
-def stream(groups: Groups, group: int, position: int, world: World, workers: int, pin: bool) -> Iterator[Arrays]:
+def stream(
+    groups: Groups, group: int, position: int, world: World, workers: int, pin: bool
+) -> Generator[Arrays, None, None]:
     """Yield the batches of this process from its batch number `position` on.
 
     Process r of R takes the groups r, r + R, ...; each group holds `group` batches. Workers are forked once and live as
-    long as the stream. With `pin` batches come as tensors in page-locked memory, for a GPU; else as arrays.
+    long as the stream: close it. With `pin` batches come as tensors in page-locked memory, for a GPU; else as arrays.
     """
     number, skip = divmod(position, group)
     loader: DataLoader[Any] = DataLoader(
@@ -54,6 +57,8 @@ def stream(groups: Groups, group: int, position: int, world: World, workers: int
         collate_fn=_tensors if pin else _as_they_are,
         pin_memory=pin,
         worker_init_fn=_start_worker,
+        # Its own, or each start of a stream would draw from the global generator, and a resumed run would differ.
+        generator=torch.Generator(),
     )
     for batches in loader:
         yield from batches[skip:]
@@ -72,5 +77,7 @@ def _tensors(batches: list[Arrays]) -> list[Arrays]:
 
 
 def _start_worker(_: int) -> None:
+    # Whoever stops a run often signals all its processes; the run still needs its workers to reach the step's end.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 import torch
@@ -31,7 +31,7 @@ class Task(Protocol):
         """The one network that is judged, exported and published; a part of `method`."""
         ...
 
-    def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+    def stream(self, position: int, world: World, pin: bool) -> Generator[Arrays, None, None]:
         """Yield batches from batch number `position` of this process on."""
         ...
 

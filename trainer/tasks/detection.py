@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class DetectionTask:
         """The network that is judged and exported."""
         return self.method.student
 
-    def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+    def stream(self, position: int, world: World, pin: bool) -> Generator[Arrays, None, None]:
         """Yield batches from batch number `position` of this process on."""
         data, config = self.config.data, self.config
         sources = [open_pages(source, self.root, config.seed, self.problems) for source in data.train]

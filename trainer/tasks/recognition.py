@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ class RecognitionTask:
         """The network that is judged and exported."""
         return self.method.student
 
-    def stream(self, position: int, world: World, pin: bool) -> Iterator[Arrays]:
+    def stream(self, position: int, world: World, pin: bool) -> Generator[Arrays, None, None]:
         """Yield batches from batch number `position` of this process on."""
         data, config = self.config.data, self.config
         sources = [self._source(source) for source in data.train]

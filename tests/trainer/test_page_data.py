@@ -1,0 +1,98 @@
+"""Pages for the detector: sources and batches."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from trainer.config import DetectorData, LabelledSource
+from trainer.data.page_batches import PageGroups
+from trainer.data.page_sources import map_path, open_pages
+from trainer.data.problems import Problems
+from trainer.errors import ConfigError
+
+SOURCE = {"kind": "labels", "path": "pages", "rows": "all"}
+
+
+def options(**fields) -> DetectorData:
+    table = {"train": [SOURCE], "validate_on": [SOURCE], "batch": 2, "group": 2, "size": 96}
+    return DetectorData.model_validate(table | fields)
+
+
+def groups(data, *, teacher_maps=False, maps="", **fields) -> PageGroups:
+    source = LabelledSource.model_validate(SOURCE | {"maps": maps})
+    return PageGroups([open_pages(source, data, 0, Problems())], [1.0], options(**fields), 0, teacher_maps)
+
+
+def test_batches_of_views_with_targets(data):
+    first, second = groups(data)[0]
+    assert first["images"].shape == second["images"].shape == (2, 96, 96, 3)
+    for name in ("shrink_map", "shrink_mask", "threshold_map", "threshold_mask"):
+        assert first[name].shape == (2, 96, 96)
+    assert first["shrink_map"].any()
+    assert "teacher_map" not in first
+
+
+@pytest.mark.parametrize("views", [1, 2, 4])
+def test_views_of_a_page_differ(data, views):
+    batches = groups(data, views=views)[0]
+    images = [image.tobytes() for batch in batches for image in batch["images"]]
+    assert len(images) == len(set(images)) == 4
+
+
+def test_groups_depend_on_their_number_alone(data):
+    first, second = groups(data), groups(data)
+    second[5]
+    for a, b in zip(first[2], second[2], strict=True):
+        assert all((a[name] == b[name]).all() for name in a)
+
+
+def test_copy_paste_adds_text_to_the_targets(data):
+    plain, pasted = (groups(data, copy_paste=share, crop="window", scale=(0.6, 0.6)) for share in (0.0, 1.0))
+    cores = [sum(batch["shrink_map"].sum() for batch in source[0]) for source in (plain, pasted)]
+    assert cores[1] > cores[0]
+
+
+def test_without_a_teachers_map_the_truth_stands_in(data):
+    batch = groups(data, teacher_maps=True)[0][0]
+    assert (batch["teacher_map"] == batch["shrink_map"] * 255).all()
+
+
+def test_a_teachers_map_is_read_and_cut_with_its_page(data, tmp_path):
+    for number in range(8):
+        path = map_path(data / "maps", f"images/{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((80, 80), 200, np.uint8))
+    batch = groups(data, teacher_maps=True, maps="maps", copy_paste=0.0)[0][0]
+    on_page = batch["images"].any(axis=3)
+    assert np.median(batch["teacher_map"][on_page]) == 200
+    assert batch["teacher_map"].max() == 200
+
+
+def test_a_missing_map_is_named(data):
+    with pytest.raises(ConfigError, match=r"nowhere.*trainer label --maps"):
+        groups(data, teacher_maps=True, maps="nowhere")[0]
+
+
+def test_bad_pages_are_skipped_and_crossing_outlines_ignored(tmp_path):
+    image = np.full((60, 60, 3), 255, np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    (tmp_path / "b.png").write_bytes(b"")
+    crossing = {"points": [[5, 5], [50, 30], [50, 5], [5, 30]], "text": "x"}
+    rows = [{"image": "a.png", "lines": [crossing]}, {"image": "b.png", "lines": []}]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    problems = Problems()
+    pages = open_pages(LabelledSource.model_validate(SOURCE | {"path": "."}), tmp_path, 0, problems)
+    assert pages.page(0).ignore == (True,)
+    assert pages.page(1) is None
+    assert problems.counts == {"crossing polygon": 1, "unreadable image": 1}
+    batches = PageGroups([pages], [1.0], options(), 0, False)[0]
+    assert [len(batch["images"]) for batch in batches] == [1, 1]
+
+
+def test_lines_are_no_pages(data):
+    with pytest.raises(ConfigError, match="lines, not pages"):
+        open_pages(LabelledSource.model_validate(SOURCE | {"path": "lines"}), data, 0, Problems())
