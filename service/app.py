@@ -7,16 +7,19 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
 
+from service.access import Access
 from service.api import health, models, ocr
 from service.context import Context
-from service.gate import Gate
-from service.loading import load_engine
+from service.loading import load_engine, load_keys
 from service.metrics import Metrics
 from service.middleware import ExchangeMiddleware
+from service.models.registry import ReaderFactory
 from service.openapi import install_openapi
 from service.problems import install_handlers
-from service.serving import OnFailure, ReaderFactory, Serving
+from service.rates import RateLimit
+from service.serving import OnFailure, Serving
 from service.settings import Settings, load_settings
 from service.version import program_version
 
@@ -56,8 +59,15 @@ def create_app(
         title="OCR service", description=DESCRIPTION, version=program_version(), lifespan=lifespan, redoc_url=None
     )
     app.state.context = Context(
-        settings=settings, metrics=metrics, serving=serving, gate=Gate(settings.max_concurrent_requests)
+        settings=settings,
+        metrics=metrics,
+        serving=serving,
+        access=Access(load_keys(settings), RateLimit(settings.rate_limit, settings.rate_limit_burst)),
     )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
     app.add_middleware(ExchangeMiddleware, metrics=metrics, digest=lambda: serving.digest)
     for module in (ocr, models, health):
         app.include_router(module.router)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.gate import Gate
+from service.access import Access
 from service.metrics import Metrics
 from service.serving import Serving
 from service.settings import Settings
@@ -20,7 +20,7 @@ class Context:
     settings: Settings
     metrics: Metrics
     serving: Serving
-    gate: Gate
+    access: Access
 
 
 async def _context_of(request: Request) -> Context:

@@ -67,6 +67,42 @@ class OverloadedError(ServiceError):
         self.retry_after = retry_after
 
 
+class MemoryExhaustedError(OverloadedError):
+    """No memory left for what the request would take."""
+
+    code = "memory_exhausted"
+
+
+class RateLimitedError(OverloadedError):
+    """More requests with one key than it may send."""
+
+    code = "rate_limited"
+
+
+class UnauthorizedError(ServiceError):
+    """No API key, or one that is not known here."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(ServiceError):
+    """The API key does not allow this, or nobody may do it here."""
+
+    code = "forbidden"
+
+
+class ModelConflictError(ServiceError):
+    """The models are in a state in which this cannot be done to them."""
+
+    code = "model_conflict"
+
+
+class UnhealthyError(ServiceError):
+    """The engine no longer computes as it should; only a new process will help."""
+
+    code = "unhealthy"
+
+
 class NotReadyError(ServiceError):
     """The model is still loading, could not be loaded, or is being put away."""
 

@@ -24,6 +24,8 @@ class Exchange:
     started: float = field(default_factory=time.monotonic)
     error: Exception | None = None
     """The error that was answered, if any."""
+    model_digest: str | None = None
+    """Digest of the model that answered."""
     facts: dict[str, object] = field(default_factory=dict)
     """Counts and timings for the log line. Never content: no pixels, no text, no file names."""
 

@@ -19,6 +19,7 @@ READ_ENDPOINT = "/v1/ocr"
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, *REQUEST_BUCKETS)
 LINES_BUCKETS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 CONFIDENCE_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1)
 
 
@@ -45,6 +46,20 @@ class Metrics:
             buckets=STAGE_BUCKETS,
             registry=registry,
         )
+        self.batch_size = Histogram(
+            "ocr_batch_size",
+            "Inputs computed together in a stage.",
+            ["stage"],
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.queue_size = Gauge(
+            "ocr_queue_size",
+            "Images that wait to be decoded, and network inputs that wait in a stage.",
+            ["stage"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         self.in_progress = Gauge(
             "ocr_requests_in_progress", "Reads under way.", multiprocess_mode="livesum", registry=registry
         )
@@ -58,13 +73,30 @@ class Metrics:
         self.empty = Counter("ocr_empty_results", "Images in which no text was found.", registry=registry)
         self.model_info = Gauge(
             "ocr_model_info",
-            "1 for the model that is served.",
+            "1 for each model that is loaded.",
             ["name", "version", "digest", "backend", "provider"],
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self.model_reload = Counter(
+            "ocr_model_reload",
+            "Versions that were to be taken up, by what became of it.",
+            ["result"],
+            registry=registry,
+        )
         if not _multiprocess():
             ProcessCollector(registry=self.registry)
+
+    def show_model(self, *labels: str) -> None:
+        """Add a loaded model: its name, version and digest, its backend and provider."""
+        self.model_info.labels(*labels).set(1)
+
+    def hide_model(self, *labels: str) -> None:
+        """Take away a model that is no longer loaded; several workers can only set it to 0."""
+        if _multiprocess():
+            self.model_info.labels(*labels).set(0)
+        else:
+            self.model_info.remove(*labels)
 
     def observe_page(self, page: Page, seconds: Mapping[str, float]) -> None:
         """Count an image that was read, and the seconds that it spent in each stage."""

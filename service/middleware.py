@@ -56,7 +56,7 @@ class ExchangeMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[ID_HEADER] = exchange.request_id
-                if digest := self._digest():
+                if digest := exchange.model_digest or self._digest():
                     headers[DIGEST_HEADER] = digest
             await send(message)
 
@@ -85,7 +85,7 @@ class ExchangeMiddleware:
             "status": status,
             "duration_ms": round(exchange.elapsed() * 1000, 2),
             "code": getattr(exchange.error, "code", None),
-            "model_digest": self._digest(),
+            "model_digest": exchange.model_digest or self._digest(),
             **exchange.facts,
         }
         quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from ocr_core.errors import (
+    BundleNotFoundError,
     ImageError,
     ImageTooLargeError,
     OcrError,
@@ -27,6 +28,10 @@ CONTENT_TYPE = "application/problem+json"
 
 STATUS: Mapping[type[OcrError], int] = {
     errors.MalformedRequestError: 400,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    BundleNotFoundError: 404,
+    errors.ModelConflictError: 409,
     errors.PayloadTooLargeError: 413,
     errors.TooManyImagesError: 413,
     ImageTooLargeError: 413,
@@ -41,12 +46,15 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.ClientGoneError: 499,
     OcrError: 500,
     errors.NotReadyError: 503,
+    errors.UnhealthyError: 503,
     errors.DeadlineExceededError: 504,
 }
 """Status of an error: that of its nearest class."""
 
 REJECTED: Mapping[type[OcrError], str] = {
     errors.OverloadedError: "queue_full",
+    errors.MemoryExhaustedError: "memory",
+    errors.RateLimitedError: "rate_limit",
     errors.DeadlineExceededError: "deadline",
     errors.ClientGoneError: "cancelled",
     errors.PayloadTooLargeError: "too_large",
@@ -89,15 +97,24 @@ def problem_of(error: Exception) -> Problem:
     return _problem(500, "internal_error", "an unexpected error; the log has more under this request's id")
 
 
+def is_fault(error: Exception) -> bool:
+    """Tell whether `error` is ours and nobody else's: neither the request's nor the hour's."""
+    return problem_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def report(error: Exception) -> None:
     """Log an error whose cause the client is not told."""
-    if problem_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if is_fault(error):
         log.error("an image could not be read", exc_info=error)
 
 
 def problem_response(request_id: str, error: Exception) -> Response:
     """Return the problem document for `error`."""
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.OverloadedError) else None
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.OverloadedError):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.UnauthorizedError):
+        headers["WWW-Authenticate"] = "Bearer"
     extra: dict[str, Any] = {}
     if isinstance(error, errors.InvalidRequestError):
         extra["errors"] = error.errors

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from ocr_core.bundle.reader import Bundle
 from ocr_core.pipeline import result
 from service.problems import Problem
-from service.settings import MODEL_PATTERN
+from service.settings import MODEL_PATTERN, VERSION_PATTERN
 
 DEFAULTS = result.ReadOptions()
 
@@ -141,8 +141,24 @@ class ModelEntry(BaseModel):
     name: str
     version: str | None = Field(description="Null until it is known.")
     digest: str | None
-    state: Literal["loading", "ready", "failed", "closed"]
+    state: Literal["loading", "ready", "trial", "fallback", "extra", "failed", "closed"] = Field(
+        description="`ready` answers for its name; so does `trial`, whose failures `fallback` reads again; `extra` "
+        "answers those who ask for this version."
+    )
     metrics: list[Score] = Field(description="What the model scored before it was published.")
+
+
+class LoadOrder(BaseModel):
+    """Which version of a model to load or unload."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str | None = Field(
+        default=None,
+        pattern=VERSION_PATTERN,
+        description="Load: beside the one that answers for the name, for requests that ask for it; without it the "
+        "store's current version is taken up for the name. Unload: this version; without it all of the name.",
+    )
 
 
 class ModelList(BaseModel):

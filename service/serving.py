@@ -1,61 +1,36 @@
-"""The model that this process serves: loaded and warmed in a thread, then shared by all requests."""
+"""The engine room: models, threads and limits of one process, from start to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ocr_core.backends.base import Backend
-from ocr_core.bundle.reader import Bundle
+from ocr_core.cpu import available_cores
 from ocr_core.errors import OcrError
-from ocr_core.pipeline.result import Page, ReadOptions
-from service.errors import ModelNotServedError, NotReadyError
+from service.admission import Admission
+from service.batching.scheduler import Scheduler
+from service.errors import NotReadyError
+from service.health import Health
+from service.loading import open_model_store
 from service.metrics import Metrics
+from service.models.registry import Models, ReaderFactory
+from service.models.watcher import Watcher
 from service.settings import Settings
 from service.workers import Workers
 
 log = logging.getLogger(__name__)
 
-
-class Reader(Protocol):
-    """What the service needs of an engine; `ocr_core.pipeline.engine.Engine` is one."""
-
-    @property
-    def bundle(self) -> Bundle:
-        """The model."""
-        ...
-
-    @property
-    def backend(self) -> Backend:
-        """What computes it."""
-        ...
-
-    def warm_up(self) -> None:
-        """Run every shape once, so that the first request is as fast as any; blocks."""
-        ...
-
-    def read(self, pixels: NDArray[np.uint8], options: ReadOptions) -> Page:
-        """Read an H×W×3 BGR image; blocks, safe from any thread."""
-        ...
-
-    def close(self) -> None:
-        """Free what was loaded."""
-        ...
-
-
-ReaderFactory = Callable[[Settings], Reader]
 OnFailure = Callable[[Exception], None]
+
+JOIN_SECONDS = 2.0
+"""How long a thread that computes is waited for at the end."""
 
 
 class State(Enum):
-    """Where the model stands."""
+    """Where the process stands."""
 
     LOADING = "loading"
     READY = "ready"
@@ -71,12 +46,12 @@ _REASONS = {
 
 
 class Serving:
-    """Load, warm up, serve, close, in this order and once each.
+    """Load, warm up, serve, drain, close, in this order and once each.
 
     Args:
-        settings: what to load.
-        load: makes the reader; runs in a thread and may take seconds.
-        metrics: told of the model once it is ready.
+        settings: what to load and within which limits.
+        load: makes a reader; runs in a thread and may take seconds.
+        metrics: told of what happens.
         on_failure: told why the model could not be loaded.
     """
 
@@ -85,72 +60,87 @@ class Serving:
     ) -> None:
         self.settings = settings
         self.state = State.LOADING
-        self._load = load
+        self.models = Models(settings, load, metrics)
+        self.admission = Admission(
+            max_requests=settings.max_concurrent_requests,
+            max_images=settings.max_queue_size,
+            max_bytes=settings.max_memory,
+            max_body=settings.payload_limit,
+            backlog=lambda: self.scheduler.backlog_seconds(),
+        )
         self._metrics = metrics
         self._on_failure = on_failure
-        self._reader: Reader | None = None
+        self._scheduler: Scheduler | None = None
         self._workers: Workers | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._health: Health | None = None
+        self._start: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     @property
-    def reader(self) -> Reader:
-        """The warmed engine; ask `require_ready` first."""
-        self.require_ready()
-        assert self._reader is not None
-        return self._reader
+    def scheduler(self) -> Scheduler:
+        """What computes the networks; there is one once the state is READY."""
+        assert self._scheduler is not None
+        return self._scheduler
 
     @property
     def workers(self) -> Workers:
-        """The threads that read with it; ask `require_ready` first."""
-        self.require_ready()
+        """The threads that read; there are some once the state is READY."""
         assert self._workers is not None
         return self._workers
 
     @property
     def digest(self) -> str | None:
-        """Digest of the model, None while there is none."""
-        return self.reader.bundle.digest if self.state is State.READY else None
+        """Digest of the model that answers as a rule, None while there is none."""
+        return self.models.default.bundle.digest if self.state is State.READY else None
 
     def require_ready(self) -> None:
         """Raise NotReadyError unless requests can be served."""
         if self.state is not State.READY:
             raise NotReadyError(_REASONS[self.state])
 
-    def reader_for(self, wanted: str | None) -> Reader:
-        """Return the reader for the model that a request names, `name[@version]`.
-
-        Raises:
-            NotReadyError: there is none now.
-            ModelNotServedError: another model is served.
-        """
-        bundle = self.reader.bundle
-        if wanted not in {None, bundle.manifest.name, bundle.ref}:
-            raise ModelNotServedError(f"{wanted} is not served here; {bundle.ref} is")
-        return self.reader
+    def require_alive(self) -> None:
+        """Raise NotReadyError or UnhealthyError if only a new process will help."""
+        if self.state is State.FAILED:
+            self.require_ready()
+        if self._health is not None:
+            self._health.require()
 
     def start(self) -> None:
         """Begin to load; returns at once."""
-        self._task = asyncio.create_task(self._run())
+        self._start = asyncio.create_task(self._run())
 
     async def settled(self) -> State:
         """Wait until the model is ready or has failed."""
-        if self._task is not None:
-            await self._task
+        if self._start is not None:
+            await self._start
         return self.state
 
-    async def close(self) -> None:
-        """Finish what is being read and free the engine."""
+    async def drain(self) -> None:
+        """Let in no more requests and wait for those inside, within the time of grace."""
         await self.settled()
         self.state = State.CLOSED
+        log.info("draining")
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.admission.empty(), self.settings.shutdown_grace_seconds)
+
+    async def close(self) -> None:
+        """Drain, give up what is left, and free everything."""
+        await self.drain()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.to_thread(self._free)
+
+    def _free(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.close(JOIN_SECONDS)
         if self._workers is not None:
-            await asyncio.to_thread(self._workers.close)
-        if self._reader is not None:
-            await asyncio.to_thread(self._reader.close)
+            self._workers.close()
+        self.models.close()
 
     async def _run(self) -> None:
-        start = time.perf_counter()
         try:
-            self._reader = await asyncio.to_thread(self._load_and_warm)
+            model = await self.models.start()
         except Exception as error:
             self.state = State.FAILED
             expected = isinstance(error, OcrError)
@@ -158,24 +148,24 @@ class Serving:
             if self._on_failure:
                 self._on_failure(error)
             return
-        bundle, backend = self._reader.bundle, self._reader.backend
-        self._workers = Workers(backend.policy.streams, self.settings.max_queue_size)
-        model = {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest}
-        runtime = {"backend": backend.name, "provider": backend.provider}
-        self._metrics.model_info.labels(**model, **runtime).set(1)
-        self.state = State.READY
-        log.info(
-            "ready",
-            extra={
-                **{f"model_{key}": value for key, value in model.items()},
-                **runtime,
-                "streams": backend.policy.streams,
-                "threads": backend.policy.threads,
-                "seconds": round(time.perf_counter() - start, 2),
-            },
+        streams = model.reader.backend.policy.streams
+        self._scheduler = Scheduler(
+            streams,
+            max_pixels=self.settings.max_batch_pixels,
+            max_delay=self.settings.max_queue_delay_microseconds / 1e6,
+            metrics=self._metrics,
         )
+        # An image for each stream, and one for each core that decodes, cuts out and puts together meanwhile.
+        slots = streams + (self.settings.threads or available_cores())
+        self._workers = Workers(slots, self.settings.max_queue_size, self._metrics)
+        self._health = Health(self._scheduler, self.models)
+        self._watch()
+        self.state = State.READY
+        log.info("ready", extra={"model": model.bundle.ref})
 
-    def _load_and_warm(self) -> Reader:
-        reader = self._load(self.settings)
-        reader.warm_up()
-        return reader
+    def _watch(self) -> None:
+        assert self._health is not None
+        self._watching.append(asyncio.create_task(self._health.run()))
+        if self.settings.model_poll_seconds:
+            watcher = Watcher(self.models, lambda name: open_model_store(self.settings).current(name))
+            self._watching.append(asyncio.create_task(watcher.run(self.settings.model_poll_seconds)))

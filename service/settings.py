@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ByteSize, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.bundle.remote import default_cache
 from ocr_core.images import MAX_PIXELS
+from service.admission import BODY_COPIES, BYTES_PER_PIXEL
 
 CONFIG_VARIABLE = "OCR_CONFIG"
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 
 
@@ -60,8 +62,25 @@ class Settings(BaseSettings):
     max_queue_size: int = Field(
         default=64,
         ge=1,
-        description="Images waiting for a free thread; more get 429. A longer queue would only be answered after its "
-        "clients have given up: at half a second an image 64 of them fill the default deadline.",
+        description="Images inside at a time, waiting or being read; more get 429. A longer queue would be "
+        "answered only after its clients have given up: at half a second an image 64 fill the default deadline.",
+    )
+    max_queue_delay_microseconds: int = Field(
+        default=0,
+        ge=0,
+        description="Time that an input may wait for others to share its batch, where the backend gains by batches. At "
+        "0 a batch is whatever waits when a stream is free, which under load is enough.",
+    )
+    max_batch_pixels: int = Field(
+        default=4_000_000,
+        ge=1,
+        description="Padded pixels that are computed together. Bounds the memory of a batch: a network takes some "
+        "hundred bytes a pixel, so 4 million stay under a gigabyte.",
+    )
+    max_memory: ByteSize = Field(
+        default=ByteSize(2 * 2**30),
+        description="Memory that the requests inside may take, bodies twice and images with 8 bytes a pixel; more get "
+        "429. The models come on top, about half a gigabyte each.",
     )
     max_client_batch_size: int = Field(
         default=16,
@@ -92,6 +111,47 @@ class Settings(BaseSettings):
         "duration histogram ends here.",
     )
 
+    shutdown_grace_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        description="Time after SIGTERM in which accepted requests are finished. Less than the 30 seconds after which "
+        "Kubernetes kills.",
+    )
+    model_poll_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="How often the store is asked for a new current version, which is then taken up; 0 never asks. A "
+        "model given as `name@version` stays what it is.",
+    )
+    max_loaded_models: int = Field(
+        default=4,
+        ge=2,
+        description="Versions in memory at a time, the one being loaded included; admins get 409 beyond. Each takes "
+        "about half a gigabyte.",
+    )
+
+    api_keys: str = Field(
+        default="",
+        repr=False,
+        description="Who may ask: `NAME SCOPES SHA256` for each key, separated by semicolons or newlines, as `ocr keys "
+        "new` prints it. Scopes are `read` and `admin`. Without keys reading is open and nobody may load models.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="A file of further keys, one a line, such as a mounted secret. Read at start."
+    )
+    rate_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="Requests a second with each key, in each process; more get 429. Unset: no limit.",
+    )
+    rate_limit_burst: int = Field(
+        default=20, ge=1, description="Requests that a key may send at once after a pause, where there is a limit."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Web sites whose scripts may ask, `https://a.example,https://b.example`; none by default.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged. Probes and scrapes log at `debug`."
     )
@@ -99,10 +159,24 @@ class Settings(BaseSettings):
         default="json", description="`json`: one object a line, for collectors. `console`: for people."
     )
 
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _a_full_batch_fits_the_queue(self) -> Settings:
         if self.max_queue_size < self.max_client_batch_size:
             raise ValueError("OCR_MAX_QUEUE_SIZE must not be smaller than OCR_MAX_CLIENT_BATCH_SIZE")
+        return self
+
+    @model_validator(mode="after")
+    def _the_largest_image_fits_the_memory(self) -> Settings:
+        if self.max_memory < BODY_COPIES * self.payload_limit + BYTES_PER_PIXEL * self.max_pixels:
+            raise ValueError(
+                f"OCR_MAX_MEMORY must hold {BODY_COPIES} times OCR_PAYLOAD_LIMIT and {BYTES_PER_PIXEL} times "
+                "OCR_MAX_PIXELS, or the largest image allowed is never read"
+            )
         return self
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.errors import ClientGoneError, DeadlineExceededError
+from service.errors import ClientGoneError, DeadlineExceededError, ServiceError
 
 Clock = Callable[[], float]
 
@@ -27,6 +27,14 @@ class Ticket:
         """Say that nobody waits any more; work that has not begun will not begin."""
         self._cancelled.set()
 
+    def over(self) -> ServiceError | None:
+        """Return why the work is not worth doing any more, None while it is."""
+        if self._cancelled.is_set():
+            return ClientGoneError("the client has closed the connection")
+        if not self.remaining():
+            return DeadlineExceededError("the deadline has passed")
+        return None
+
     def check(self) -> None:
         """Raise unless the work is still worth doing; called when dequeued and between stages.
 
@@ -34,7 +42,5 @@ class Ticket:
             ClientGoneError: the request was given up.
             DeadlineExceededError: its time is over.
         """
-        if self._cancelled.is_set():
-            raise ClientGoneError("the client has closed the connection")
-        if not self.remaining():
-            raise DeadlineExceededError("the deadline has passed")
+        if reason := self.over():
+            raise reason

@@ -1,78 +1,78 @@
-"""The threads that decode and read, and the bounded line in front of them."""
+"""The threads in which images are decoded and read, and the line in front of them."""
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import math
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from service.errors import OverloadedError
+from service.batching.fairness import Share
+from service.batching.turns import Turns
+from service.metrics import Metrics
 
 T = TypeVar("T")
 
-_MEMORY = 0.2
-"""Weight of the newest image in the running mean of service times."""
+
+@dataclass(eq=False, frozen=True, slots=True)
+class _Job:
+    work: Callable[[], Any]
+    future: Future[Any]
 
 
 class Workers:
-    """Runs blocking jobs off the event loop, as many at a time as the engine has streams.
+    """Runs blocking jobs off the event loop, those first that are first in fairness.
 
-    Jobs beyond `threads` wait, at most `max_queue_size` of them; more are refused at once, with the time after which a
-    place will be free as recent jobs tell.
+    A job holds its thread while the scheduler computes for it, so there are threads for all that is admitted; `slots`
+    says how many of them are at work as a rule.
     """
 
-    def __init__(self, threads: int, max_queue_size: int) -> None:
-        self._threads = threads
-        self._capacity = threads + max_queue_size
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+    def __init__(self, slots: int, max_jobs: int, metrics: Metrics) -> None:
+        self._turns: Turns[_Job] = Turns(slots)
+        self._pool = ThreadPoolExecutor(max_jobs, thread_name_prefix="read")
         self._lock = threading.Lock()
-        self._pending = 0
-        self._mean_seconds = 1.0
+        self._waiting = metrics.queue_size.labels("decode")
 
-    @property
-    def pending(self) -> int:
-        """Jobs running or waiting."""
-        return self._pending
-
-    def retry_after(self) -> int:
-        """Return the whole seconds, at least 1, until the line of now is worked off."""
-        return max(1, math.ceil(self._pending * self._mean_seconds / self._threads))
-
-    def submit(self, *jobs: Callable[[], T]) -> list[asyncio.Future[T]]:
-        """Queue all of `jobs` or none. Cancelling a future takes its job out of the line unless it has begun.
-
-        Raises:
-            OverloadedError: they would exceed the queue.
-        """
-        with self._lock:
-            if self._pending + len(jobs) > self._capacity:
-                raise OverloadedError("the queue is full", retry_after=self.retry_after())
-            self._pending += len(jobs)
-        return [asyncio.wrap_future(self._start(job)) for job in jobs]
-
-    def close(self) -> None:
-        """Drop what waits, finish what runs; blocks."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _start(self, job: Callable[[], T]) -> Future[T]:
+    def submit(self, share: Share, work: Callable[[], T]) -> Future[T]:
+        """Queue a job of the request that has `share`. Cancelling the future takes it out of the line, unless begun."""
         # The copied context carries the request's id into the thread's log lines.
-        future = self._pool.submit(contextvars.copy_context().run, self._timed, job)
-        future.add_done_callback(self._release)
+        context = contextvars.copy_context()
+        future: Future[T] = Future()
+        job = _Job(lambda: context.run(work), future)
+        with self._lock:
+            self._turns.put(share, job)
+            self._waiting.inc()
+        future.add_done_callback(lambda _: self._withdraw(job))
+        self._begin_some()
         return future
 
-    def _timed(self, job: Callable[[], T]) -> T:
-        start = time.perf_counter()
-        result = job()
-        # A job that failed says nothing of how long a good one takes.
-        with self._lock:
-            self._mean_seconds += _MEMORY * (time.perf_counter() - start - self._mean_seconds)
-        return result
+    def close(self) -> None:
+        """Finish what was begun; blocks."""
+        self._pool.shutdown()
 
-    def _release(self, _: Future[T]) -> None:
+    def _begin_some(self) -> None:
         with self._lock:
-            self._pending -= 1
+            while begun := self._turns.begin():
+                self._waiting.dec()
+                self._pool.submit(self._run, *begun)
+
+    def _run(self, share: Share, job: _Job) -> None:
+        try:
+            if job.future.set_running_or_notify_cancel():
+                try:
+                    result = job.work()
+                except BaseException as error:
+                    job.future.set_exception(error)
+                else:
+                    job.future.set_result(result)
+        finally:
+            with self._lock:
+                self._turns.end(share)
+            self._begin_some()
+
+    def _withdraw(self, job: _Job) -> None:
+        with self._lock:
+            if self._turns.withdraw(job):
+                self._waiting.dec()

@@ -16,17 +16,17 @@ router = APIRouter(tags=["health"])
 @router.get("/livez", responses=problems(503), summary="Whether the process is worth keeping")
 @router.get("/v2/health/live", responses=problems(503), include_in_schema=False)
 async def live(context: ContextDep) -> Health:
-    """Green while the model loads and while it serves, red once it could not be loaded."""
-    if context.serving.state is State.FAILED:
-        context.serving.require_ready()
+    """Green while the model loads and under any load; red once it could not be loaded, or is stuck or dead."""
+    context.serving.require_alive()
     return Health()
 
 
 @router.get("/readyz", responses=problems(503), summary="Whether requests will be served")
 @router.get("/v2/health/ready", responses=problems(503), include_in_schema=False)
 async def ready(context: ContextDep) -> Health:
-    """Green once the model is loaded and warmed."""
+    """Green from when the model is loaded and warmed until the service is told to stop, while the engine computes."""
     context.serving.require_ready()
+    context.serving.require_alive()
     return Health()
 
 
@@ -36,10 +36,11 @@ async def show_version(context: ContextDep) -> Version:
     serving = context.serving
     if serving.state is not State.READY:
         return Version(version=program_version(), model=None, runtime=None)
-    backend = serving.reader.backend
+    model = serving.models.default
+    backend = model.reader.backend
     return Version(
         version=program_version(),
-        model=Model.of(serving.reader.bundle),
+        model=Model.of(model.bundle),
         runtime=Runtime(
             backend=backend.name,
             provider=backend.provider,

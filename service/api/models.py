@@ -2,29 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 
-from service.context import ContextDep
-from service.schemas import ModelEntry, ModelList, Score
+from service.api.security import ADMIN, READER
+from service.context import Context, ContextDep
+from service.loading import open_model_store
+from service.models.loaded import Loaded
+from service.openapi import problems
+from service.schemas import LoadOrder, ModelEntry, ModelList, Score
 from service.serving import State
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
 
-@router.get("/models", summary="The model that is served, or will be")
+@router.get(
+    "/models",
+    dependencies=[READER],
+    responses=problems(401, 403, 429),
+    summary="The models that are served, or will be",
+)
 async def models(context: ContextDep) -> ModelList:
-    """Return its name, version, digest, state and scores."""
+    """Return their names, versions, digests, states and scores."""
+    return _listed(context)
+
+
+@router.post(
+    "/models/{name}/load",
+    dependencies=[ADMIN],
+    responses=problems(401, 403, 404, 409, 422, 429, 500, 503),
+    summary="Load a model, or a newer version of it",
+)
+async def load(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+    """Take up the current version of a name as the watcher would, or load one version for those who ask for it."""
+    serving = context.serving
+    serving.require_ready()
+    if order is not None and order.version is not None:
+        await serving.models.add(name, order.version)
+    else:
+        store = open_model_store(context.settings)
+        await serving.models.take_up(name, await asyncio.to_thread(store.current, name))
+    return _listed(context)
+
+
+@router.post(
+    "/models/{name}/unload",
+    dependencies=[ADMIN],
+    responses=problems(401, 403, 409, 422, 429, 503),
+    summary="Unload a model, or a version of it",
+)
+async def unload(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+    """Let requests under way finish and free its memory. The model that answers by default stays."""
+    context.serving.require_ready()
+    context.serving.models.remove(name, order.version if order else None)
+    return _listed(context)
+
+
+def _listed(context: Context) -> ModelList:
     serving = context.serving
     if serving.state is not State.READY:
         name, _, version = context.settings.model.partition("@")
         entry = ModelEntry(name=name, version=version or None, digest=None, state=serving.state.value, metrics=[])
         return ModelList(models=[entry])
-    bundle = serving.reader.bundle
-    entry = ModelEntry(
-        name=bundle.manifest.name,
-        version=bundle.manifest.version,
-        digest=bundle.digest,
-        state=serving.state.value,
-        metrics=[Score(**score.model_dump()) for score in bundle.manifest.scores],
+    return ModelList(models=[_entry(model, state) for model, state in serving.models.states()])
+
+
+def _entry(model: Loaded, state: str) -> ModelEntry:
+    return ModelEntry(
+        name=model.name,
+        version=model.version,
+        digest=model.bundle.digest,
+        state=state,
+        metrics=[Score(**score.model_dump()) for score in model.bundle.manifest.scores],
     )
-    return ModelList(models=[entry])

@@ -9,15 +9,15 @@ from typing import Annotated
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from service.api.security import READER
 from service.context import Context, ContextDep
 from service.errors import DeadlineExceededError, NoImageReadError
 from service.exchange import Exchange, exchange_of
 from service.metrics import READ_ENDPOINT
 from service.openapi import problems, read_operation
 from service.problems import problem_of, report
-from service.reading import Reading, jobs_for, settle
+from service.reading import Outcome, Reading, read_images
 from service.schemas import Model, OcrResponse, Page, ReadFields
-from service.serving import Reader
 from service.ticket import Ticket
 from service.uploads import Received, Upload, receive
 
@@ -36,8 +36,9 @@ TimeoutHeader = Annotated[
 @router.post(
     READ_ENDPOINT,
     summary="Read the text in images",
+    dependencies=[READER],
     response_model=OcrResponse,
-    responses=problems(400, 413, 415, 422, 429, 500, 503, 504),
+    responses=problems(400, 401, 403, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=read_operation(),
 )
 async def read(
@@ -55,18 +56,21 @@ async def read(
     serving = context.serving
     serving.require_ready()
     ticket = _ticket(exchange, timeout_ms, context)
-    with context.gate.permit(serving.workers.retry_after):
+    with serving.admission.request(_declared_length(request)):
         received = await _receive(request, query, context, ticket)
-        reader = serving.reader_for(received.fields.model)
-        jobs = jobs_for(received.uploads, reader, received.fields.options(), context.settings.max_pixels, ticket)
-        outcomes = await settle(request, serving.workers, jobs, ticket)
-    return _answer(received, outcomes, reader, context, exchange)
+        model, outcomes = await read_images(request, received, serving, ticket)
+    return _answer(received, outcomes, Model.of(model.bundle), context, exchange)
 
 
 def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Ticket:
     settings = context.settings
     seconds = settings.request_timeout_seconds if timeout_ms is None else timeout_ms / 1000
     return Ticket(exchange.started + min(seconds, settings.max_request_timeout_seconds))
+
+
+def _declared_length(request: Request) -> int | None:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() else None
 
 
 async def _receive(request: Request, query: ReadFields, context: Context, ticket: Ticket) -> Received:
@@ -78,10 +82,11 @@ async def _receive(request: Request, query: ReadFields, context: Context, ticket
 
 
 def _answer(
-    received: Received, outcomes: list[Reading | Exception], reader: Reader, context: Context, exchange: Exchange
+    received: Received, outcomes: list[Outcome], model: Model, context: Context, exchange: Exchange
 ) -> Response:
     pages = [_page(upload, outcome) for upload, outcome in zip(received.uploads, outcomes, strict=True)]
     readings = [outcome for outcome in outcomes if isinstance(outcome, Reading)]
+    exchange.model_digest = model.digest
     exchange.facts.update(images=len(pages), failed=len(pages) - len(readings))
     if not readings:
         raise _failure([outcome for outcome in outcomes if isinstance(outcome, Exception)], pages)
@@ -92,11 +97,11 @@ def _answer(
             report(outcome)
     timings = _timings(readings, exchange.elapsed())
     exchange.facts.update(lines=sum(len(page.lines) for page in pages), timings_ms=timings)
-    answer = OcrResponse(pages=pages, timings_ms=timings, model=Model.of(reader.bundle))
+    answer = OcrResponse(pages=pages, timings_ms=timings, model=model)
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def _page(upload: Upload, outcome: Reading | Exception) -> Page:
+def _page(upload: Upload, outcome: Outcome) -> Page:
     if isinstance(outcome, Reading):
         return Page.of(upload.name, outcome.page)
     return Page(file=upload.name, error=problem_of(outcome))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import bench, evaluate, models, read, serve
+from service.cli import bench, evaluate, keys, models, read, serve
 from service.cli.common import fail
 
 USAGE = 2
@@ -45,6 +45,7 @@ app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("eval")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
 
 
 def _show_version(asked: bool) -> None:

@@ -29,10 +29,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def serve() -> Serve:
-    """Run an application around a reader and give a client of it; keyword arguments are settings."""
+    """Run an application around a reader and give a client of it; keyword arguments are settings.
+
+    With one stream and one thread two images are worked on at a time.
+    """
 
     @asynccontextmanager
     async def run(reader: FakeReader | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+        settings = {"model": "fake", "threads": 1, **settings}
         app = create_app(Settings(**settings), engine_factory=lambda _: reader or FakeReader())
         async with app.router.lifespan_context(app):
             assert await app.state.context.serving.settled() is State.READY

@@ -11,10 +11,14 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from ocr_core.backends.base import Policy
+from ocr_core.backends.base import Policy, Tensor
+from ocr_core.backends.fake import FakeBackend, Function
 from ocr_core.bundle.manifest import File, Golden, Manifest, Models, Network, Origin, Score
 from ocr_core.bundle.reader import Bundle
+from ocr_core.detection.detector import Detector
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
+from ocr_core.pipeline.runner import Networks
+from ocr_core.recognition.recognizer import Recognizer
 
 PATIENCE = 10.0
 """Seconds after which a test that waits for another thread gives up."""
@@ -39,6 +43,30 @@ def bundle(name: str = "fake", version: str = "1") -> Bundle:
     return Bundle(path=Path("nowhere"), manifest=manifest, digest="ab" * 32)
 
 
+def dark(batch: Tensor) -> Tensor:
+    """Find text wherever it is dark."""
+    return (batch.mean(axis=1, keepdims=True) < 0).astype(np.float32)
+
+
+def always_a(batch: Tensor) -> Tensor:
+    """Read every line as `a`, in the third of eight frames."""
+    output = np.zeros((len(batch), 8, 2), np.float32)
+    output[:, :, 0] = 1
+    output[:, 2] = (0.1, 0.9)
+    return output
+
+
+def networks_of(model: Bundle, policy: Policy, detect: Function = dark, recognize: Function = always_a) -> Networks:
+    """Return networks that are plain functions."""
+    backend = FakeBackend({"detector": detect, "recognizer": recognize}, policy)
+    specs = model.manifest.models
+    return Networks(
+        Detector(backend.networks["detector"], specs.detector),
+        Recognizer(backend.networks["recognizer"], specs.recognizer, policy),
+        None,
+    )
+
+
 def two_lines(pixels: np.ndarray, options: ReadOptions) -> Page:
     """Give one good line and one doubtful one, as an engine would under `options`."""
     word = Word(text="Total", confidence=0.99, quad=QUAD)
@@ -61,11 +89,17 @@ class FakeReader:
     """Gives what `page` gives. With `held`, reading waits until `release` is called."""
 
     def __init__(
-        self, page: Callable[[np.ndarray, ReadOptions], Page] = two_lines, *, held: bool = False, streams: int = 1
+        self,
+        page: Callable[[np.ndarray, ReadOptions], Page] = two_lines,
+        *,
+        held: bool = False,
+        streams: int = 1,
+        version: str = "1",
     ) -> None:
-        self.bundle = bundle()
+        self.bundle = bundle(version=version)
         policy = Policy(streams=streams, threads=streams, max_batch=1)
         self.backend = SimpleNamespace(name="fake", provider="FakeProvider", policy=policy)
+        self.networks = networks_of(self.bundle, policy)
         self.calls: list[ReadOptions] = []
         self.steps: list[str] = []
         self.started = threading.Semaphore(0)
@@ -80,7 +114,7 @@ class FakeReader:
     def warm_up(self) -> None:
         self.steps.append("warm_up")
 
-    def read(self, pixels: np.ndarray, options: ReadOptions) -> Page:
+    def read(self, pixels: np.ndarray, options: ReadOptions, *, runner: object = None) -> Page:
         self.calls.append(options)
         self.started.release()
         assert self._open.wait(PATIENCE)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import Serve
 from PIL import Image
-from service_fakes import bundle
+from service_fakes import always_a, bundle, dark
 
 from ocr_core.backends.base import Tensor
 from ocr_core.backends.fake import FakeBackend
@@ -17,19 +17,6 @@ from ocr_core.errors import BackendError
 from ocr_core.pipeline.engine import Engine
 
 pytestmark = pytest.mark.anyio
-
-
-def dark(batch: Tensor) -> Tensor:
-    """Find text wherever it is dark."""
-    return (batch.mean(axis=1, keepdims=True) < 0).astype(np.float32)
-
-
-def always_a(batch: Tensor) -> Tensor:
-    """Read every line as `a`, in the third of eight frames."""
-    output = np.zeros((len(batch), 8, 2), np.float32)
-    output[:, :, 0] = 1
-    output[:, 2] = (0.1, 0.9)
-    return output
 
 
 def engine(detect=dark, recognize=always_a) -> Engine:  # type: ignore[no-untyped-def]

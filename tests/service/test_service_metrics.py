@@ -24,12 +24,15 @@ NAMES = {
     "ocr_requests": {"endpoint", "code"},
     "ocr_request_duration_seconds": set(),
     "ocr_stage_duration_seconds": {"stage"},
+    "ocr_batch_size": {"stage"},
+    "ocr_queue_size": {"stage"},
     "ocr_requests_in_progress": set(),
     "ocr_requests_rejected": {"reason"},
     "ocr_lines_per_image": set(),
     "ocr_line_confidence": set(),
     "ocr_empty_results": set(),
     "ocr_model_info": {"name", "version", "digest", "backend", "provider"},
+    "ocr_model_reload": {"result"},
 }
 
 

@@ -34,6 +34,8 @@ def test_paths(document: dict[str, Any]) -> None:
     assert found == {
         ("/v1/ocr", "post"),
         ("/v1/models", "get"),
+        ("/v1/models/{name}/load", "post"),
+        ("/v1/models/{name}/unload", "post"),
         ("/livez", "get"),
         ("/readyz", "get"),
         ("/version", "get"),
@@ -69,7 +71,7 @@ def test_every_failure_is_a_problem_document(document: dict[str, Any]) -> None:
 def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/ocr"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/*"}
-    assert {"200", "400", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
+    assert {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
     assert "Retry-After" in operation["responses"]["429"]["headers"]
     names = {parameter["name"] for parameter in operation["parameters"]}
     assert names == {"detect", "min_confidence", "words", "model", "X-Request-Timeout-Ms"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from conftest import Serve
@@ -11,12 +13,13 @@ from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.pipeline.result import ReadOptions
 from service.app import create_app
-from service.errors import ClientGoneError, DeadlineExceededError, OverloadedError
-from service.reading import jobs_for
+from service.batching.fairness import FairClock
+from service.batching.queue import Kind
+from service.errors import ClientGoneError, DeadlineExceededError
+from service.models.loaded import Loaded
+from service.reading import Reading, _Visit
 from service.settings import Settings
 from service.ticket import Ticket
-from service.uploads import Upload
-from service.workers import Workers
 
 pytestmark = pytest.mark.anyio
 URL = "/v1/ocr"
@@ -40,29 +43,60 @@ async def started(reader: FakeReader) -> None:
 async def test_a_full_queue_answers_429_at_once_and_says_when_to_come_back(serve: Serve) -> None:
     reader = FakeReader(held=True)
     async with serve(reader, max_queue_size=2, max_client_batch_size=2) as client:
-        first = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
-        await started(reader)
-        waiting = asyncio.create_task(client.post(URL, files=parts(IMAGE, IMAGE)))
-        workers = client._transport.app.state.context.serving.workers
-        await until(lambda: workers.pending == 3)
+        inside = [asyncio.create_task(client.post(URL, files=parts(IMAGE))) for _ in range(2)]
+        for _ in inside:
+            await started(reader)
         refused = await client.post(URL, files=parts(IMAGE))
         reader.release()
-        answers = [await first, await waiting]
+        answers = await asyncio.gather(*inside)
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
-    assert refused.headers["retry-after"] == "3"  # three images ahead, a second each until one was timed
+    assert int(refused.headers["retry-after"]) >= 1
     assert [answer.status_code for answer in answers] == [200, 200]
 
 
 async def test_a_batch_that_does_not_fit_is_refused_whole(serve: Serve) -> None:
     reader = FakeReader(held=True)
     async with serve(reader, max_queue_size=2, max_client_batch_size=2) as client:
-        first = asyncio.create_task(client.post(URL, files=parts(IMAGE, IMAGE)))
+        first = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
         await started(reader)
         refused = await client.post(URL, files=parts(IMAGE, IMAGE))
         reader.release()
         assert (await first).status_code == 200
+        assert (await client.post(URL, files=parts(IMAGE, IMAGE))).status_code == 200
     assert refused.status_code == 429
-    assert len(reader.calls) == 2
+    assert len(reader.calls) == 3
+
+
+async def test_images_that_would_take_all_the_memory_are_refused_by_their_headers(serve: Serve) -> None:
+    reader = FakeReader(held=True)
+    large = encoded(width=400, height=300)
+    limits = {"payload_limit": 2**18, "max_pixels": 200_000, "max_memory": 2_600_000}
+    async with serve(reader, **limits) as client:
+        first = asyncio.create_task(client.post(URL, files=parts(large)))
+        await started(reader)
+        refused = await client.post(URL, files=parts(large, large))
+        never = await client.post(URL, files=parts(large, large, large))
+        reader.release()
+        assert (await first).status_code == 200
+        assert (await client.post(URL, files=parts(large, large))).status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (429, "memory_exhausted")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (never.status_code, never.json()["code"]) == (413, "too_many_images")
+
+
+async def test_what_cannot_be_read_in_time_is_refused_at_once(serve: Serve) -> None:
+    reader = FakeReader()
+    async with serve(reader) as client:
+        serving = client._transport.app.state.context.serving
+        page = serving.scheduler.enter(Ticket(float("inf")), expected=100.0)
+        crop = serving.scheduler.enter(Ticket(float("inf")), expected=0.0)
+        serving.models.default.stages.costs.learn(Kind("det", "", 1, 1), 1, 1e6)  # pages will be dear
+        refused = await client.post(URL, headers={"x-request-timeout-ms": "5000"}, files=parts(IMAGE))
+        serving.scheduler.leave(page)
+        serving.scheduler.leave(crop)
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+    assert int(refused.headers["retry-after"]) > 100
+    assert not reader.calls
 
 
 async def test_requests_over_the_limit_are_refused_before_their_bodies(serve: Serve) -> None:
@@ -97,14 +131,33 @@ async def test_a_deadline_that_passes_while_reading_is_504(serve: Serve) -> None
 async def test_what_was_not_begun_by_its_deadline_is_never_begun(serve: Serve) -> None:
     reader = FakeReader(held=True)
     async with serve(reader) as client:
-        first = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
-        await started(reader)
+        inside = [asyncio.create_task(client.post(URL, files=parts(IMAGE))) for _ in range(2)]
+        for _ in inside:
+            await started(reader)
         late = await client.post(URL, headers={"x-request-timeout-ms": "50"}, files=parts(IMAGE))
         reader.release()
-        assert (await first).status_code == 200
+        assert [(await answer).status_code for answer in inside] == [200, 200]
         assert (await client.post(URL, files=parts(IMAGE))).status_code == 200
     assert late.status_code == 504
-    assert len(reader.calls) == 2
+    assert len(reader.calls) == 3
+
+
+async def test_a_small_image_is_begun_beside_the_large_ones_that_fill_the_slots(serve: Serve) -> None:
+    held, quick = FakeReader(held=True), FakeReader()
+
+    def page(pixels, options):  # type: ignore[no-untyped-def]
+        return (held if pixels.shape[1] > 500 else quick).read(pixels, options)
+
+    async with serve(FakeReader(page)) as client:
+        large = encoded(width=800, height=800)
+        pages = [asyncio.create_task(client.post(URL, files=parts(large))) for _ in range(3)]
+        for _ in range(2):
+            await started(held)
+        small = await client.post(URL, files=parts(encoded(width=64, height=64)))
+        assert len(held.calls) == 2
+        held.release()
+        assert {(await answer).status_code for answer in pages} == {200}
+    assert small.status_code == 200
 
 
 async def test_images_read_in_time_are_not_lost_to_the_late_ones(serve: Serve) -> None:
@@ -145,22 +198,25 @@ async def test_a_client_cannot_ask_for_more_time_than_is_allowed(serve: Serve) -
 
 async def test_a_client_that_leaves_is_taken_out_of_the_queue() -> None:
     reader = FakeReader(held=True)
-    app = create_app(Settings(), engine_factory=lambda _: reader)
+    app = create_app(Settings(threads=1), engine_factory=lambda _: reader)
     async with app.router.lifespan_context(app):
         serving = app.state.context.serving
         await serving.settled()
-        first, second = Connection(app), Connection(app)
-        first.request(IMAGE)
-        await started(reader)
-        second.request(IMAGE)
-        await until(lambda: serving.workers.pending == 2)
-        second.leave()
-        await second.done()
-        assert serving.workers.pending == 1
+        inside = [Connection(app), Connection(app)]
+        for connection in inside:
+            connection.request(IMAGE)
+            await started(reader)
+        leaving = Connection(app)
+        leaving.request(IMAGE)
+        await until(lambda: serving.admission.images == 3)
+        leaving.leave()
+        await leaving.done()
+        assert serving.admission.images == 2
         reader.release()
-        await first.done()
-    assert len(reader.calls) == 1
-    assert (first.status, second.status) == (200, 499)
+        for connection in inside:
+            await connection.done()
+    assert len(reader.calls) == 2
+    assert [connection.status for connection in (*inside, leaving)] == [200, 200, 499]
 
 
 class Connection:
@@ -192,47 +248,27 @@ class Connection:
         self.status = message.get("status", self.status)
 
 
-async def test_retry_after_follows_the_times_of_recent_jobs() -> None:
-    workers = Workers(threads=1, max_queue_size=100)
-    for _ in range(60):
-        await asyncio.gather(*workers.submit(lambda: None))
-    assert workers.retry_after() == 1
-    workers._mean_seconds, workers._pending = 0.5, 20
-    assert workers.retry_after() == 10
-    workers.close()
+def visit(reader: FakeReader, ticket: Ticket) -> Callable[[], Reading]:
+    """Return the job that reads IMAGE for a request with `ticket`."""
+    serving = SimpleNamespace(settings=Settings(), scheduler=None)
+    share = FairClock().enter(ticket, 0.0)
+    job = _Visit(None, [], ReadOptions(), serving, share)
+    return partial(job._read, IMAGE, Loaded(reader, None, lambda _: None), 0.0)
 
 
-async def test_a_failed_job_frees_its_place_and_teaches_nothing_about_time() -> None:
-    workers = Workers(threads=1, max_queue_size=1)
-
-    def fail() -> None:
-        raise ValueError
-
-    for _ in range(5):
-        (result,) = await asyncio.gather(*workers.submit(fail), return_exceptions=True)
-        assert isinstance(result, ValueError)
-        await until(lambda: workers.pending == 0)
-    assert workers._mean_seconds == 1
-    with pytest.raises(OverloadedError):
-        workers.submit(*[fail] * 3)
-    assert workers.pending == 0
-    workers.close()
-
-
-def test_a_job_that_nobody_waits_for_does_not_even_decode() -> None:
-    reader, ticket = FakeReader(), Ticket(float("inf"))
+def test_a_job_that_nobody_waits_for_does_not_even_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.reading.images.decode", None)
+    ticket = Ticket(float("inf"))
     ticket.cancel()
-    (job,) = jobs_for([Upload("a", b"no image")], reader, ReadOptions(), 1000, ticket)
     with pytest.raises(ClientGoneError):
-        job()
+        visit(FakeReader(), ticket)()
 
 
 def test_the_deadline_is_looked_at_between_decoding_and_reading() -> None:
     times = iter([0.0, 2.0])
-    reader, ticket = FakeReader(), Ticket(1.0, clock=lambda: next(times))
-    (job,) = jobs_for([Upload("a", IMAGE)], reader, ReadOptions(), 10_000, ticket)
+    reader = FakeReader()
     with pytest.raises(DeadlineExceededError):
-        job()
+        visit(reader, Ticket(1.0, clock=lambda: next(times)))()
     assert not reader.calls
 
 

@@ -1,0 +1,291 @@
+"""Order and batches of the queue, with time as a number."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.batching.fairness import FairClock, Share
+from service.batching.queue import BatchQueue, Entry, Kind
+from service.errors import ClientGoneError, DeadlineExceededError
+from service.ticket import Ticket
+
+FOREVER = float("inf")
+LINE = Kind("rec", "model", 48, 320)
+PAGE = Kind("det", "model", 960, 960)
+
+
+def ticket() -> Ticket:
+    return Ticket(FOREVER, clock=lambda: 0.0)
+
+
+def kind(width: int = 320, *sizes: int) -> Kind:
+    return Kind("rec", "model", 48, width, sizes or (1,))
+
+
+def queue_of(*, max_pixels: int = 10**9, max_delay: float = 0.0) -> tuple[BatchQueue[str], FairClock]:
+    clock = FairClock()
+    return BatchQueue(clock, max_pixels=max_pixels, max_delay=max_delay), clock
+
+
+def entries(share: Share, names: Sequence[str], of: Kind = LINE, *, cost: float = 1.0, at: float = 0.0) -> list:
+    return [Entry(of, share, cost, at, name) for name in names]
+
+
+def drain(queue: BatchQueue[str], now: float = 0.0) -> list[list[str]]:
+    batches = []
+    while batch := queue.take(now):
+        batches.append([entry.payload for entry in batch])
+    return batches
+
+
+def test_a_small_request_overtakes_a_long_one() -> None:
+    queue, clock = queue_of()
+    page = clock.enter(ticket(), expected=300)
+    queue.put(entries(page, [f"p{i}" for i in range(300)]))
+    assert queue.take(0)[0].payload == "p0"
+    crop = clock.enter(ticket(), expected=1)
+    queue.put(entries(crop, ["crop"]))
+    assert [batch[0] for batch in drain(queue)[:2]] == ["crop", "p1"]
+
+
+def test_equal_pages_are_served_as_they_came_and_begun_ones_are_finished_first() -> None:
+    queue, clock = queue_of()
+    first, second = clock.enter(ticket(), expected=3), clock.enter(ticket(), expected=3)
+    queue.put(entries(second, ["d2"], PAGE))
+    queue.put(entries(first, ["d1"], PAGE))
+    assert queue.take(0)[0].payload == "d1"
+    queue.put(entries(first, ["a", "b"]))
+    assert drain(queue) == [["a"], ["b"], ["d2"]]
+
+
+def test_a_page_that_has_waited_for_its_fair_time_is_not_overtaken_any_more() -> None:
+    queue, clock = queue_of()
+    page = clock.enter(ticket(), expected=5)
+    queue.put(entries(page, ["page"], cost=5))
+    crops = 0
+    while True:  # a client who sends the next crop as soon as one is read would take the whole machine
+        crop = clock.enter(ticket(), expected=1)
+        queue.put(entries(crop, ["crop"]))
+        (entry,) = queue.take(0)
+        if entry.payload == "page":
+            break
+        crops += 1
+        clock.leave(crop)
+    assert 5 < crops < 50
+
+
+def test_more_work_than_expected_moves_a_request_back() -> None:
+    queue, clock = queue_of()
+    liar, honest = clock.enter(ticket(), expected=1), clock.enter(ticket(), expected=2)
+    queue.put(entries(liar, ["l"] * 50))
+    queue.put(entries(honest, ["h"] * 2))
+    assert drain(queue)[:2] == [["h"], ["h"]]
+
+
+def test_a_batch_is_filled_across_requests_with_its_own_kind_only() -> None:
+    queue, clock = queue_of()
+    wide = kind(640, 1, 2, 4)
+    narrow = kind(320, 1, 2, 4)
+    first, second = clock.enter(ticket(), expected=3), clock.enter(ticket(), expected=4)
+    queue.put(entries(first, ["a", "b"], narrow))
+    queue.put(entries(first, ["w"], wide))
+    queue.put(entries(second, ["c", "d", "e"], narrow))
+    assert drain(queue) == [["a", "b", "c", "d"], ["w"], ["e"]]
+
+
+def test_batches_have_only_the_sizes_that_were_measured() -> None:
+    queue, clock = queue_of()
+    share = clock.enter(ticket(), expected=7)
+    queue.put(entries(share, list("abcdefg"), kind(320, 1, 2, 4)))
+    assert [len(batch) for batch in drain(queue)] == [4, 2, 1]
+
+
+def test_a_batch_stays_under_its_pixels_and_an_input_over_them_goes_alone() -> None:
+    queue, clock = queue_of(max_pixels=3 * 48 * 320)
+    share = clock.enter(ticket(), expected=9)
+    queue.put(entries(share, list("abcd"), kind(320, 1, 2, 4, 8)))
+    queue.put(entries(share, ["huge"], kind(9999, 1, 2)))
+    assert [len(batch) for batch in drain(queue)] == [2, 2, 1]
+
+
+def test_an_unfilled_batch_waits_for_company_no_longer_than_allowed() -> None:
+    queue, clock = queue_of(max_delay=0.5)
+    share = clock.enter(ticket(), expected=9)
+    queue.put(entries(share, ["a"], kind(320, 1, 2), at=10.0))
+    assert queue.due_at() == 10.5
+    assert not queue.take(10.4)
+    queue.put(entries(share, ["b"], kind(320, 1, 2), at=10.4))
+    assert queue.due_at() == 10.0
+    assert drain(queue, 10.4) == [["a", "b"]]
+    queue.put(entries(share, ["c"], kind(320, 1, 2), at=11.0))
+    assert drain(queue, 11.5) == [["c"]]
+    assert queue.due_at() is None
+
+
+def test_what_waits_for_company_holds_up_no_other_kind() -> None:
+    queue, clock = queue_of(max_delay=1.0)
+    first, second = clock.enter(ticket(), expected=1), clock.enter(ticket(), expected=2)
+    queue.put(entries(first, ["waits"], kind(320, 1, 2)))
+    queue.put(entries(second, ["full", "full"], kind(640, 1, 2)))
+    assert drain(queue, 0.1) == [["full", "full"]]
+
+
+def test_what_nobody_wants_any_more_leaves_with_the_reason() -> None:
+    now = 0.0
+    queue, clock = queue_of()
+    late = clock.enter(Ticket(5.0, clock=lambda: now), expected=1)
+    gone = clock.enter(ticket(), expected=1)
+    kept = clock.enter(ticket(), expected=9)
+    for share, name in ((late, "late"), (gone, "gone"), (kept, "kept")):
+        queue.put(entries(share, [name] * 2))
+    gone.ticket.cancel()
+    now = 5.0
+    dropped = queue.drop()
+    batch = queue.take(now)
+    assert [entry.payload for entry in batch] == ["kept"]
+    reasons = {(entry.payload, type(reason)) for entry, reason in dropped}
+    assert reasons == {("late", DeadlineExceededError), ("gone", ClientGoneError)}
+    assert len(dropped) == 4
+    assert len(queue) == 1
+
+
+def test_backlog_and_what_is_ahead() -> None:
+    queue, clock = queue_of()
+    page = clock.enter(ticket(), expected=10)
+    crop = clock.enter(ticket(), expected=1)
+    assert (clock.backlog(), clock.ahead_of(page), clock.ahead_of(crop)) == (11, 1, 0)
+    queue.put(entries(page, ["a"] * 4))
+    queue.take(0)
+    assert clock.backlog() == 10
+    clock.leave(page)
+    assert clock.backlog() == 1
+    clock.leave(crop)
+    clock.leave(crop)
+    assert clock.backlog() == 0
+
+
+@dataclass
+class Job:
+    """A request of a simulation: when it comes and the costs of its inputs, handed in all at once."""
+
+    arrival: float
+    costs: list[float]
+    end: float = field(default=FOREVER)
+
+
+jobs_strategy = st.lists(
+    st.builds(
+        Job,
+        arrival=st.integers(0, 60).map(float),
+        costs=st.lists(st.integers(1, 4).map(float), min_size=1, max_size=12),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def simulate(jobs: list[Job]) -> None:
+    """Serve `jobs` with one stream that computes one input at a time, and note when each ends."""
+    queue, clock = queue_of()
+    shares: dict[Share, Job] = {}
+    arrivals = sorted(jobs, key=lambda job: job.arrival)
+    now = 0.0
+    while arrivals or len(queue):
+        if not len(queue):
+            now = max(now, arrivals[0].arrival)
+        while arrivals and arrivals[0].arrival <= now:
+            job = arrivals.pop(0)
+            share = clock.enter(ticket(), expected=sum(job.costs))
+            shares[share] = job
+            queue.put([Entry(LINE, share, cost, now, "") for cost in job.costs])
+        (entry,) = queue.take(now)
+        now += entry.cost
+        if not entry.share.remaining:
+            shares[entry.share].end = now
+            clock.leave(entry.share)
+
+
+def even_sharing(jobs: list[Job]) -> list[float]:
+    """Return when each job would end if all of them shared one stream evenly and in arbitrarily small pieces."""
+    ends = [0.0] * len(jobs)
+    arrivals = sorted((job.arrival, i) for i, job in enumerate(jobs))
+    left: dict[int, float] = {}
+    now = 0.0
+    while arrivals or left:
+        if not left:
+            now = max(now, arrivals[0][0])
+        while arrivals and arrivals[0][0] <= now:
+            _, i = heapq.heappop(arrivals)
+            left[i] = sum(jobs[i].costs)
+        step = min(left.values()) * len(left)
+        if arrivals:
+            step = min(step, arrivals[0][0] - now)
+        now += step
+        left = {i: rest - step / len(left) for i, rest in left.items()}
+        for i in [i for i, rest in left.items() if rest < 1e-9]:
+            del left[i]
+            ends[i] = now
+    return ends
+
+
+@given(jobs_strategy)
+@settings(deadline=None, max_examples=300, derandomize=True)
+def test_no_request_ends_later_than_by_even_sharing(jobs: list[Job]) -> None:
+    simulate(jobs)
+    # What is being computed is not interrupted, neither when a request comes nor when it would be its turn.
+    slack = 2 * max(cost for job in jobs for cost in job.costs)
+    for job, fair in zip(jobs, even_sharing(jobs), strict=True):
+        assert job.end <= fair + slack
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> list[tuple[int, int, int]]:
+    """Steps of (request, width, how many inputs), with takes in between (request −1)."""
+    return draw(
+        st.lists(st.tuples(st.integers(-1, 4), st.sampled_from([64, 320, 640]), st.integers(1, 9)), max_size=30)
+    )
+
+
+@given(traffic(), st.sampled_from([(1,), (1, 2, 4), (1, 2, 4, 8)]), st.integers(1, 6))
+@settings(deadline=None, max_examples=200, derandomize=True)
+def test_every_input_leaves_once_in_a_batch_that_keeps_the_limits(
+    steps: list[tuple[int, int, int]], sizes: tuple[int, ...], lines: int
+) -> None:
+    queue, clock = queue_of(max_pixels=lines * 48 * 320)
+    shares = [clock.enter(ticket(), expected=float(i)) for i in range(5)]
+    put, taken = [], []
+
+    def take() -> bool:
+        batch = queue.take(0.0)
+        taken.extend(entry.payload for entry in batch)
+        if batch:
+            (of,) = {entry.kind for entry in batch}
+            assert len(batch) in sizes
+            assert len(batch) == 1 or len(batch) * of.height * of.width <= lines * 48 * 320
+            assert batch[0].share.rank == min([entry.share.rank for entry in batch])
+        return bool(batch)
+
+    for number, width, count in steps:
+        if number < 0:
+            take()
+            continue
+        names = [f"{len(put) + i}" for i in range(count)]
+        put += names
+        queue.put(entries(shares[number], names, kind(width, *sizes)))
+    while take():
+        pass
+    assert sorted(taken) == sorted(put)
+    assert len(queue) == 0
+
+
+def test_kinds_differ_by_model_stage_and_shape() -> None:
+    assert Kind("rec", "a", 48, 320) != Kind("rec", "b", 48, 320)
+    assert Kind("rec", "a", 48, 320) != Kind("det", "a", 48, 320)
+    with pytest.raises(AttributeError):
+        LINE.width = 1  # type: ignore[misc]
