@@ -11,6 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -22,12 +23,15 @@ WORD_BYTES = 400_000
 TEXT_BYTES = 1_500_000
 LANGUAGE_WEIGHTS = {
     "en": 62.0, "de": 6.0, "fr": 6.0, "es": 5.0, "it": 4.0, "pt": 4.0, "pl": 3.0, "nl": 2.0, "cs": 2.0, "sv": 1.5,
-    "da": 1.0, "nb": 1.0, "ca": 0.5, "hr": 0.7, "ro": 0.7, "tr": 0.6, "hu": 0.5,
+    "da": 1.0, "nb": 1.0, "ca": 0.5, "hr": 0.7, "ro": 0.7, "tr": 0.6, "hu": 0.7,
+    "sk": 0.7, "sl": 0.5, "lt": 0.4, "lv": 0.4, "et": 0.4, "is": 0.4,
 }  # fmt: skip
 _WORD_LISTS = {
     "en": ("american-english", "british-english"), "fr": ("french",), "de": ("ngerman",), "es": ("spanish",),
     "it": ("italian",), "pt": ("portuguese",), "pl": ("polish",), "nl": ("dutch",), "sv": ("swedish",),
-    "da": ("danish",), "nb": ("bokmaal",), "ca": ("catalan",),
+    "da": ("danish",), "nb": ("bokmaal",), "ca": ("catalan",), "cs": ("cs_CZ.dic",), "hr": ("hr_HR.dic",),
+    "hu": ("hu_HU.dic",), "ro": ("ro_RO.dic",), "sk": ("sk_SK.dic",), "sl": ("sl_SI.dic",), "tr": ("tr_TR.dic",),
+    "lt": ("lt_LT.dic",), "lv": ("lv_LV.dic",), "et": ("et_EE.dic",), "is": ("is_IS.dic",),
 }  # fmt: skip
 _FORTUNES = {"en": ".", "de": "de", "es": "es", "it": "it", "pl": "pl", "pt": "../fortunes/brasil", "cs": "cs"}
 _FOLDS = {
@@ -58,6 +62,7 @@ class Corpus:
         self._space = " " if " " in characters else ""
         self.drawable = tuple(sorted(characters - {" "}))
         self._ascii = tuple(c for c in self.drawable if c.isascii()) or self.drawable
+        self._accented = tuple(c for c in self.drawable if c.isalpha() and not c.isascii())
         self._words = {language: found for language, found in (words or {}).items() if len(found) >= 50}
         self._texts = {language: _Paragraphs(found) for language, found in (paragraphs or {}).items() if found}
         languages = set(self._words) | set(self._texts)
@@ -68,7 +73,7 @@ class Corpus:
     def installed(cls, characters: frozenset[str], root: str | Path = "/usr/share") -> Corpus:
         """Reads the word lists and texts below `root`, up to 0.4 MB and 1.5 MB of each language."""
         words = {
-            language: [w for name in names for w in _word_list(Path(root) / "dict" / name) if fits(w, characters)]
+            language: [word for name in names for word in _word_list(Path(root), name) if fits(word, characters)]
             for language, names in _WORD_LISTS.items()
         }
         paragraphs = {
@@ -104,6 +109,17 @@ class Corpus:
     def noise(self, rng: np.random.Generator, length: int) -> str:
         """Characters without meaning, three of four from ASCII."""
         return "".join(pick(rng, self._ascii if chance(rng, 0.75) else self.drawable) for _ in range(length))
+
+    def accented(self, rng: np.random.Generator) -> str:
+        """A word with an accented letter in it, each of them as likely: some are too rare in texts to be learnt."""
+        word = self.word(rng, "en")
+        if not self._accented:
+            return word
+        letter = pick(rng, self._accented)
+        word = word.upper() if letter.isupper() and len(word) > 1 and chance(rng, 0.7) else word
+        plain = unicodedata.normalize("NFD", letter)[0]
+        at = word.find(plain) if plain in word else whole(rng, 0, len(word) - 1)
+        return word[:at] + letter + word[at + 1 :]
 
     def clean(self, text: str) -> str:
         """`text` composed, with typographic variants folded, characters that are not allowed left out."""
@@ -148,16 +164,25 @@ def made_up_word(rng: np.random.Generator) -> str:
     return "".join(pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS) for _ in range(whole(rng, 1, 3)))
 
 
-def _word_list(path: Path) -> list[str]:
-    """Up to WORD_BYTES of a word list, taken from 64 places all over it: the Polish one has 60 MB."""
+def _word_list(root: Path, name: str) -> list[str]:
+    """Up to WORD_BYTES of a word list, taken from 64 places all over it: the Polish one has 60 MB.
+
+    Those that end in .dic are spelling dictionaries, with flags after each word and the encoding in another file.
+    """
+    path = root / ("hunspell" if name.endswith(".dic") else "dict") / name
     if not path.is_file():
         return []
+    decode = _decode
+    if name.endswith(".dic"):
+        header = path.with_suffix(".aff").read_bytes()[:4000]
+        encoding = re.search(rb"^SET (\S+)", header, re.MULTILINE)
+        decode = partial(str, encoding=encoding[1].decode() if encoding else "latin-1", errors="ignore")
     size = path.stat().st_size
     words: list[str] = []
     with path.open("rb") as file:
         for part in range(64):
             file.seek(size * part // 64)
-            words += _decode(file.read(WORD_BYTES // 64)).split("\n")[1:-1]
+            words += [line.split("/")[0] for line in decode(file.read(WORD_BYTES // 64)).split("\n")[1:-1]]
     return [unicodedata.normalize("NFC", word) for word in words if len(word) <= 24 and word.isalpha()]
 
 

@@ -123,9 +123,12 @@ def _effect(rng: Rng, ground: Floats, ink: Floats, level: float) -> None:
 
 
 def _scan(rng: Rng, grey: Floats, text_height: float) -> Image:
-    """Black and white at one to two and a half times the resolution kept, so that grey edges remain, or none at all."""
+    """Black and white at one to two and a half times the resolution kept, so that grey edges remain.
+
+    Small type is always scanned finer: letters of less than a dozen black and white pixels cannot be told apart.
+    """
     height, width = grey.shape
-    finer = min(between(rng, 1.0, 2.5), 72 / text_height, 1400 / height)
+    finer = min(max(between(rng, 1.0, 2.5), 19 / text_height), 72 / text_height, 1400 / height)
     if finer > 1.1:
         larger = cv2.resize(grey, (round(width * finer), round(height * finer)), interpolation=cv2.INTER_CUBIC)
         bits = degrade.bilevel(rng, np.asarray(larger, np.float32), shaded=chance(rng, 0.05))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.render import backgrounds, noise
 from trainer.render.atlas import GlyphAtlas, Mask, Metrics
 from trainer.render.corpus import Corpus
 from trainer.render.cutting import Setting, cut
@@ -47,6 +48,8 @@ class LineRenderer:
         mix: Mapping[str, float] = DEFAULT_MIX,
         max_length: int = 96,
     ) -> None:
+        noise.warm_up()
+        backgrounds.warm_up()
         self.phrases = Phrases(corpus)
         self._fonts = fonts
         self._atlas = GlyphAtlas()

@@ -63,6 +63,8 @@ class PageRenderer:
     """Renders pages in the characters of `corpus`; a page is a function of (seed, index, size) alone."""
 
     def __init__(self, fonts: FontLibrary, corpus: Corpus, mix: Mapping[str, float] | None = None) -> None:
+        noise.warm_up()
+        backgrounds.warm_up()
         self.phrases = Phrases(corpus)
         self._fonts = fonts
         self._atlas = GlyphAtlas()

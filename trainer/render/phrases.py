@@ -57,7 +57,7 @@ class Phrases:
     def _alternatives(self, lines: list[tuple[float, str]]) -> Weighted[tuple[str | Part, ...]]:
         weights: dict[tuple[str | Part, ...], float] = {}
         for weight, line in lines:
-            pieces = re.split(r"<([a-z_:0-9-]*)>", line)
+            pieces = re.split(r"<([a-z_:0-9-]+)>", line)
             parts = tuple(self._part(piece) if odd % 2 else piece for odd, piece in enumerate(pieces) if piece)
             weights[parts] = weights.get(parts, 0) + weight
         return Weighted(weights)
@@ -67,8 +67,8 @@ class Phrases:
         name, _, rest = reference.partition(":")
         if name in _CASES or name == "cased":
             return partial(_cased, _CASES.get(name), self._part(rest))
-        if name == "word":
-            return self.corpus.word
+        if name in ("word", "accented"):
+            return self.corpus.word if name == "word" else self.corpus.accented
         if name in self._built_in:
             low, high = map(int, rest.split("-"))
             return partial(self._built_in[name], low=low, high=high)

@@ -72,3 +72,22 @@ def test_installed_texts_are_read_by_language(tmp_path):
     texts = {corpus.text(rng, 18, "en") for _ in range(200)}
     assert any(text in "A stitch in time saves nine of them." for text in texts)
     assert all(len(text) <= 40 for text in texts)
+
+
+def test_spelling_dictionaries_are_read_in_their_own_encoding(tmp_path):
+    folder = tmp_path / "hunspell"
+    folder.mkdir()
+    (folder / "sl_SI.aff").write_text("SET ISO8859-2\n")
+    words = [f"ž{a}{b}č/AB" for a in "abcdefghij" for b in "klmnopqrst"] * 8
+    (folder / "sl_SI.dic").write_bytes("\n".join([str(len(words)), *words]).encode("iso8859-2"))
+    corpus = Corpus.installed(frozenset("abcdefghijklmnopqrstžč "), tmp_path)
+    drawn = [corpus.word(sample_rng(0, index), "sl") for index in range(100)]
+    assert sum(word[0] == "ž" and word[-1] == "č" and len(word) == 4 for word in drawn) > 85
+
+
+def test_accented_words_use_every_letter_alike():
+    letters = "éŐțß"
+    corpus = Corpus(frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + letters))
+    drawn = [corpus.accented(sample_rng(0, index)) for index in range(800)]
+    for letter in letters:
+        assert sum(letter in word for word in drawn) == pytest.approx(200, abs=50)
