@@ -22,7 +22,11 @@ from trainer.distributed import World
 from trainer.errors import ConfigError, Interrupted
 from trainer.log import RunLog
 from trainer.optim import Ema, build_optimizer, learning_rate, set_learning_rate
+from trainer.report import write_report
 from trainer.tasks.base import Task
+
+WORST = 40
+"""Failures shown in a run's report."""
 
 
 class Loop:
@@ -71,6 +75,9 @@ class Loop:
             signal.signal(signal.SIGTERM, previous)
             if log:
                 log.close()
+        if log:
+            write_report(self.folder, self.config.name, self.task.failures(self.judged, self.device, WORST))
+        self.world.wait()
 
     def _train(self, log: RunLog | None) -> None:
         position = self.step * self.config.accumulate

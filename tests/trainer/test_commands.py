@@ -20,7 +20,8 @@ from trainer.collect_centers import collect_centers
 from trainer.config import parse_config
 from trainer.errors import EX_CONFIG, ConfigError
 from trainer.losses.center import Centers
-from trainer.preview import sheet, write_preview
+from trainer.preview import write_preview
+from trainer.sheets import sheet
 from trainer.tasks.recognition import RecognitionTask
 
 

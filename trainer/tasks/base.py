@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ocr_core.preprocess import Pixels
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 
 VALIDATION_SEED = 2**62
 """Rendered validation data comes from a seed that no training uses."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """Something that a network did badly, for a person to look at."""
+
+    badness: float
+    """The higher, the worse; comparable within one task."""
+    pixels: Pixels
+    caption: str
 
 
 class Task(Protocol):
@@ -42,3 +54,13 @@ class Task(Protocol):
     def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
         """Judge a network by the validation data, through the code that serves."""
         ...
+
+    def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
+        """Return the worst of what a network does on the validation data, the worst first."""
+        ...
+
+
+def means(figures: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Return each figure's mean over the sets, of figures called `set/name`."""
+    by_name = {name: [value for key, value in figures.items() if key.endswith(f"/{name}")] for name in names}
+    return {name: sum(values) / len(values) for name, values in by_name.items()}

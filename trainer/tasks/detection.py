@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ocr_core.geometry import Points
+from ocr_core.preprocess import Pixels
 from ocr_core.scoring.datasets import Region
 from ocr_core.scoring.scorers import DetectionScorer
 from trainer.checkpoint import load_weights, read_tensors
@@ -23,10 +27,23 @@ from trainer.distributed import World
 from trainer.errors import ConfigError
 from trainer.methods.detection import CmlDetection, DmlDetection, FrozenTeacher, PlainDetection, TeacherMaps
 from trainer.nets.detector import Detector, build_detector
-from trainer.tasks.base import VALIDATION_SEED
+from trainer.tasks.base import VALIDATION_SEED, Failure, means
 from trainer.torch_network import IMAGENET_MEAN, IMAGENET_STD, torch_detector
 
-log = logging.getLogger(__name__)
+MAPS = "maps"
+"""The value of `method.teacher` for maps on disk."""
+SHOWN = 640
+GREEN, RED, GREY = (0, 160, 0), (0, 0, 255), (160, 160, 160)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """A validation page and the boxes that were found in it."""
+
+    title: str
+    """Name of its set."""
+    page: PageSample
+    quads: list[Points]
 
 
 class DetectionTask:
@@ -63,18 +80,32 @@ class DetectionTask:
 
     def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
         """Judge a network by precision, recall and Hmean of its boxes, set by set and on average."""
-        detector = torch_detector(self.config, student, device)
         figures: dict[str, float] = {}
-        for source in self.config.data.validate_on:
+        for title, findings in itertools.groupby(self._findings(student, device), lambda finding: finding.title):
             scorer = DetectionScorer()
+            for finding in findings:
+                _add(scorer, finding)
+            figures |= {f"{title}/{name}": value for name, value in scorer.figures().items()}
+        return figures | means(figures, ("precision", "recall", "hmean"))
+
+    def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
+        """Return the pages of the lowest Hmean: labels green, or grey where ignored; boxes found red."""
+        found = []
+        for finding in self._findings(student, device):
+            scorer = DetectionScorer()
+            _add(scorer, finding)
+            figures = scorer.figures()
+            caption = f"{finding.title}: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+            found.append(Failure(1 - figures["hmean"], _drawn(finding), caption))
+        return sorted(found, key=lambda failure: -failure.badness)[:count]
+
+    def _findings(self, student: nn.Module, device: torch.device) -> Iterator[Finding]:
+        detector = torch_detector(self.config, student, device)
+        for source in self.config.data.validate_on:
             for page in self.validation_pages(source):
                 output = detector.network(detector.prepare(page.pixels))
-                found = [Region.of(found.quad, "").points for found in detector.finish(output, page.size)]
-                labels = [Region.of(polygon, "").points for polygon in page.polygons]
-                scorer.add(labels, page.ignore, found)
-            figures |= {f"{page_title(source)}/{name}": value for name, value in scorer.figures().items()}
-        names = ("precision", "recall", "hmean")
-        return figures | {n: float(np.mean([v for key, v in figures.items() if key.endswith(f"/{n}")])) for n in names}
+                quads = [found.quad for found in detector.finish(output, page.size)]
+                yield Finding(page_title(source), page, quads)
 
     def validation_pages(self, source: PageSource) -> Iterator[PageSample]:
         """Yield the pages of a source to validate on."""
@@ -85,10 +116,6 @@ class DetectionTask:
             page = pages.page(index)
             if page is not None:
                 yield page
-
-
-MAPS = "maps"
-"""The value of `method.teacher` for maps on disk."""
 
 
 def build_method(config: DetectorRun) -> PlainDetection:
@@ -120,6 +147,22 @@ def load_detector(state: Path) -> Detector:
     network = build_detector(config.net)
     load_weights(network, state)
     return network
+
+
+def _add(scorer: DetectionScorer, finding: Finding) -> None:
+    labels = [Region.of(polygon, "").points for polygon in finding.page.polygons]
+    scorer.add(labels, finding.page.ignore, [Region.of(quad, "").points for quad in finding.quads])
+
+
+def _drawn(finding: Finding) -> Pixels:
+    """Return the page with its boxes, at most `SHOWN` pixels wide and high."""
+    page = finding.page
+    factor = min(1.0, SHOWN / max(page.size))
+    canvas = np.asarray(cv2.resize(page.pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    for polygon, skip in zip(page.polygons, page.ignore, strict=True):
+        cv2.polylines(canvas, [(polygon * factor).astype(np.int32)], True, GREY if skip else GREEN, 2)
+    cv2.polylines(canvas, [(quad * factor).astype(np.int32) for quad in finding.quads], True, RED, 1)
+    return canvas
 
 
 def normalized(images: Tensor) -> Tensor:

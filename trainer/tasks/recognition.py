@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +15,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.ctc import Frames
 from ocr_core.recognition.recognizer import Recognizer as LineReader
 from ocr_core.scoring.scorers import CropScorer, RecognitionScorer
+from ocr_core.scoring.text import edit_distance
 from trainer.centers import read_centers
 from trainer.config import LabelledSource, RecognizerRun
 from trainer.config import LineSource as SourceConfig
@@ -28,13 +29,23 @@ from trainer.distributed import World
 from trainer.errors import ConfigError
 from trainer.methods.recognition import PlainRecognition, RecognitionLosses, UdmlRecognition
 from trainer.nets.recognizer import Recognizer
-from trainer.tasks.base import VALIDATION_SEED
+from trainer.tasks.base import VALIDATION_SEED, Failure, means
 from trainer.torch_network import torch_recognizer
 
 TRAINING_HEIGHT = 3
 """Labelled lines are kept at 3/2 of the network's height, so that augmentation has pixels to lose."""
 AUGMENT_SEED = 2**61
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A validation line and what was read in it."""
+
+    title: str
+    """Name of its set."""
+    crop: Crop
+    text: str
 
 
 class RecognitionTask:
@@ -72,20 +83,33 @@ class RecognitionTask:
 
     def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
         """Judge a network by the lines it reads rightly, set by set and on average."""
-        if self._validation is None:
-            self._validation = [(_title(s), self._crops(s)) for s in self.config.data.validate_on]
-        recognizer = torch_recognizer(self.config, student, device)
         figures: dict[str, float] = {}
-        for title, crops in self._validation:
+        for title, readings in itertools.groupby(self._readings(student, device), lambda reading: reading.title):
             loose, strict = CropScorer(), RecognitionScorer()
-            texts = read_lines(recognizer, [crop.pixels for crop in crops], self.config.data.batch)
-            for crop, text in zip(crops, texts, strict=True):
-                loose.add(crop.text, text)
-                strict.add(crop.text, text)
+            for reading in readings:
+                loose.add(reading.crop.text, reading.text)
+                strict.add(reading.crop.text, reading.text)
             figures[f"{title}/acc_loose"] = loose.figures()["acc"]
             figures |= {f"{title}/{name}": value for name, value in strict.figures().items()}
-        means = {name: [v for key, v in figures.items() if key.endswith(f"/{name}")] for name in ("acc", "similarity")}
-        return figures | {name: float(np.mean(values)) for name, values in means.items()}
+        return figures | means(figures, ("acc", "similarity"))
+
+    def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
+        """Return the lines that were read worst, by edit distance."""
+        found = []
+        for reading in self._readings(student, device):
+            distance = edit_distance(reading.crop.text, reading.text)
+            if distance:
+                caption = f"{reading.title}: {reading.crop.text} → {reading.text or '(nothing)'}"
+                found.append(Failure(float(distance), reading.crop.pixels, caption))
+        return sorted(found, key=lambda failure: -failure.badness)[:count]
+
+    def _readings(self, student: nn.Module, device: torch.device) -> Iterator[Reading]:
+        if self._validation is None:
+            self._validation = [(_title(source), self._crops(source)) for source in self.config.data.validate_on]
+        recognizer = torch_recognizer(self.config, student, device)
+        for title, crops in self._validation:
+            texts = read_lines(recognizer, [crop.pixels for crop in crops], self.config.data.batch)
+            yield from (Reading(title, crop, text) for crop, text in zip(crops, texts, strict=True))
 
     def _source(self, source: SourceConfig) -> LineSource:
         height, grey = self.config.net.height, self.config.net.grey
