@@ -12,7 +12,7 @@ import argparse
 import itertools
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +24,6 @@ from benchmarks.common import (
     add_data_arguments,
     add_out_argument,
     chosen_sets,
-    print_table,
     show_progress,
     write_result,
 )
@@ -75,17 +74,18 @@ def measure(worker: Worker, name: str, dataset: LabelledSet) -> Report:
     return replace(report, dataset=name)
 
 
-def print_reports(reports: Sequence[Report]) -> None:
-    names = [name for name in FIGURES if any(name in report.figures for report in reports)]
-    rows = [
-        [r.dataset, r.images, *(_percent(r.figures.get(name)) for name in names), r.seconds, len(r.failures)]
-        for r in reports
-    ]
-    print_table(["set", "images", *names, "s/image", "failed"], rows)
+def print_report(report: Report) -> None:
+    """Print a row as soon as its set is read: all sets together may take an hour."""
+    figures = [_percent(report.figures.get(name)) for name in FIGURES]
+    _print_row(report.dataset, report.images, *figures, f"{report.seconds:.3f}", len(report.failures))
 
 
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.2f}"
+def _print_row(name: str, *values: object) -> None:
+    print(f"{name:28}", *(f"{value!s:>8}" for value in values), flush=True)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f}"
 
 
 def main() -> None:
@@ -101,10 +101,13 @@ def main() -> None:
     system = peer(args.peer, args.peer_python) if args.peer else engine(args)
     with closing(system.start(threads=args.threads)) as worker:
         print(worker.name, worker.versions)
-        sets = (variant for dataset in chosen_sets(args) for variant in variants(dataset, args.turn))
-        reports = [measure(worker, *variant) for variant in sets]
+        _print_row("set", "images", *FIGURES, "s/image", "failed")
+        reports = []
+        for dataset in chosen_sets(args):
+            for variant in variants(dataset, args.turn):
+                reports.append(measure(worker, *variant))
+                print_report(reports[-1])
         versions = worker.versions
-    print_reports(reports)
     result = {"system": system.name, "versions": versions, "sets": [asdict(report) for report in reports]}
     write_result(args.out, args, result)
 
