@@ -68,7 +68,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
-    app.add_middleware(ExchangeMiddleware, metrics=metrics, digest=lambda: serving.digest)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving)
     for module in (ocr, models, health):
         app.include_router(module.router)
     install_handlers(app)

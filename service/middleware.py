@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.exchange import Exchange, choose_request_id, request_id
 from service.metrics import READ_ENDPOINT, Metrics
 from service.problems import REJECTED, problem_response
+from service.serving import Serving, State
 
 log = logging.getLogger("service.request")
 
@@ -22,10 +22,10 @@ DIGEST_HEADER = "X-Model-Digest"
 class ExchangeMiddleware:
     """Opens an `Exchange` for each request and closes it with a log line and metrics."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, digest: Callable[[], str | None]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, serving: Serving) -> None:
         self._app = app
         self._metrics = metrics
-        self._digest = digest
+        self._serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,7 +56,9 @@ class ExchangeMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[ID_HEADER] = exchange.request_id
-                if digest := exchange.model_digest or self._digest():
+                if self._serving.state is State.CLOSED:
+                    headers["Connection"] = "close"
+                if digest := exchange.model_digest or self._serving.digest:
                     headers[DIGEST_HEADER] = digest
             await send(message)
 
@@ -85,7 +87,7 @@ class ExchangeMiddleware:
             "status": status,
             "duration_ms": round(exchange.elapsed() * 1000, 2),
             "code": getattr(exchange.error, "code", None),
-            "model_digest": exchange.model_digest or self._digest(),
+            "model_digest": exchange.model_digest or self._serving.digest,
             **exchange.facts,
         }
         quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST

@@ -233,4 +233,7 @@ class _Stream(threading.Thread):
 
     def run(self) -> None:
         """Serve until the scheduler is closed."""
-        self._serve(self)
+        try:
+            self._serve(self)
+        except BaseException:
+            log.critical("%s has died", self.name, exc_info=True)

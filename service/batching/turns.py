@@ -43,7 +43,7 @@ class Turns(Generic[T]):
 
     def withdraw(self, job: T) -> bool:
         """Take out a job that waits; False if it does not."""
-        kept = [(share, other) for share, other in self._waiting if other is not job]
+        kept = [(share, other) for share, other in self._waiting if other != job]
         found = len(kept) < len(self._waiting)
         self._waiting = kept
         return found

@@ -25,6 +25,7 @@ def serve(
 
     from service.app import create_app
     from service.logs import configure_logging
+    from service.server import ANSWER_SECONDS, Server
     from service.settings import load_settings
 
     settings = load_settings(host=host, port=port, model=model, model_store=store, backend=backend, threads=threads)
@@ -36,16 +37,18 @@ def serve(
         nonlocal failed
         failed = server.should_exit = True
 
+    app = create_app(settings, on_failure=stop)
     config = uvicorn.Config(
-        create_app(settings, on_failure=stop),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=ANSWER_SECONDS,
     )
-    server = uvicorn.Server(config)
-    # uvicorn drains on SIGTERM and then raises it again for whoever listened before: to be told to stop is no failure.
+    server = Server(config, app.state.context.serving.drain)
+    # uvicorn raises the signal that stopped it again, for whoever listened before: to be told to stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()
     if failed or not server.started:  # the log says why: a model that cannot be loaded, a port in use

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +28,14 @@ QUAD = np.array([[1, 2], [30, 2], [30, 12], [1, 12]], np.float32)
 
 _FILE = File(file="x.onnx", sha256="0" * 64, bytes=1)
 _NETWORK = Network(weights=_FILE, opset=17, input="x", output="y", normalization={}).model_dump()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Let other threads run until `condition` holds, for states that have no event."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0)
 
 
 def bundle(name: str = "fake", version: str = "1") -> Bundle:

@@ -1,0 +1,46 @@
+"""The HTTP server: uvicorn, which drains before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from socket import socket
+from types import FrameType
+
+import uvicorn
+
+ANSWER_SECONDS = 3
+"""How long answers may take to be sent when all are ready and the server stops."""
+
+
+class Server(uvicorn.Server):
+    """When told to stop, goes on answering until `drain` is over: probes turn red, new requests are refused.
+
+    Told a second time, it stops at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = False
+
+    async def serve(self, sockets: list[socket] | None = None) -> None:
+        """Serve until told to stop."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; called by the interpreter in the main thread."""
+        if self._loop is None or not self.started or self._told:
+            super().handle_exit(sig, frame)
+        else:
+            self._told = True
+            self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self._stopping = asyncio.create_task(self._stop())
+
+    async def _stop(self) -> None:
+        await self._drain()
+        self.should_exit = True
