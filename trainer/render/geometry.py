@@ -69,7 +69,8 @@ class Camera:
             cv2.warpPerspective(
                 ground, self.matrix, (self.size, self.size), dst=around, flags=flags, borderMode=cv2.BORDER_TRANSPARENT
             )
-            points = np.asarray(cv2.perspectiveTransform(points.reshape(-1, 1, 2), self.matrix), np.float32)
+            if len(points):
+                points = np.asarray(cv2.perspectiveTransform(points.reshape(-1, 1, 2), self.matrix), np.float32)
         else:
             around = ground
         if self.photo:

@@ -101,6 +101,15 @@ def test_a_cut_quad_keeps_its_corner_order():
     assert np.allclose(quads[0], [[20, 20], [0, 20], [0, 10], [20, 10]], atol=0.01)
 
 
+def test_a_sheet_without_text_has_no_quads():
+    for index in range(12):
+        rng = sample_rng(6, index)
+        camera = Camera.draw(rng, 64, photo=True, layout="document")
+        _, quads = camera.shoot(rng, np.zeros((*camera.sheet, 3), np.float32), [])
+        kept, clipped, cut = clip_quads(quads, 64, 64)
+        assert (quads.shape, clipped.shape, kept, cut.size) == ((0, 4, 2), (0, 4, 2), [], 0)
+
+
 def test_a_camera_moves_quads_with_the_ink():
     for index in range(10):
         rng = sample_rng(4, index)
