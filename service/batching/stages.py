@@ -54,22 +54,25 @@ class Stages:
         return self.costs.of_lines(round(line * recognizer.spec.height))
 
 
-def measured(networks: Networks, policy: Policy, *, clock: Clock = time.perf_counter) -> Stages:
-    """Time the networks in batches of growing size, as far as the backend's policy goes, and keep what pays.
+def measured(networks: Networks, policy: Policy, *, max_pixels: int, clock: Clock = time.perf_counter) -> Stages:
+    """Time the networks in batches of growing size, as far as policy and `max_pixels` allow, and keep what pays.
 
-    On a CPU that is one run of each network; where batches pay, every batch shape has been run once afterwards.
+    On a CPU that is one run of each network; where batches pay, every batch of lines has been run once afterwards.
     """
     sizes: dict[Stage, tuple[int, ...]] = {}
     rates: dict[Stage, float] = {}
     ladder = [2**i for i in range(policy.max_batch.bit_length())]
     for stage, sample, pixels in _samples(networks):
-        seconds = {size: _time(networks, stage, [sample] * size, clock) / size for size in ladder}
-        chosen = min(size for size in ladder if seconds[size] <= WORTH * min(seconds.values()))
-        sizes[stage] = tuple(size for size in ladder if size <= chosen)
+        tried = [size for size in ladder if size == 1 or size * pixels <= max_pixels]
+        seconds = {size: _time(networks, stage, [sample] * size, clock) / size for size in tried}
+        chosen = min(size for size in tried if seconds[size] <= WORTH * min(seconds.values()))
+        sizes[stage] = tuple(size for size in tried if size <= chosen)
         rates[stage] = seconds[chosen] / pixels
+    height = networks.recognizer.spec.height
     for width in networks.recognizer.widths:
         for size in sizes["rec"][1:]:
-            _compute(networks, "rec", [_blank(networks.recognizer.spec.height, width)] * size)
+            if size * height * width <= max_pixels:
+                _compute(networks, "rec", [_blank(height, width)] * size)
     return Stages(networks, sizes, Costs(rates))
 
 

@@ -240,7 +240,7 @@ class Models:
         try:
             _require_asked_for(reader.backend, self._settings.backend)
             reader.warm_up()
-            stages = measured(reader.networks, reader.backend.policy)
+            stages = measured(reader.networks, reader.backend.policy, max_pixels=self._settings.max_batch_pixels)
         except BaseException:
             reader.close()
             raise

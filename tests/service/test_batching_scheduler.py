@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from service_fakes import PATIENCE, always_a, bundle, dark, networks_of, until
 
 from ocr_core.backends.base import Policy
+from ocr_core.bundle.manifest import DetectorResize
 from ocr_core.errors import BackendError
-from ocr_core.pipeline.runner import LocalRunner
+from ocr_core.pipeline.runner import LocalRunner, Networks
 from service.batching.costs import Costs
 from service.batching.queue import Kind
 from service.batching.runner import ScheduledRunner
@@ -243,7 +245,7 @@ def test_a_scheduled_runner_gives_what_a_local_one_gives(make_scheduler, rng) ->
     networks = networks_of(bundle(), policy, dark, first_bright)
     pieces = [rng.integers(0, 256, (32, width, 3), np.uint8) for width in (40, 300, 256, 500, 12, 90)]
     page = networks.detector.prepare(rng.integers(0, 256, (100, 200, 3), np.uint8))
-    scheduler, stages = make_scheduler(2), measured(networks, policy)
+    scheduler, stages = make_scheduler(2), measured(networks, policy, max_pixels=10**6)
     runner = ScheduledRunner(stages, scheduler, scheduler.enter(ticket(), 0.0))
     with ThreadPoolExecutor(2) as pool:
         local = LocalRunner(networks, policy, pool)
@@ -271,8 +273,8 @@ def test_batches_grow_as_far_as_it_pays(setup: float, each: float, chosen: tuple
         return run
 
     policy = Policy(streams=1, threads=1, max_batch=64)
-    networks = networks_of(bundle(), policy, costly(dark), costly(always_a))
-    stages = measured(networks, policy, clock=lambda: now[0])
+    networks = small(networks_of(bundle(), policy, costly(dark), costly(always_a)))
+    stages = measured(networks, policy, max_pixels=2 * 10**6, clock=lambda: now[0])
     assert stages.sizes == {"det": chosen, "rec": chosen}
     per_input = (setup + each * chosen[-1]) / chosen[-1]
     assert stages.costs.of(stages.kind("rec", 32, 256)) == pytest.approx(per_input, rel=1.1)
@@ -280,10 +282,26 @@ def test_batches_grow_as_far_as_it_pays(setup: float, each: float, chosen: tuple
     assert set(widths) >= set(chosen)
 
 
+def small(networks: Networks) -> Networks:
+    """Return the networks with a detector that is fed no large images."""
+    detector = networks.detector
+    spec = detector.spec.model_copy(update={"resize": DetectorResize(max_side=64)})
+    return replace(networks, detector=replace(detector, spec=spec))
+
+
+def test_batches_are_not_even_tried_beyond_their_pixels() -> None:
+    policy = Policy(streams=1, threads=1, max_batch=64)
+    networks = small(networks_of(bundle(), policy))
+    stages = measured(networks, policy, max_pixels=2 * 32 * 512, clock=lambda: 0.0)
+    assert max(shape[0] for shape in networks.recognizer.network.shapes) == 2
+    assert max(shape[0] for shape in networks.detector.network.shapes) == 16
+    assert stages.sizes == {"det": (1,), "rec": (1,)}
+
+
 def test_a_backend_that_wants_no_batches_is_not_asked_for_any() -> None:
     policy = Policy(streams=1, threads=1, max_batch=1)
     networks = networks_of(bundle(), policy)
-    assert measured(networks, policy).sizes == {"det": (1,), "rec": (1,)}
+    assert measured(networks, policy, max_pixels=10**6).sizes == {"det": (1,), "rec": (1,)}
     assert {shape[0] for shape in networks.recognizer.network.shapes} == {1}
 
 
