@@ -41,6 +41,7 @@ _FOLDS = {
 _FOLDED = re.compile("[" + "".join(_FOLDS) + "]")
 _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
+_UNWANTED = re.compile("nigger|fuck|cunt|kike", re.IGNORECASE)  # contact sheets and reports are looked at
 _ONSETS = (*"bcdfghklmnprstvw", *["br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "sh", "sp", "st", "str", "th", "tr"])
 _VOWELS = (*"aeiouaeio", *["ai", "ea", "ee", "ie", "io", "oo", "ou", "au"])
 _CODAS = (
@@ -183,7 +184,8 @@ def _word_list(root: Path, name: str) -> list[str]:
         for part in range(64):
             file.seek(size * part // 64)
             words += [line.split("/")[0] for line in decode(file.read(WORD_BYTES // 64)).split("\n")[1:-1]]
-    return [unicodedata.normalize("NFC", word) for word in words if len(word) <= 24 and word.isalpha()]
+    words = [unicodedata.normalize("NFC", word) for word in words if len(word) <= 24 and word.isalpha()]
+    return [word for word in words if not _UNWANTED.search(word)]
 
 
 def _running_text(root: Path, language: str) -> Iterator[str]:

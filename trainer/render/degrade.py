@@ -115,10 +115,11 @@ def wear(rng: Rng, ink: Floats, strength: float) -> None:
         ink *= np.float32(1 - 0.6 * strength)
 
 
-def bilevel(rng: Rng, grey: Floats, *, shaded: bool = False) -> Image:
+def bilevel(rng: Rng, grey: Floats, text_height: float, *, shaded: bool = False) -> Image:
     """Black and white as a fax or an archive's scanner makes it of float `grey`; `shaded` dithers the paper.
 
-    The threshold lies between the darkest and the brightest of the image, nearer to the paper where strokes are thin.
+    The threshold lies between the darkest and the brightest of the image, or, as better scanners have it, a little
+    below the mean of the surroundings where that is brighter: pale print on paper with black edges stays.
     """
     height, width = grey.shape
     low, high = float(grey.min()), float(grey.max())
@@ -126,9 +127,11 @@ def bilevel(rng: Rng, grey: Floats, *, shaded: bool = False) -> Image:
     if shaded:
         tile = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width]
         return np.where(grey > low + span * (0.4 + 0.75 * tile), np.uint8(255), np.uint8(0))
-    level = low + span * np.float32(between(rng, 0.4, 0.68))
+    size = max(5, round(1.5 * text_height))
+    around = cv2.blur(grey, (size, size), borderType=cv2.BORDER_REPLICATE) - np.float32(span * between(rng, 0.1, 0.2))
+    level = np.maximum(around, low + span * np.float32(between(rng, 0.4, 0.68)))
     rough = noise.smooth(rng, height, width, 2) if chance(rng, 0.6) else noise.smooth(rng, height, width, 4)
-    edges = grey + rough * np.float32(span * rather_low(rng, 0, 0.13))
+    edges = grey + rough * np.float32(span * rather_low(rng, 0, 0.07))
     return np.where(edges > level, np.uint8(255), np.uint8(0))
 
 

@@ -131,6 +131,6 @@ def _scan(rng: Rng, grey: Floats, text_height: float) -> Image:
     finer = min(max(between(rng, 1.0, 2.5), 19 / text_height), 72 / text_height, 1400 / height)
     if finer > 1.1:
         larger = cv2.resize(grey, (round(width * finer), round(height * finer)), interpolation=cv2.INTER_CUBIC)
-        bits = degrade.bilevel(rng, np.asarray(larger, np.float32), shaded=chance(rng, 0.05))
+        bits = degrade.bilevel(rng, np.asarray(larger, np.float32), text_height * finer, shaded=chance(rng, 0.05))
         return np.asarray(cv2.resize(bits, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return degrade.bilevel(rng, grey, shaded=chance(rng, 0.05))
+    return degrade.bilevel(rng, grey, text_height, shaded=chance(rng, 0.05))

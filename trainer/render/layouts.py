@@ -116,6 +116,8 @@ def form(desk: Desk) -> None:
         text = _fit(desk, desk.head, desk.draw(heading=2, company=1), right - left)
         sheet.write(desk.head, text, (left + right) / 2, y, align=0.5)
         y += sheet.pitch(desk.head) * 1.3
+    if chance(rng, 0.35):
+        _margin_number(desk)
     boxed = chance(rng, 0.5)
     value = desk.small if chance(rng, 0.2) else desk.body
     while y < sheet.height - pitch:
@@ -384,6 +386,15 @@ def _fields(desk: Desk, left: float, right: float, y: float, pitch: float, value
         if chance(rng, 0.7):
             text = desk.draw(name=3, date=2, number=2, single=3, words=2, address=2, phone=1, code=2, amount=1, tiny=1)
             sheet.write(value, _fit(desk, value, text, end - start - desk.body.size * 0.5), start, y)
+
+
+def _margin_number(desk: Desk) -> None:
+    """An archive's number along the right edge, read upwards or downwards."""
+    rng, sheet, text = desk.rng, desk.sheet, desk.draw(code=1)
+    long, tall = sheet.measure(desk.small, sheet.drawable(desk.small, text)), desk.small.size * 1.0
+    x, y = sheet.width * between(rng, 0.965, 0.985) - tall / 2, between(rng, 0.05, 0.8) * sheet.height
+    box = np.array([[x, y], [x + tall, y], [x + tall, y + long], [x, y + long]], np.float32)
+    sheet.place(desk.small, text, np.roll(box, 1 if chance(rng, 0.5) else -1, axis=0))
 
 
 def _grid(desk: Desk, left: float, right: float, y: float, pitch: float, rows: int) -> float:

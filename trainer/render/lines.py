@@ -89,7 +89,7 @@ class LineRenderer:
         height = float(np.exp(between(rng, *np.log(world.heights))))
         if len(text) > 48:
             height = min(height, 36.0)
-        size = 2 * round(0.4 * height) if world.crisp else SIZE
+        size = 4 * round(0.2 * height) if world.crisp else SIZE
         line = self._atlas.set_line(
             face,
             size,
