@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -39,17 +40,18 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def bundle(name: str = "fake", version: str = "1") -> Bundle:
+    detector = {**_NETWORK, "resize": {"max_side": 320}}
     recognizer = {**_NETWORK, "height": 32, "widths": (256, 512), "characters": ("a",)}
     manifest = Manifest(
         name=name,
         version=version,
         created=datetime(2026, 1, 1, tzinfo=timezone.utc),
         origin=Origin(tool="tests", source="tests"),
-        models=Models.model_validate({"detector": _NETWORK, "recognizer": recognizer}),
+        models=Models.model_validate({"detector": detector, "recognizer": recognizer}),
         golden=Golden(image=File(file="golden.png", sha256="0" * 64, bytes=1), text=("a",)),
         scores=(Score(dataset="receipts", metric="word_f1", value=0.9, images=50),),
     )
-    return Bundle(path=Path("nowhere"), manifest=manifest, digest="ab" * 32)
+    return Bundle(path=Path("nowhere"), manifest=manifest, digest=hashlib.sha256(version.encode()).hexdigest())
 
 
 def dark(batch: Tensor) -> Tensor:
@@ -74,6 +76,9 @@ def networks_of(model: Bundle, policy: Policy, detect: Function = dark, recogniz
         Recognizer(backend.networks["recognizer"], specs.recognizer, policy),
         None,
     )
+
+
+DIGEST = bundle().digest
 
 
 def two_lines(pixels: np.ndarray, options: ReadOptions) -> Page:
@@ -124,6 +129,7 @@ class FakeReader:
         self.steps.append("warm_up")
 
     def read(self, pixels: np.ndarray, options: ReadOptions, *, runner: object = None) -> Page:
+        assert "close" not in self.steps
         self.calls.append(options)
         self.started.release()
         assert self._open.wait(PATIENCE)

@@ -66,18 +66,33 @@ def contains_the_bar(polygon: list[list[float]]) -> None:
 
 
 async def test_a_broken_engine_is_a_500_and_the_next_request_is_served(serve: Serve) -> None:
-    calls = []
+    faults: list[BackendError] = []
 
     def once_broken(batch: Tensor) -> Tensor:
-        calls.append(batch.shape)
-        if batch.shape[-1] == 320 and len([shape for shape in calls if shape[-1] == 320]) == 1:
-            raise BackendError("out of memory at 0x7f")
+        if faults:
+            raise faults.pop()
         return dark(batch)
 
     async with serve(engine(once_broken)) as client:
         image = cv2.imencode(".png", page_with_a_bar())[1].tobytes()
+        faults.append(BackendError("out of memory at 0x7f"))
         broken = await client.post("/v1/ocr", files={"file": image})
         good = await client.post("/v1/ocr", files={"file": image})
     assert (broken.status_code, broken.json()["code"]) == (500, "backend_error")
     assert "0x7f" not in broken.text
     assert good.status_code == 200
+
+
+async def test_stages_and_batches_of_the_engine_are_measured(serve: Serve) -> None:
+    async with serve(engine()) as client:
+        image = cv2.imencode(".png", page_with_a_bar())[1].tobytes()
+        answer = await client.post("/v1/ocr", files={"file": image})
+        lines = set((await client.get("/metrics")).text.splitlines())
+    timings = answer.json()["timings_ms"]
+    assert set(timings) == {"queue", "decode", "det", "crop", "rec", "post", "total"}
+    assert min(timings.values()) >= 0
+    assert sum(timings.values()) <= 2 * timings["total"]
+    for stage in ("det", "rec"):
+        assert f'ocr_batch_size_count{{stage="{stage}"}} 1.0' in lines
+        assert f'ocr_queue_size{{stage="{stage}"}} 0.0' in lines
+    assert 'ocr_queue_size{stage="decode"} 0.0' in lines

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from conftest import Serve, client_of
-from service_fakes import PATIENCE, FakeReader, encoded, parts
+from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.errors import BackendUnavailableError
 from service.app import create_app
@@ -99,13 +99,13 @@ async def test_version_and_models_name_what_runs(serve: Serve) -> None:
     async with serve(FakeReader(streams=3)) as client:
         version = (await client.get("/version")).json()
         models = (await client.get("/v1/models")).json()
-    assert version["model"] == {"name": "fake", "version": "1", "digest": "ab" * 32}
+    assert version["model"] == {"name": "fake", "version": "1", "digest": DIGEST}
     assert version["runtime"] == {"backend": "fake", "provider": "FakeProvider", "streams": 3, "threads": 3}
     assert models["models"] == [
         {
             "name": "fake",
             "version": "1",
-            "digest": "ab" * 32,
+            "digest": DIGEST,
             "state": "ready",
             "metrics": [{"dataset": "receipts", "metric": "word_f1", "value": 0.9, "images": 50}],
         }

@@ -11,7 +11,7 @@ import pytest
 from conftest import Serve
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
-from service_fakes import PATIENCE, FakeReader, encoded, parts
+from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
 
 from service.app import create_app
 from service.metrics import Metrics
@@ -84,7 +84,7 @@ async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
         "ocr_line_confidence_count 4.0",
         'ocr_line_confidence_bucket{le="0.6"} 2.0',
         "ocr_empty_results_total 1.0",
-        f'ocr_model_info{{backend="fake",digest="{"ab" * 32}",name="fake",provider="FakeProvider",version="1"}} 1.0',
+        f'ocr_model_info{{backend="fake",digest="{DIGEST}",name="fake",provider="FakeProvider",version="1"}} 1.0',
     }
     for stage in ("queue", "decode", "det", "crop", "rec", "post"):
         assert f'ocr_stage_duration_seconds_count{{stage="{stage}"}} 3.0' in lines

@@ -8,7 +8,7 @@ import io
 import pytest
 from conftest import Serve
 from PIL import Image
-from service_fakes import FakeReader, encoded, parts, two_lines
+from service_fakes import DIGEST, FakeReader, encoded, parts, two_lines
 
 from ocr_core.errors import BackendError
 
@@ -46,10 +46,10 @@ async def test_the_answer_has_the_agreed_shape(serve: Serve) -> None:
             ],
         }
     ]
-    assert body["model"] == {"name": "fake", "version": "1", "digest": "ab" * 32}
+    assert body["model"] == {"name": "fake", "version": "1", "digest": DIGEST}
     assert set(body["timings_ms"]) == {"queue", "decode", "det", "crop", "rec", "post", "total"}
     assert body["timings_ms"]["det"] == 20
-    assert answer.headers["x-model-digest"] == "ab" * 32
+    assert answer.headers["x-model-digest"] == DIGEST
 
 
 FORMS = {
