@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 
 from ocr_core.cpu import available_cores
@@ -116,15 +115,18 @@ class Serving:
         return self.state
 
     async def drain(self) -> None:
-        """Let in no more requests and wait for those inside, within the time of grace."""
+        """Let in no more requests and wait for those inside; what is left after the time of grace is given up."""
         await self.settled()
         self.state = State.CLOSED
         log.info("draining")
-        with suppress(asyncio.TimeoutError):
+        try:
             await asyncio.wait_for(self.admission.empty(), self.settings.shutdown_grace_seconds)
+        except asyncio.TimeoutError:
+            log.error("not all requests were finished in time")
+            self.scheduler.give_up()
 
     async def close(self) -> None:
-        """Drain, give up what is left, and free everything."""
+        """Drain and free everything."""
         await self.drain()
         for task in self._watching:
             task.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -17,20 +16,20 @@ class Ticket:
     def __init__(self, deadline: float, *, clock: Clock = time.monotonic) -> None:
         self.deadline = deadline
         self._clock = clock
-        self._cancelled = threading.Event()
+        self._cancelled: ServiceError | None = None
 
     def remaining(self) -> float:
         """Return the seconds left, never negative."""
         return max(0.0, self.deadline - self._clock())
 
-    def cancel(self) -> None:
-        """Say that nobody waits any more; work that has not begun will not begin."""
-        self._cancelled.set()
+    def cancel(self, reason: ServiceError | None = None) -> None:
+        """Give up, by default since nobody waits any more; work that has not begun will not begin."""
+        self._cancelled = reason or ClientGoneError("the client has closed the connection")
 
     def over(self) -> ServiceError | None:
         """Return why the work is not worth doing any more, None while it is."""
-        if self._cancelled.is_set():
-            return ClientGoneError("the client has closed the connection")
+        if self._cancelled is not None:
+            return self._cancelled
         if not self.remaining():
             return DeadlineExceededError("the deadline has passed")
         return None
@@ -39,8 +38,8 @@ class Ticket:
         """Raise unless the work is still worth doing; called when dequeued and between stages.
 
         Raises:
-            ClientGoneError: the request was given up.
             DeadlineExceededError: its time is over.
+            ServiceError: why it was given up, mostly ClientGoneError.
         """
         if reason := self.over():
             raise reason

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 
+from service.errors import ServiceError
 from service.ticket import Ticket
 
 
@@ -92,10 +93,10 @@ class FairClock:
             self._now = finish
         self._forget()
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, reason: ServiceError) -> None:
         """Give up every request in flight."""
         for share in self._inside:
-            share.ticket.cancel()
+            share.ticket.cancel(reason)
 
     def ahead_of(self, share: Share) -> float:
         """Return the cost of the work that comes before any of `share`."""

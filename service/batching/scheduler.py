@@ -13,6 +13,7 @@ from ocr_core.errors import BackendError
 from service.batching.fairness import FairClock, Share
 from service.batching.queue import BatchQueue, Entry, Kind
 from service.batching.stages import Stages
+from service.errors import NotReadyError
 from service.metrics import Metrics
 from service.ticket import Clock, Ticket
 
@@ -150,11 +151,17 @@ class Scheduler:
         begun = [since for stream in self._streams if (since := stream.busy_since) is not None]
         return self._clock() - min(begun) if begun else 0.0
 
+    def give_up(self) -> None:
+        """Let every request in flight fail where it stands."""
+        with self._changed:
+            self._fair.cancel_all(NotReadyError("the service is stopping"))
+            self._changed.notify_all()
+
     def close(self, timeout: float) -> None:
         """End the streams; what still waits is given up, and a stream that does not end in time is left behind."""
+        self.give_up()
         with self._changed:
             self._closing = True
-            self._fair.cancel_all()
             self._changed.notify_all()
         for stream in self._streams:
             stream.join(timeout)

@@ -23,7 +23,7 @@ from service.batching.runner import ScheduledRunner
 from service.batching.scheduler import Scheduler
 from service.batching.stages import Stages, measured
 from service.batching.turns import Turns
-from service.errors import ClientGoneError, DeadlineExceededError
+from service.errors import ClientGoneError, DeadlineExceededError, NotReadyError
 from service.metrics import Metrics
 from service.ticket import Ticket
 
@@ -209,7 +209,7 @@ def test_closing_gives_up_what_waits(make_scheduler) -> None:
         until(lambda: queued(scheduler) == 1)
         scheduler.close(0.0)
         gate.opened.set()
-        with pytest.raises(ClientGoneError):
+        with pytest.raises(NotReadyError):
             waiting.result()
     assert stages.batches == [[1]]
 
