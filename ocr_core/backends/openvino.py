@@ -7,7 +7,7 @@ Networks are compiled once for any height and width; the kernels of each shape a
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import openvino
 from ocr_core.backends.base import Policy, Role, Tensor
 from ocr_core.errors import BackendError
 
-KERNEL_CACHE = 400
-"""Kernels kept for each stream. Unbounded, the memory of a detector grows with every new shape."""
+KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 400, "classifier": 400}
+"""Kernels kept for each stream. A recognizer meets the same few widths all the time and gains a quarter by them; beside
+the work of a detector, preparing kernels is nothing, and those of ever new page sizes would add up to 100 MB."""
 
 
 class OpenVinoNetwork:
@@ -69,7 +70,6 @@ class OpenVinoBackend:
             "NUM_STREAMS": str(threads),
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,  # two containers on one machine would pin to the same cores
-            "CPU_RUNTIME_CACHE_CAPACITY": KERNEL_CACHE,
         }
         if precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = precision
@@ -83,8 +83,9 @@ class OpenVinoBackend:
 
     def load(self, path: Path, role: Role) -> OpenVinoNetwork:
         """Compile an ONNX file for batches of one and any height and width."""
+        settings = self._settings | {"CPU_RUNTIME_CACHE_CAPACITY": KERNEL_CACHE[role]}
         try:
-            compiled = self._core.compile_model(str(path), "CPU", self._settings)
+            compiled = self._core.compile_model(str(path), "CPU", settings)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot load the {role} {path.name}: {error}") from error
         return OpenVinoNetwork(compiled, self.policy.streams)

@@ -54,7 +54,7 @@ def detector_spec(path: Path, work: Path, fields: Fields) -> DetectorSpec:
         )
     spec = {
         "normalization": IMAGENET_ON_BGR,
-        "resize": DetectorResize(min_side=640, max_side=1600, max_pixels=960 * 960),
+        "resize": DetectorResize(min_side=640, max_side=1600, max_pixels=720 * 1024),
         "box_threshold": 0.5,
         **_network(model, work, "detector", {}),
     }
