@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ from service.problems import install_handlers
 from service.rates import RateLimit
 from service.serving import OnFailure, Serving
 from service.settings import Settings, load_settings
+from service.tracing import NoTracing, OpenTelemetry
 from service.version import program_version
 
 DESCRIPTION = (
@@ -47,12 +49,14 @@ def create_app(
     settings = settings or load_settings()
     metrics = Metrics(registry)
     serving = Serving(settings, engine_factory, metrics, on_failure)
+    tracing = OpenTelemetry() if settings.traces else NoTracing()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         serving.start()
         yield
         await serving.close()
+        await asyncio.to_thread(tracing.close)
         metrics.close()
 
     app = FastAPI(
@@ -68,7 +72,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
-    app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     for module in (ocr, models, health):
         app.include_router(module.router)
     install_handlers(app)

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from service.exchange import request_id
+from service.tracing import trace_id
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -21,10 +22,10 @@ def configure_logging(level: str, style: Literal["json", "console"]) -> None:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """Return what was given as `extra`, and the id of the request being served."""
+    """Return what was given as `extra`, and the ids of the request being served and of its trace."""
     fields = {name: value for name, value in vars(record).items() if name not in _PLAIN}
-    current = request_id.get()
-    return {"request_id": current, **fields} if current else fields
+    request = {"request_id": request_id.get(), "trace_id": trace_id.get()}
+    return {**{name: value for name, value in request.items() if value}, **fields}
 
 
 class JsonFormatter(logging.Formatter):

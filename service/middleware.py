@@ -12,6 +12,7 @@ from service.exchange import Exchange, choose_request_id, request_id
 from service.metrics import READ_ENDPOINT, Metrics
 from service.problems import REJECTED, problem_response
 from service.serving import Serving, State
+from service.tracing import NoTracing, Record
 
 log = logging.getLogger("service.request")
 
@@ -22,9 +23,10 @@ DIGEST_HEADER = "X-Model-Digest"
 class ExchangeMiddleware:
     """Opens an `Exchange` for each request and closes it with a log line and metrics."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, serving: Serving) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, serving: Serving, tracing: NoTracing) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
         self._serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,18 +34,20 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(request_id=choose_request_id(Headers(scope=scope).get(ID_HEADER)))
+        headers = Headers(scope=scope)
+        exchange = Exchange(request_id=choose_request_id(headers.get(ID_HEADER)))
         scope.setdefault("state", {})["exchange"] = exchange
-        token = request_id.set(exchange.request_id)
         reading = scope["path"] == READ_ENDPOINT and scope["method"] == "POST"
-        if reading:
-            self._metrics.in_progress.inc()
-        try:
-            status = await self._serve(scope, receive, send, exchange)
-        finally:
+        token = request_id.set(exchange.request_id)
+        with self._tracing.request(headers) as record:
             if reading:
-                self._metrics.in_progress.dec()
-        self._close(scope, exchange, status, reading=reading)
+                self._metrics.in_progress.inc()
+            try:
+                status = await self._serve(scope, receive, send, exchange)
+            finally:
+                if reading:
+                    self._metrics.in_progress.dec()
+            self._close(scope, exchange, status, record, reading=reading)
         request_id.reset(token)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> int:
@@ -71,7 +75,7 @@ class ExchangeMiddleware:
                 await problem_response(exchange.request_id, error)(scope, receive, send_named)
         return status or HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def _close(self, scope: Scope, exchange: Exchange, status: int, *, reading: bool) -> None:
+    def _close(self, scope: Scope, exchange: Exchange, status: int, record: Record, *, reading: bool) -> None:
         # The route's template, never the path itself: a scanner must not make labels.
         endpoint = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.requests.labels(endpoint, str(status)).inc()
@@ -90,9 +94,7 @@ class ExchangeMiddleware:
             "model_digest": exchange.model_digest or self._serving.digest,
             **exchange.facts,
         }
+        fields = {name: value for name, value in fields.items() if value is not None}
+        record(f"{scope['method']} {endpoint}", fields)
         quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST
-        log.log(
-            logging.DEBUG if quiet else logging.INFO,
-            "request",
-            extra={name: value for name, value in fields.items() if value is not None},
-        )
+        log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)

@@ -25,6 +25,7 @@ from service.models.loaded import Loaded
 from service.problems import is_fault
 from service.serving import Serving
 from service.ticket import Ticket
+from service.tracing import span
 from service.uploads import Received, Upload
 
 
@@ -109,7 +110,8 @@ class _Visit:
         ticket = self._share.ticket
         ticket.check()
         begun = time.perf_counter()
-        image = images.decode(data, max_pixels=self._serving.settings.max_pixels)
+        with span("decode"):
+            image = images.decode(data, max_pixels=self._serving.settings.max_pixels)
         decoded = time.perf_counter()
         ticket.check()
         runner = ScheduledRunner(model.stages, self._serving.scheduler, self._share)

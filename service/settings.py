@@ -159,6 +159,14 @@ class Settings(BaseSettings):
         default="json", description="`json`: one object a line, for collectors. `console`: for people."
     )
 
+    log_text: bool = Field(
+        default=False, description="Log the text that was read. Off: logs hold no content, no file names, no keys."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Send OpenTelemetry traces over OTLP/HTTP (extra `otel`) to where the `OTEL_*` variables say.",
+    )
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

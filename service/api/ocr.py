@@ -97,8 +97,11 @@ def _answer(
             report(outcome)
     timings = _timings(readings, exchange.elapsed())
     exchange.facts.update(lines=sum(len(page.lines) for page in pages), timings_ms=timings)
-    answer = OcrResponse(pages=pages, timings_ms=timings, model=model)
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+    if context.settings.log_text:
+        exchange.facts["text"] = [line.text for page in pages for line in page.lines]
+    body = OcrResponse(pages=pages, timings_ms=timings, model=model).model_dump_json(exclude_none=True)
+    server_timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings.items())
+    return Response(body, headers={"Server-Timing": server_timing}, media_type="application/json")
 
 
 def _page(upload: Upload, outcome: Outcome) -> Page:

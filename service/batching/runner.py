@@ -14,6 +14,7 @@ from service.batching.fairness import Share
 from service.batching.queue import Kind, Stage
 from service.batching.scheduler import Scheduler
 from service.batching.stages import Stages
+from service.tracing import span
 
 
 class ScheduledRunner:
@@ -56,7 +57,8 @@ class ScheduledRunner:
             self._stages.costs.learn_page(searched, self._pixels.get("rec", 0))
 
     def _run(self, stage: Stage, inputs: Sequence[tuple[Kind, Any]]) -> list[Any]:
-        results, waited = self._scheduler.run(self._stages, self._share, inputs)
+        with span(stage):
+            results, waited = self._scheduler.run(self._stages, self._share, inputs)
         self.waited[stage] = self.waited.get(stage, 0.0) + waited
         pixels = sum(kind.height * kind.width for kind, _ in inputs)
         self._pixels[stage] = self._pixels.get(stage, 0) + pixels
