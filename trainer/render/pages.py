@@ -14,12 +14,13 @@ from trainer.render import backgrounds, noise
 from trainer.render.atlas import GlyphAtlas
 from trainer.render.clutter import litter
 from trainer.render.corpus import Corpus
+from trainer.render.desk import Desk, nearest_size
 from trainer.render.domains import BY_NAME, Domain
 from trainer.render.draws import Weighted, between, chance, pick, rather_low, sample_rng
 from trainer.render.fonts import FontLibrary
 from trainer.render.geometry import Camera, clip_quads
 from trainer.render.ink import finish
-from trainer.render.layouts import LAYOUTS, Desk, nearest_size
+from trainer.render.layouts import LAYOUTS
 from trainer.render.phrases import Phrases
 from trainer.render.scenes import scatter, street
 from trainer.render.sheet import Sheet, Type

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.render import backgrounds
+from trainer.render.desk import nearest_size
 from trainer.render.draws import Weighted, between, chance, pick, whole
 from trainer.render.fonts import Face
-from trainer.render.layouts import nearest_size
 from trainer.render.phrases import Phrases
 from trainer.render.sheet import MARGIN, Sheet, Type
 

@@ -170,6 +170,12 @@ class Sheet:
         else:
             self.fill((x0 - half, y0, x0 - half + max(1, round(thick)), y1), colour)
 
+    def frame(self, box: tuple[float, float, float, float], colour: Colour, thick: float = 1.0) -> None:
+        """The edges of a rectangle (left, top, right, bottom)."""
+        x0, y0, x1, y1 = box
+        for line in ((x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1)):
+            self.rule(*line, colour, thick)
+
     def drawable(self, kind: Type, text: str) -> str:
         """`text` less the characters that the face lacks."""
         characters = kind.face.characters
