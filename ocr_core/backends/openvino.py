@@ -23,7 +23,7 @@ KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 2000, "classifi
 """Kernels kept for each stream. A recognizer meets the same few widths all the time and gains a quarter by them; a
 detector gains a tenth, only where page sizes alternate, and would keep 150 MB for it."""
 
-# oneDNN keeps kernels of its own below, 1024 by default, for which the same holds. It reads the variable when first used.
+# oneDNN keeps kernels of its own below, 1024 by default, to which the same applies. It reads this when first used.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
