@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import mimetypes
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
+from benchmarks.servers import free_port
 from benchmarks.systems import add_model_arguments
 
 POLL_SECONDS = 0.01
@@ -43,13 +43,6 @@ class Start:
     def ratio(self) -> float:
         """How many times a steady request the first one took."""
         return self.first / self.steady
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from datetime import datetime, timezone
 from typing import Literal
 
@@ -19,6 +20,9 @@ def configure_logging(level: str, style: Literal["json", "console"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else ConsoleFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    # Pillow warns of every oddity of a damaged upload; the answer to it says what matters.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:

@@ -1,0 +1,153 @@
+"""HTTP clients: a closed loop, in which each waits for its answer, and an open one, in which nobody waits."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import mimetypes
+import random
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.servers import Running
+
+BOUNDARY = "----ocr-benchmark"
+PATIENCE = 120.0
+"""Seconds after which a client gives up, far beyond any deadline."""
+NO_ANSWER = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request, ready to be sent."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request. `status` 0: the connection broke before an answer."""
+
+    status: int
+    sent: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        """When it was answered, by `time.monotonic`."""
+        return self.sent + self.seconds
+
+
+def post_of(server: Running, image: Path, *, query: str = "", timeout_ms: int | None = None) -> Post:
+    """Return the request that reads `image`."""
+    data = image.read_bytes()
+    kind = mimetypes.guess_type(image.name)[0] or "application/octet-stream"
+    headers = {} if timeout_ms is None else {"X-Request-Timeout-Ms": str(timeout_ms)}
+    if server.program.form_field is None:
+        return Post(server.program.path + query, data, {"Content-Type": kind, **headers})
+    disposition = f'form-data; name="{server.program.form_field}"; filename="{image.name}"'
+    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()
+    body = head + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return Post(server.program.path, body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **headers})
+
+
+class Client:
+    """One client with a connection of its own, kept open between requests."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def send(self, post: Post) -> tuple[Answer, http.client.HTTPMessage | None, bytes]:
+        """Send a request and return what came back."""
+        sent = time.monotonic()
+        try:
+            self._connection.request("POST", post.path, post.body, post.headers)
+            response = self._connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return Answer(NO_ANSWER, sent, time.monotonic() - sent), None, b""
+        return Answer(response.status, sent, time.monotonic() - sent), response.headers, body
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def closed_loop(port: int, posts: Sequence[Post], clients: int, seconds: float) -> list[Answer]:
+    """Let `clients` clients send `posts` in turn for `seconds`, and return the answers that came within them."""
+    turns = _Turns(posts)
+    end = time.monotonic() + seconds
+
+    def work() -> list[Answer]:
+        client = Client(port)
+        answers = []
+        while time.monotonic() < end:
+            answers.append(client.send(turns.next())[0])
+        client.close()
+        return answers
+
+    with ThreadPoolExecutor(clients) as pool:
+        done = [future.result() for future in [pool.submit(work) for _ in range(clients)]]
+    return [answer for answers in done for answer in answers if answer.end <= end]
+
+
+def open_loop(port: int, posts: Sequence[Post], rate: float, seconds: float, seed: int = 0) -> list[Answer]:
+    """Send `rate` requests a second at random times, each by a new client, whether or not others were answered."""
+    rng, turns = random.Random(seed), _Turns(posts)
+
+    def one(post: Post) -> Answer:
+        client = Client(port)
+        answer, _, _ = client.send(post)
+        client.close()
+        return answer
+
+    begin = time.monotonic()
+    at = 0.0
+    with ThreadPoolExecutor(2000) as pool:  # as many as there may be without an answer
+        futures = []
+        while at < seconds:
+            time.sleep(max(0.0, begin + at - time.monotonic()))
+            futures.append(pool.submit(one, turns.next()))
+            at += rng.expovariate(rate)
+        return [future.result() for future in futures]
+
+
+def summary(answers: Sequence[Answer], seconds: float) -> dict[str, Any]:
+    """Return requests a second, quantiles of the time to a 200 in seconds, and how often each status came."""
+    good = sorted(answer.seconds for answer in answers if answer.status == 200)
+    return {
+        "requests_per_second": len(good) / seconds,
+        "p50": quantile(good, 0.5),
+        "p90": quantile(good, 0.9),
+        "p99": quantile(good, 0.99),
+        "statuses": dict(sorted(Counter(answer.status for answer in answers).items())),
+    }
+
+
+def quantile(ascending: Sequence[float], share: float) -> float | None:
+    """Return the value below which `share` of the values lie, None of no values."""
+    if len(ascending) < 2:
+        return ascending[0] if ascending else None
+    return statistics.quantiles(ascending, n=1000, method="inclusive")[round(share * 1000) - 1]
+
+
+class _Turns:
+    """Gives items in turn to any number of threads."""
+
+    def __init__(self, posts: Sequence[Post]) -> None:
+        self._posts: Iterator[Post] = itertools.cycle(posts)
+        self._lock = threading.Lock()
+
+    def next(self) -> Post:
+        with self._lock:
+            return next(self._posts)

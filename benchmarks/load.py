@@ -1,0 +1,167 @@
+"""How the service bears load: throughput, latency and memory, beside RapidOCR's API server; overload; fairness.
+
+    python -m benchmarks.load --data DIR --sets receipts-sroie [--peer-python PYTHON] [--lines words-svt]
+
+Server and clients are processes of their own; on two cores and more the server has the first and the clients the last.
+Closed loop: 1 to 64 clients, each of which sends its next image when the last was answered, beside the same engine on
+the same core without a server around it. Open loop: --factor times what the closed loop reached, sent without waiting.
+Fairness: single lines by one client alone, then while the most clients keep the service busy with pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from benchmarks.clients import Post, closed_loop, open_loop, post_of, quantile, summary
+from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, on_cores, print_table, write_result
+from benchmarks.servers import Program, Running, rapidocr_api, running, service, watching
+from benchmarks.systems import add_engine_arguments, engine
+from ocr_core.scoring import read_set
+
+Figures = dict[str, Any]
+
+
+def in_process(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> float:
+    """Return the images a second that the engine reads without a server, one after the other."""
+    with closing(engine(args).start(threads=1 if cores else 0, cores=cores)) as worker:
+        for image in images:
+            worker.read(image)
+        seconds = 0.0
+        for count, image in enumerate(itertools.cycle(images)):
+            if seconds >= args.seconds and count % len(images) == 0:
+                return count / seconds
+            seconds += worker.read(image).seconds
+    raise AssertionError
+
+
+def measure_closed(server: Running, posts: Sequence[Post], args: argparse.Namespace) -> list[Figures]:
+    """Measure each number of clients, after a time of load that is not counted."""
+    closed_loop(server.port, posts, 2, args.warm_up)
+    rows = []
+    for clients in args.clients:
+        with watching(server) as samples:
+            answers = closed_loop(server.port, posts, clients, args.seconds)
+        memory = [sample.mb for sample in samples]
+        row = {"clients": clients, **summary(answers, args.seconds), "rss_mb": memory[-1], "peak_mb": max(memory)}
+        rows.append(row)
+    return rows
+
+
+def measure_open(server: Running, posts: Sequence[Post], rate: float, args: argparse.Namespace) -> Figures:
+    """Send more than can be served, whether or not it is answered."""
+    with watching(server) as samples:
+        answers = open_loop(server.port, posts, rate, args.seconds)
+    refused = sorted(answer.seconds for answer in answers if answer.status == 429)
+    memory = [sample.mb for sample in samples]
+    return {
+        "rate": rate,
+        **summary(answers, args.seconds),
+        "answered_late": sum(answer.seconds > args.deadline + 1.0 for answer in answers),
+        "refused_p99": quantile(refused, 0.99),
+        "peak_mb_first_half": max(memory[: len(memory) // 2 + 1]),
+        "peak_mb_second_half": max(memory[len(memory) // 2 :]),
+        "livez": server.get("/livez")[0],
+    }
+
+
+def measure_fairness(
+    server: Running, pages: Sequence[Post], lines: Sequence[Post], args: argparse.Namespace
+) -> Figures:
+    """Send single lines to an idle service, then to one that is busy with pages."""
+    closed_loop(server.port, lines, 1, args.warm_up)
+    idle = closed_loop(server.port, lines, 1, args.seconds)
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(closed_loop, server.port, pages, max(args.clients), args.seconds + args.warm_up)
+        time.sleep(args.warm_up / 2)  # until pages fill the queue
+        busy = closed_loop(server.port, lines, 1, args.seconds)
+        load.result()
+    return {"idle": summary(idle, args.seconds), "busy": summary(busy, args.seconds)}
+
+
+def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> Figures:
+    """Measure the service of this repository in every way that the arguments ask for."""
+    result: Figures = {"in_process": in_process(args, images, cores)}
+    with running(service(args), cores) as server:
+        result["closed"] = measure_closed(server, [post_of(server, image) for image in images], args)
+        capacity = max(row["requests_per_second"] for row in result["closed"])
+        if args.factor:
+            posts = [post_of(server, image, timeout_ms=round(1000 * args.deadline)) for image in images]
+            result["open"] = measure_open(server, posts, args.factor * capacity, args)
+        if args.lines:
+            crops = read_set(args.data / args.lines).head(args.limit)
+            lines = [post_of(server, crops.path(row), query="?detect=false") for row in crops.rows]
+            result["fair"] = measure_fairness(server, [post_of(server, image) for image in images], lines, args)
+    result["in_process_after"] = in_process(args, images, cores)
+    result["share_of_in_process"] = 2 * capacity / (result["in_process"] + result["in_process_after"])
+    return result
+
+
+def measure_peer(
+    program: Program, args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None
+) -> Figures:
+    """Measure a peer in the closed loop."""
+    with running(program, cores) as server:
+        return {"closed": measure_closed(server, [post_of(server, image) for image in images], args)}
+
+
+def print_figures(figures: dict[str, Figures]) -> None:
+    """Print what was measured."""
+    header = ["closed loop", "clients", "requests/s", "p50 s", "p90 s", "p99 s", "RSS MB", "peak MB", "statuses"]
+    rows = [
+        [
+            name,
+            *(
+                row[key]
+                for key in ("clients", "requests_per_second", "p50", "p90", "p99", "rss_mb", "peak_mb", "statuses")
+            ),
+        ]
+        for name, result in figures.items()
+        for row in result["closed"]
+    ]
+    print_table(header, rows)
+    ours = figures["service"]
+    print(
+        f"\nin process {ours['in_process']:.3f} and {ours['in_process_after']:.3f} images/s: the service reaches "
+        f"{100 * ours['share_of_in_process']:.1f} % of it"
+    )
+    for name in ("open", "fair"):
+        if name in ours:
+            print(f"\n{name}")
+            print_table(["", "value"], [[key, str(value)] for key, value in ours[name].items()])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_data_arguments(parser)
+    add_engine_arguments(parser)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
+    parser.add_argument("--warm-up", type=float, default=10.0, help="seconds of load before measurements")
+    parser.add_argument("--factor", type=float, default=10.0, help="open loop: times the capacity; 0 leaves it out")
+    parser.add_argument("--deadline", type=float, default=10.0, help="open loop: seconds that a client gives")
+    parser.add_argument("--lines", metavar="SET", help="set of single lines for fairness, by default left out")
+    parser.add_argument("--peer-python", metavar="PYTHON", help="interpreter of the environment of rapidocr_api")
+    parser.add_argument("--spread", action="store_true", help="bind neither server nor clients to a core")
+    add_out_argument(parser, "load")
+    args = parser.parse_args()
+    images = [pages.path(row) for pages in chosen_pages(args) for row in pages.rows]
+    cores = sorted(os.sched_getaffinity(0))
+    server, client = (None, None) if args.spread or len(cores) == 1 else (cores[:1], cores[-1:])
+    with on_cores(client):
+        figures = {"service": measure_service(args, images, server)}
+        if args.peer_python:
+            figures["rapidocr_api"] = measure_peer(rapidocr_api(args.peer_python), args, images, server)
+    print_figures(figures)
+    write_result(args.out, args, figures)
+
+
+if __name__ == "__main__":
+    main()
