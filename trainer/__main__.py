@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from trainer.cli import main
+# Read when torch is imported. By default idle OpenMP threads spin: where others want the cores too, and the workers of
+# a run do, a step then takes many times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from trainer.cli import main  # noqa: E402
 
 sys.exit(main())

@@ -24,7 +24,7 @@ from ocr_core.detection.detector import Detector
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.recognizer import Recognizer
 from trainer.config import DetectorRun, PublishConfig, RecognizerRun
-from trainer.data.page_sources import open_pages
+from trainer.data.page_sources import all_pages
 from trainer.data.pages import PageSample
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError, GateError
@@ -45,13 +45,8 @@ def validation_pages(config: PublishConfig, root: Path) -> Iterator[tuple[int, P
         ConfigError: a source is missing, or a rendered one has no count.
     """
     for number, source in enumerate(config.validate_on):
-        pages = open_pages(source, root, VALIDATION_SEED, Problems())
-        if pages.size is None:
-            raise ConfigError("a rendered source to validate on needs a count")
-        for index in range(pages.size):
-            page = pages.page(index)
-            if page is not None:
-                yield number, page
+        for page in all_pages(source, root, VALIDATION_SEED, Problems()):
+            yield number, page
 
 
 def build_bundle(config: PublishConfig, detector: Trained, recognizer: Trained, work: Path, root: Path) -> Bundle:

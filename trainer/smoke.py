@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -60,11 +61,11 @@ def smoke(work: Path | None = None) -> None:
         centers = plain / "centers.safetensors"
         _train("det-teacher", folder)
         say("teacher trained")
-        _train("det", folder, f"method.teacher={teacher / STATE}")
+        _train("det", folder, f"method.teacher={teacher / STATE}", init=teacher / STATE)
         say("detector trained by CML with CopyPaste")
         config = _train("rec-plain", folder)
         centers_of(config, plain / STATE, Path(), centers, CENTER_BATCHES)
-        _train("rec", folder, f"method.centers={centers}")
+        _train("rec", folder, f"method.centers={centers}", init=plain / STATE)
         say("recognizer trained by U-DML with Enhanced CTC")
         publication = load_publish_config(CONFIGS / "publish.toml")
         published = publish(publication, open_store(folder / "store"), Path(), folder)
@@ -76,9 +77,10 @@ def smoke(work: Path | None = None) -> None:
             raise GateError(f"the service reads unseen pages with char F1 {value:.4f}, below {LEAST}")
 
 
-def _train(name: str, folder: Path, *overrides: str) -> AnyRun:
+def _train(name: str, folder: Path, *overrides: str, init: Path | None = None) -> AnyRun:
     config = load_config(CONFIGS / f"{name}.toml", overrides)
-    train(config, folder / name, Path())
+    shutil.rmtree(folder / name, ignore_errors=True)
+    train(config, folder / name, Path(), init)
     return config
 
 

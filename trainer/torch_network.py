@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from ocr_core.backends.base import Policy, Role, Tensor
+from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
 from ocr_core.detection.detector import Detector
 from ocr_core.recognition.recognizer import Recognizer
@@ -40,6 +40,10 @@ class TorchNetwork:
         """Compute N×C×H×W."""
         output = self.module(torch.from_numpy(batch).to(self.device)).float().cpu().numpy()
         return np.asarray(output, np.float32)
+
+    def reduce(self, batch: Tensor, function: Callable[[Tensor], Result]) -> Result:
+        """Apply `function` to the output for `batch`."""
+        return function(self(batch))
 
     def close(self) -> None:
         """Nothing to free."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ocr_core.charset import LATIN
 from trainer.config.sections import Share, Strict
 
 CELL = 32
@@ -62,12 +63,42 @@ class RenderedPagesSource(RenderedSource):
 
     size: int = Field(default=640, ge=CELL)
     """Width and height in pixels."""
-    characters: str = ""
-    """Characters that are drawn; empty: those of `ppocrv2-en`."""
+    characters: str = LATIN
+    """Characters that are drawn; the default are those of `ppocrv2-en`."""
 
 
-LineSource = Annotated[LabelledSource | RenderedLinesSource, Field(discriminator="kind")]
-PageSource = Annotated[LabelledSource | RenderedPagesSource, Field(discriminator="kind")]
+class PdfSource(Strict):
+    """Real layouts with exact truth: PDFs with embedded text, rasterised and degraded."""
+
+    kind: Literal["pdf"]
+    """PDF files."""
+    weight: float = Field(default=1.0, gt=0)
+    """Share of the samples drawn from this source, relative to the others."""
+    folder: str = ""
+    """Folder of PDFs, relative to --data; empty: the documentation installed on this machine."""
+    count: int = Field(default=0, ge=0)
+    """Draw only so many different samples, again and again; 0: never the same twice."""
+
+
+class PdfLinesSource(PdfSource):
+    """Lines of PDFs."""
+
+    max_length: int = Field(default=96, ge=1)
+    """Characters of a line at most."""
+
+
+class PdfPagesSource(PdfSource):
+    """Pages of PDFs, or parts of them."""
+
+    characters: str = LATIN
+    """Lines with other characters are marked as unreadable."""
+
+    size: int = Field(default=640, ge=CELL)
+    """Width and height in pixels."""
+
+
+LineSource = Annotated[LabelledSource | RenderedLinesSource | PdfLinesSource, Field(discriminator="kind")]
+PageSource = Annotated[LabelledSource | RenderedPagesSource | PdfPagesSource, Field(discriminator="kind")]
 
 
 class RecognizerData(Strict):

@@ -1,7 +1,8 @@
-"""Where pages come from: labelled images, or the renderer."""
+"""Where pages come from: labelled images, or what is drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -9,14 +10,13 @@ import cv2
 import numpy as np
 import shapely
 
-from ocr_core.charset import LATIN
 from ocr_core.scoring.datasets import PageRow, PageSet
-from trainer.config import LabelledSource, PageSource, RenderedPagesSource
+from trainer.config import LabelledSource, PageSource
 from trainer.data.crops import read_image
 from trainer.data.pages import PageSample
 from trainer.data.problems import Problems
 from trainer.data.readers import read_source
-from trainer.data.rendered import page_renderer
+from trainer.data.rendered import PageSampler, page_sampler
 from trainer.errors import ConfigError
 
 
@@ -71,18 +71,16 @@ class LabelledPages:
         return np.asarray(cv2.resize(found, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-class RenderedPages:
-    """Pages drawn by `PageRenderer`."""
+class DrawnPages:
+    """Pages of a sampler."""
 
-    def __init__(self, source: RenderedPagesSource, root: Path, seed: int) -> None:
-        self.size = source.count or None
-        self.pixels = source.size
-        self.seed = seed
-        self.renderer = page_renderer(source, source.characters or LATIN, root)
+    def __init__(self, sample: PageSampler, count: int) -> None:
+        self.sample = sample
+        self.size = count or None
 
     def page(self, index: int) -> PageSample:
         """Return page `index`."""
-        drawn = self.renderer.sample(self.seed, index, self.pixels)
+        drawn = self.sample(index)
         return PageSample(drawn.image, tuple(drawn.quads), drawn.texts, tuple(bool(skip) for skip in drawn.ignore))
 
 
@@ -92,12 +90,25 @@ def open_pages(source: PageSource, root: Path, seed: int, problems: Problems) ->
     Raises:
         ConfigError: it is missing, or holds single lines.
     """
-    if isinstance(source, RenderedPagesSource):
-        return RenderedPages(source, root, seed)
+    if not isinstance(source, LabelledSource):
+        return DrawnPages(page_sampler(source, root, seed), source.count)
     rows = read_source(source, root)
     if not isinstance(rows, PageSet):
         raise ConfigError(f"{source.path} holds lines, not pages")
     return LabelledPages(rows, root / source.maps if source.maps else None, problems)
+
+
+def all_pages(source: PageSource, root: Path, seed: int, problems: Problems) -> Iterator[PageSample]:
+    """Yield the readable pages of a source that has an end.
+
+    Raises:
+        ConfigError: it has none, or an error of `open_pages`.
+    """
+    pages = open_pages(source, root, seed, problems)
+    if pages.size is None:
+        raise ConfigError("a source of drawn pages to validate on needs a count")
+    found = (pages.page(index) for index in range(pages.size))
+    return (page for page in found if page is not None)
 
 
 def map_path(folder: Path, image: str) -> Path:
@@ -107,4 +118,4 @@ def map_path(folder: Path, image: str) -> Path:
 
 def page_title(source: PageSource) -> str:
     """Return the name that figures of a source go by."""
-    return Path(source.path).name if isinstance(source, LabelledSource) else "rendered"
+    return Path(source.path).name if isinstance(source, LabelledSource) else source.kind

@@ -1,59 +1,83 @@
-"""Rendered lines and pages as sources of training data."""
+"""Text drawn by `trainer.render` as a source of training data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from trainer.config import RenderedLinesSource, RenderedPagesSource
+from trainer.config import PdfLinesSource, PdfPagesSource, RenderedLinesSource, RenderedPagesSource
 from trainer.data.lines import Line, fit_height
 from trainer.errors import ConfigError
+from trainer.render import lines as drawn
 from trainer.render.corpus import Corpus
 from trainer.render.domains import DEFAULT_MIX
 from trainer.render.fonts import FontLibrary, excluded_fonts, matplotlib_fonts
 from trainer.render.lines import LineRenderer
-from trainer.render.pages import PageRenderer
+from trainer.render.pages import Page, PageRenderer
+from trainer.render.pdf import PdfLibrary
+from trainer.render.pdf_renderer import PdfRenderer
+
+LineSampler = Callable[[int], drawn.Line]
+PageSampler = Callable[[int], Page]
 
 
-class RenderedLines:
-    """Lines drawn by `LineRenderer`, scaled to the network's height."""
+class DrawnLines:
+    """Lines of a sampler, scaled to the network's height."""
 
-    def __init__(
-        self, source: RenderedLinesSource, characters: str, root: Path, seed: int, height: int, grey: bool
-    ) -> None:
-        self.source = source
-        self.size = source.count or None
-        self.seed = seed
+    def __init__(self, sample: LineSampler, count: int, height: int, grey: bool) -> None:
+        self.sample = sample
+        self.size = count or None
         self.height = height
         self.grey = grey
-        self.renderer = line_renderer(source, characters, root, source.max_length)
-        self.first = line_renderer(source, characters, root, source.short_length) if source.short_first else None
 
     def line(self, index: int, position: int) -> Line:  # noqa: ARG002 - drawn anew only for another index
         """Return line `index`."""
-        renderer = self.first if self.first and index < self.source.short_first else self.renderer
-        drawn = renderer.sample(self.seed, index)
-        pixels = fit_height(drawn.image, self.height, self.grey)
-        scale = pixels.shape[1] / drawn.image.shape[1]
-        return Line(pixels, drawn.text, np.asarray(drawn.char_spans.mean(axis=1) * scale, np.float32))
+        found = self.sample(index)
+        pixels = fit_height(found.image, self.height, self.grey)
+        scale = pixels.shape[1] / found.image.shape[1]
+        return Line(pixels, found.text, np.asarray(found.char_spans.mean(axis=1) * scale, np.float32))
 
 
-def line_renderer(source: RenderedLinesSource, characters: str, root: Path, max_length: int) -> LineRenderer:
-    """Return the renderer that a source describes, for texts of at most `max_length` of `characters`."""
-    corpus = _corpus(frozenset(characters))
-    return LineRenderer(font_library(source, root), corpus, source.mix or DEFAULT_MIX, max_length)
+def line_sampler(source: RenderedLinesSource | PdfLinesSource, characters: str, root: Path, seed: int) -> LineSampler:
+    """Return what draws line number n of a source, in `characters` alone.
+
+    Raises:
+        ConfigError: no font or no PDF where the source says.
+    """
+    if isinstance(source, PdfLinesSource):
+        pdfs = PdfRenderer(_pdfs(source, characters, root), max_length=source.max_length)
+        return lambda index: pdfs.sample_line(seed, index)
+    fonts, corpus, mix = font_library(source, root), _corpus(frozenset(characters)), source.mix or DEFAULT_MIX
+    usual = LineRenderer(fonts, corpus, mix, source.max_length)
+    if not source.short_first:
+        return lambda index: usual.sample(seed, index)
+    short = LineRenderer(fonts, corpus, mix, source.short_length)
+    return lambda index: (short if index < source.short_first else usual).sample(seed, index)
 
 
-def page_renderer(source: RenderedPagesSource, characters: str, root: Path) -> PageRenderer:
-    """Return the renderer that a source describes, for pages in `characters`."""
-    return PageRenderer(font_library(source, root), _corpus(frozenset(characters)), source.mix or None)
+def page_sampler(source: RenderedPagesSource | PdfPagesSource, root: Path, seed: int) -> PageSampler:
+    """Return what draws page number n of a source; errors are those of `line_sampler`."""
+    if isinstance(source, PdfPagesSource):
+        pdfs = PdfRenderer(_pdfs(source, source.characters, root))
+        return lambda index: pdfs.sample(seed, index, source.size)
+    pages = PageRenderer(font_library(source, root), _corpus(frozenset(source.characters)), source.mix or None)
+    return lambda index: pages.sample(seed, index, source.size)
 
 
 @lru_cache(maxsize=2)
 def _corpus(characters: frozenset[str]) -> Corpus:
     return Corpus.installed(characters)
+
+
+def _pdfs(source: PdfLinesSource | PdfPagesSource, characters: str, root: Path) -> PdfLibrary:
+    folders = {"folders": [root / source.folder]} if source.folder else {}
+    try:
+        return PdfLibrary.from_folders(frozenset(characters), **folders)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def font_library(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> FontLibrary:

@@ -17,9 +17,9 @@ from ocr_core.preprocess import Pixels
 from ocr_core.scoring.datasets import Region
 from ocr_core.scoring.scorers import DetectionScorer
 from trainer.checkpoint import load_weights, read_tensors
-from trainer.config import DetectorRun, PageSource, RenderedPagesSource, parse_config
+from trainer.config import DetectorRun, PageSource, parse_config
 from trainer.data.page_batches import PageGroups
-from trainer.data.page_sources import open_pages, page_title
+from trainer.data.page_sources import all_pages, open_pages, page_title
 from trainer.data.pages import PageSample
 from trainer.data.problems import Problems
 from trainer.data.stream import Arrays, stream
@@ -109,13 +109,7 @@ class DetectionTask:
 
     def validation_pages(self, source: PageSource) -> Iterator[PageSample]:
         """Yield the pages of a source to validate on."""
-        if isinstance(source, RenderedPagesSource) and not source.count:
-            raise ConfigError("a rendered source to validate on needs a count")
-        pages = open_pages(source, self.root, VALIDATION_SEED, self.problems)
-        for index in range(pages.size or 0):
-            page = pages.page(index)
-            if page is not None:
-                yield page
+        return all_pages(source, self.root, VALIDATION_SEED, self.problems)
 
 
 def build_method(config: DetectorRun) -> PlainDetection:

@@ -23,7 +23,7 @@ from trainer.data.crops import Crop, cut_crops
 from trainer.data.lines import CropLines, LineGroups, LineSource, fit_height
 from trainer.data.problems import Problems
 from trainer.data.readers import read_source
-from trainer.data.rendered import RenderedLines, line_renderer
+from trainer.data.rendered import DrawnLines, line_sampler
 from trainer.data.stream import Arrays, stream
 from trainer.distributed import World
 from trainer.errors import ConfigError
@@ -116,17 +116,17 @@ class RecognitionTask:
         if isinstance(source, LabelledSource):
             crops = self._labelled(source, height * TRAINING_HEIGHT // 2)
             return CropLines(crops, height, grey, self.config.data.augment, self.config.seed + AUGMENT_SEED)
-        return RenderedLines(source, self.config.characters, self.root, self.config.seed, height, grey)
+        sample = line_sampler(source, self.config.characters, self.root, self.config.seed)
+        return DrawnLines(sample, source.count, height, grey)
 
     def _crops(self, source: SourceConfig) -> list[Crop]:
         """Return the lines of a source to validate on, cut as they are when served."""
         if isinstance(source, LabelledSource):
             return self._labelled(source, self.config.net.height)
         if not source.count:
-            raise ConfigError("a rendered source to validate on needs a count")
-        renderer = line_renderer(source, self.config.characters, self.root, source.max_length)
-        lines = (renderer.sample(VALIDATION_SEED, index) for index in range(source.count))
-        height = self.config.net.height
+            raise ConfigError("a source of drawn lines to validate on needs a count")
+        sample = line_sampler(source, self.config.characters, self.root, VALIDATION_SEED)
+        lines, height = map(sample, range(source.count)), self.config.net.height
         return [Crop.of(fit_height(line.image, height, grey=False), line.text, line.domain) for line in lines]
 
     def _labelled(self, source: LabelledSource, height: int) -> list[Crop]:
@@ -174,4 +174,4 @@ def read_lines(recognizer: LineReader, lines: Sequence[Pixels], batch: int) -> l
 
 
 def _title(source: SourceConfig) -> str:
-    return Path(source.path).name if isinstance(source, LabelledSource) else "rendered"
+    return Path(source.path).name if isinstance(source, LabelledSource) else source.kind
