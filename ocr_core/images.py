@@ -154,7 +154,7 @@ def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
         paper = PIL.Image.new("RGBA", image.size, "white")
         image = PIL.Image.alpha_composite(paper, image)
     rgb = np.asarray(image.convert("RGB"))
-    return np.ascontiguousarray(rgb[..., ::-1])
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _deep_grey(values: NDArray[np.generic]) -> NDArray[np.uint8]:

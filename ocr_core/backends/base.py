@@ -6,15 +6,17 @@ Letters: N images in a batch, C channels, H and W pixels. A backend turns an ONN
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Tensor = NDArray[np.float32]
 Role = Literal["detector", "recognizer", "classifier"]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,14 @@ class Network(Protocol):
 
         Raises:
             BackendError: the engine failed.
+        """
+        ...
+
+    def reduce(self, batch: Tensor, function: Callable[[Tensor], Result]) -> Result:
+        """Compute the output for `batch` and return what `function` makes of it.
+
+        The output may be the engine's own memory, valid only until `function` returns: a recognizer's is megabytes a
+        line, of which two numbers a frame are needed.
         """
         ...
 

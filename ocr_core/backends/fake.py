@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ocr_core.backends.base import Policy, Role, Tensor
+from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.errors import BackendError
 
 Function = Callable[[Tensor], Tensor]
@@ -28,6 +28,10 @@ class FakeNetwork:
         with self._lock:
             self.shapes.append(batch.shape)
         return self._function(batch)
+
+    def reduce(self, batch: Tensor, function: Callable[[Tensor], Result]) -> Result:
+        """Apply `function` to the output for `batch`."""
+        return function(self(batch))
 
     def close(self) -> None:
         """Refuse further calls."""

@@ -7,13 +7,14 @@ nobody who asked for a GPU wants to find that out from the latency.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from ocr_core.backends.base import Policy, Role, Tensor
+from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.errors import BackendError, BackendUnavailableError
 
 
@@ -36,6 +37,10 @@ class OnnxNetwork:
             except Exception as error:  # onnxruntime raises classes of its own with no common base
                 raise BackendError(f"onnxruntime failed on an input of shape {batch.shape}: {error}") from error
         return np.asarray(output, np.float32)
+
+    def reduce(self, batch: Tensor, function: Callable[[Tensor], Result]) -> Result:
+        """Apply `function` to the output for `batch`."""
+        return function(self(batch))
 
     def close(self) -> None:
         """Drop the session; calls under way finish."""

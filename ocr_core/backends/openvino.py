@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import openvino
 
-from ocr_core.backends.base import Policy, Role, Tensor
+from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.errors import BackendError
 
 KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 2000, "classifier": 100}
@@ -39,12 +39,16 @@ class OpenVinoNetwork:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Compute the output for `batch` (N×C×H×W)."""
+        return self.reduce(batch, np.array)
+
+    def reduce(self, batch: Tensor, function: Callable[[Tensor], Result]) -> Result:
+        """Apply `function` to the output for `batch`, which it must not keep."""
         with self._request() as request:
             try:
                 request.infer({0: batch}, share_inputs=True)
             except RuntimeError as error:
                 raise BackendError(f"OpenVINO failed on an input of shape {batch.shape}: {error}") from error
-            return np.array(request.get_output_tensor(0).data, np.float32)
+            return function(np.asarray(request.get_output_tensor(0).data, np.float32))
 
     @contextmanager
     def _request(self) -> Iterator[Any]:

@@ -89,5 +89,4 @@ class LocalRunner:
         ]
 
     def _batch(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        recognizer = self._networks.recognizer
-        return recognizer.finish(recognizer.network(recognizer.prepare(pieces)))
+        return self._networks.recognizer.read(pieces)

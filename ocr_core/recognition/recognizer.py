@@ -73,6 +73,10 @@ class Recognizer:
         """Return the best path of every row of an output N×T×C."""
         return [best_path(row, self.spec.output_kind) for row in output]
 
+    def read(self, lines: Sequence[Pixels]) -> list[Frames]:
+        """Return the best path of each of some lines that share a bucket."""
+        return self.network.reduce(self.prepare(lines), self.finish)
+
     def decode(self, parts: Sequence[Frames], line_width: int) -> Reading:
         """Join the windows of one line and decode it.
 

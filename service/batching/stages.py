@@ -78,8 +78,7 @@ def measured(networks: Networks, policy: Policy, *, max_pixels: int, clock: Cloc
 
 def _compute(networks: Networks, stage: Stage, inputs: Sequence[Any]) -> list[Any]:
     if stage == "rec":
-        recognizer = networks.recognizer
-        return list(recognizer.finish(recognizer.network(recognizer.prepare(inputs))))
+        return list(networks.recognizer.read(inputs))
     part = networks.detector if stage == "det" else networks.classifier
     if part is None:
         raise BackendError("the bundle has no direction classifier")
