@@ -1,4 +1,4 @@
-"""docs/settings.md names every setting, its default and its reason: `python tests/service/test_service_docs.py` makes it."""
+"""docs/settings.md names every setting; `python tests/service/test_service_docs.py` makes it."""
 
 from __future__ import annotations
 
