@@ -114,10 +114,10 @@ def _strip(pixels: Pixels, height: int) -> Pixels:
 
 def draw_golden(text: str) -> Pixels:
     """Return a white page with `text` in one black line of DejaVu Sans, which comes with matplotlib."""
-    font = ImageFont.truetype(matplotlib_fonts() / "DejaVuSans.ttf", 32)
-    width = int(font.getlength(text))
-    page = Image.new("RGB", (width + 96, 128), "white")
-    ImageDraw.Draw(page).text((48, 80), text, fill="black", font=font, anchor="ls")
+    font = ImageFont.truetype(matplotlib_fonts() / "DejaVuSans.ttf", 20)
+    # As wide as a small page: detectors that enlarge what they are given must not make giants of the letters.
+    page = Image.new("RGB", (max(480, int(font.getlength(text)) + 96), 240), "white")
+    ImageDraw.Draw(page).text((48, 120), text, fill="black", font=font, anchor="ls")
     return np.ascontiguousarray(np.asarray(page, np.uint8)[:, :, ::-1])
 
 

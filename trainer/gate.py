@@ -15,7 +15,7 @@ from ocr_core.scoring.scorers import PageScorer
 from trainer.bundling import validation_pages
 from trainer.config import PublishConfig
 from trainer.data.page_sources import page_title
-from trainer.errors import GateError
+from trainer.errors import ConfigError, GateError
 
 Scores = tuple[Score, ...]
 
@@ -23,20 +23,21 @@ Scores = tuple[Score, ...]
 def score(bundle: Bundle, config: PublishConfig, root: Path, backend: Backend | None = None) -> Scores:
     """Read the validation pages with a bundle, in fp32 on the backend of this machine or on the one given."""
     engine = Engine.load(bundle, precision="f32") if backend is None else Engine(bundle, backend)
-    scorers = [PageScorer(by_line=True) for _ in config.validate_on]
+    scorers: dict[int, PageScorer] = {}
     try:
         for number, page in validation_pages(config, root):
+            scorer = scorers.setdefault(number, PageScorer(by_line=page.by_line))
             labels = [
                 Region(Region.of(polygon, "").points, text, skip)
                 for polygon, text, skip in zip(page.polygons, page.texts, page.ignore, strict=True)
             ]
             found = [Region.of(line.quad, line.text) for line in engine.read(page.pixels).lines]
-            scorers[number].add(labels, found)
+            scorer.add(labels, found)
     finally:
         engine.close()
     return tuple(
-        Score(dataset=page_title(source), metric=metric, value=round(value, 4), images=scorer.pages)
-        for source, scorer in zip(config.validate_on, scorers, strict=True)
+        Score(dataset=page_title(config.validate_on[number]), metric=metric, value=round(value, 4), images=scorer.pages)
+        for number, scorer in scorers.items()
         for metric, value in scorer.figures().items()
     )
 
@@ -51,8 +52,14 @@ def current_scores(config: PublishConfig, store: Store, root: Path) -> Scores | 
 
 
 def mean(scores: Scores, metric: str) -> float:
-    """Return a figure's mean over the sets."""
+    """Return a figure's mean over the sets that have it.
+
+    Raises:
+        ConfigError: none has; boxes are judged only where labels are lines.
+    """
     values = [score.value for score in scores if score.metric == metric]
+    if not values:
+        raise ConfigError(f"no validation set gives {metric}")
     return sum(values) / len(values)
 
 

@@ -70,7 +70,7 @@ def smoke(work: Path | None = None) -> None:
         publication = load_publish_config(CONFIGS / "publish.toml")
         published = publish(publication, open_store(folder / "store"), Path(), folder)
         say(f"{published.bundle.ref} published: {_shown(published.scores)}; in torch {_shown(published.torch_scores)}")
-        with serve(folder / "store", publication.name) as url:
+        with serve(folder / "store", publication.name, folder / "service.log") as url:
             value = char_f1(url)
         say(f"served: char F1 {value:.4f} on {PAGES} unseen pages")
         if value < LEAST:
@@ -89,8 +89,8 @@ def _shown(scores: Scores) -> str:
 
 
 @contextlib.contextmanager
-def serve(store: Path, name: str) -> Iterator[str]:
-    """Run the service on a free port while the block runs; gives its address.
+def serve(store: Path, name: str, log: Path) -> Iterator[str]:
+    """Run the service on a free port while the block runs, its log in a file; gives its address.
 
     Raises:
         GateError: it does not become ready.
@@ -101,20 +101,21 @@ def serve(store: Path, name: str) -> Iterator[str]:
     settings = {"OCR_MODEL_STORE": str(store), "OCR_MODEL": name, "OCR_HOST": "127.0.0.1", "OCR_PORT": str(port)}
     # The service is another program: the two packages share files and never import each other.
     command = [str(Path(sys.executable).with_name("ocr")), "serve"]
-    process = subprocess.Popen(command, env=os.environ | settings)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(process, f"{url}/readyz")
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=file, stderr=file)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(process, f"{url}/readyz", log)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     for _ in range(5 * START_SECONDS):
         if process.poll() is not None:
-            raise GateError(f"the service ended with {process.returncode} while it started")
+            raise GateError(f"the service ended with {process.returncode} while it started:\n{log.read_text()}")
         with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=5):
             return
         time.sleep(0.2)

@@ -45,6 +45,8 @@ class RenderedSource(Strict):
     """Weights of the domains of lines, or of the kinds of pages; empty: the renderer's default."""
     count: int = Field(default=0, ge=0)
     """Draw only so many different samples, again and again; 0: never the same twice."""
+    seed: int | None = Field(default=None, ge=0)
+    """Decides what is drawn; unset: the run's seed, and where it validates one that no training uses."""
 
 
 class RenderedLinesSource(RenderedSource):
@@ -78,6 +80,8 @@ class PdfSource(Strict):
     """Folder of PDFs, relative to --data; empty: the documentation installed on this machine."""
     count: int = Field(default=0, ge=0)
     """Draw only so many different samples, again and again; 0: never the same twice."""
+    seed: int | None = Field(default=None, ge=0)
+    """Decides what is drawn; unset: the run's seed, and where it validates one that no training uses."""
 
 
 class PdfLinesSource(PdfSource):

@@ -59,7 +59,8 @@ class LabelledPages:
                 self.problems.add("crossing polygon", f"{self.rows.path(row)}:{number}")
         ignore = tuple(line.ignore or bad for line, bad in zip(row.lines, crossing, strict=True))
         texts = tuple(line.text for line in row.lines)
-        return PageSample(pixels, polygons, texts, ignore, self._map(row, pixels.shape[:2]))
+        teacher = self._map(row, pixels.shape[:2])
+        return PageSample(pixels, polygons, texts, ignore, teacher, by_line=row.granularity == "line")
 
     def _map(self, row: PageRow, shape: tuple[int, ...]) -> np.ndarray | None:
         if self.maps is None:

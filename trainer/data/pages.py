@@ -33,6 +33,8 @@ class PageSample:
     ignore: tuple[bool, ...]
     teacher: NDArray[np.uint8] | None = None
     """H×W, a teacher's probabilities times 255, where they were computed before."""
+    by_line: bool = True
+    """Whether each outline holds a line; else a word."""
 
     @property
     def size(self) -> tuple[int, int]:

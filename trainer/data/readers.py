@@ -100,7 +100,7 @@ def _paddle_page(number: int, image: str, label: str) -> PageRow:
         boxes = _BOXES.validate_json(label)
     except ValidationError as error:
         raise ValueError(f"row {number}: {error.errors()[0]['msg']}") from error
-    return PageRow(image, tuple(_region(box.points, box.transcription) for box in boxes))
+    return PageRow(image, tuple(_region(box.points, box.transcription) for box in boxes), granularity="line")
 
 
 def read_icdar(folder: Path) -> PageSet:

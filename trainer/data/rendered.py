@@ -42,11 +42,12 @@ class DrawnLines:
 
 
 def line_sampler(source: RenderedLinesSource | PdfLinesSource, characters: str, root: Path, seed: int) -> LineSampler:
-    """Return what draws line number n of a source, in `characters` alone.
+    """Return what draws line number n of a source, in `characters` alone; the source's own seed comes before `seed`.
 
     Raises:
         ConfigError: no font or no PDF where the source says.
     """
+    seed = seed if source.seed is None else source.seed
     if isinstance(source, PdfLinesSource):
         pdfs = PdfRenderer(_pdfs(source, characters, root), max_length=source.max_length)
         return lambda index: pdfs.sample_line(seed, index)
@@ -60,6 +61,7 @@ def line_sampler(source: RenderedLinesSource | PdfLinesSource, characters: str, 
 
 def page_sampler(source: RenderedPagesSource | PdfPagesSource, root: Path, seed: int) -> PageSampler:
     """Return what draws page number n of a source; errors are those of `line_sampler`."""
+    seed = seed if source.seed is None else source.seed
     if isinstance(source, PdfPagesSource):
         pdfs = PdfRenderer(_pdfs(source, source.characters, root))
         return lambda index: pdfs.sample(seed, index, source.size)
