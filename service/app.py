@@ -49,6 +49,7 @@ def create_app(
     settings = settings or load_settings()
     metrics = Metrics(registry)
     serving = Serving(settings, engine_factory, metrics, on_failure)
+    keys = load_keys(settings)
     tracing = OpenTelemetry() if settings.traces else NoTracing()
 
     @asynccontextmanager
@@ -66,7 +67,7 @@ def create_app(
         settings=settings,
         metrics=metrics,
         serving=serving,
-        access=Access(load_keys(settings), RateLimit(settings.rate_limit, settings.rate_limit_burst)),
+        access=Access(keys, RateLimit(settings.rate_limit, settings.rate_limit_burst)),
     )
     if settings.cors_origins:
         app.add_middleware(
@@ -76,5 +77,5 @@ def create_app(
     for module in (ocr, models, health):
         app.include_router(module.router)
     install_handlers(app)
-    install_openapi(app)
+    install_openapi(app, needs_keys=bool(len(keys)))
     return app

@@ -29,6 +29,8 @@ _EXAMPLES = {
 }
 _EXAMPLE_ID = "5f0c8ad1f8c94f0f8a1d3e0f3b6b7a55"
 
+_WHITE_PNG = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVQY02P8z4AKmBhGtAAAIBABH0NnlfgAAAAASUVORK5CYII="
+
 _READ_EXAMPLE = {
     "pages": [
         {
@@ -67,7 +69,7 @@ def read_operation() -> dict[str, Any]:
         "multipart/form-data": {"schema": form},
         "application/json": {
             "schema": JsonUpload.model_json_schema(ref_template=_REF),
-            "example": {"image": "iVBORw0KGgo=", "words": True},
+            "example": {"image": _WHITE_PNG, "words": True},
         },
         "image/*": {"schema": file},
     }
@@ -77,8 +79,11 @@ def read_operation() -> dict[str, Any]:
     }
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Let `app` describe itself, with the schema of problem documents, which no route returns by type."""
+def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
+    """Let `app` describe itself, with the schema of problem documents, which no route returns by type.
+
+    The routes ask for a key only where there are any.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -92,6 +97,9 @@ def install_openapi(app: FastAPI) -> None:
             components = schema.setdefault("components", {}).setdefault("schemas", {})
             for model in (Problem, ProblemDocument):
                 components[model.__name__] = model.model_json_schema(ref_template=_REF, mode="serialization")
+            if not needs_keys:
+                for operation in (operation for item in schema["paths"].values() for operation in item.values()):
+                    operation.pop("security", None)
             app.openapi_schema = schema
         return app.openapi_schema
 

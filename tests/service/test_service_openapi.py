@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from service_fakes import encoded, parts
 
 from service.app import create_app
+from service.keys import new_key
 from service.problems import CONTENT_TYPE
 from service.settings import Settings
 
@@ -40,6 +41,29 @@ def test_paths(document: dict[str, Any]) -> None:
         ("/readyz", "get"),
         ("/version", "get"),
     }
+
+
+def test_a_key_is_asked_for_only_where_there_are_keys(document: dict[str, Any]) -> None:
+    def secured(document: dict[str, Any]) -> set[str]:
+        return {
+            path for path, item in document["paths"].items() for operation in item.values() if "security" in operation
+        }
+
+    _, key = new_key("till", ["read"])
+    assert secured(document) == set()
+    assert secured(create_app(Settings(api_keys=key.line())).openapi()) == {
+        "/v1/ocr",
+        "/v1/models",
+        "/v1/models/{name}/load",
+        "/v1/models/{name}/unload",
+    }
+
+
+@pytest.mark.anyio
+async def test_the_example_of_a_body_is_read(serve: Serve, document: dict[str, Any]) -> None:
+    example = document["paths"]["/v1/ocr"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    async with serve() as client:
+        assert (await client.post("/v1/ocr", json=example)).status_code == 200
 
 
 def contents(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
