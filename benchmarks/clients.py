@@ -84,7 +84,10 @@ class Client:
 
 
 def closed_loop(port: int, posts: Sequence[Post], clients: int, seconds: float) -> list[Answer]:
-    """Let `clients` clients send `posts` in turn for `seconds`, and return the answers that came within them."""
+    """Let `clients` clients send `posts` in turn for `seconds`, and return the answers that came within them.
+
+    A client that is told to come back later does.
+    """
     turns = _Turns(posts)
     end = time.monotonic() + seconds
 
@@ -92,7 +95,10 @@ def closed_loop(port: int, posts: Sequence[Post], clients: int, seconds: float) 
         client = Client(port)
         answers = []
         while time.monotonic() < end:
-            answers.append(client.send(turns.next())[0])
+            answer, headers, _ = client.send(turns.next())
+            answers.append(answer)
+            if answer.status == 429 and headers is not None:
+                time.sleep(max(0.0, min(float(headers["retry-after"]), end - time.monotonic())))
         client.close()
         return answers
 

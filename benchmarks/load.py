@@ -90,7 +90,8 @@ def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Seq
     """Measure the service of this repository in every way that the arguments ask for."""
     result: Figures = {"in_process": in_process(args, images, cores)}
     with running(service(args), cores) as server:
-        result["closed"] = measure_closed(server, [post_of(server, image) for image in images], args)
+        patient = [post_of(server, image, timeout_ms=60_000) for image in images]
+        result["closed"] = measure_closed(server, patient, args)
         capacity = max(row["requests_per_second"] for row in result["closed"])
         if args.factor:
             posts = [post_of(server, image, timeout_ms=round(1000 * args.deadline)) for image in images]
@@ -98,7 +99,7 @@ def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Seq
         if args.lines:
             crops = read_set(args.data / args.lines).head(args.limit)
             lines = [post_of(server, crops.path(row), query="?detect=false") for row in crops.rows]
-            result["fair"] = measure_fairness(server, [post_of(server, image) for image in images], lines, args)
+            result["fair"] = measure_fairness(server, patient, lines, args)
     result["in_process_after"] = in_process(args, images, cores)
     result["share_of_in_process"] = 2 * capacity / (result["in_process"] + result["in_process_after"])
     return result

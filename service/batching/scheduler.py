@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,13 +166,17 @@ class Scheduler:
         for stream in self._streams:
             stream.join(timeout)
 
-    def _serve(self, stream: _Stream) -> None:
-        while batch := self._next(stream):
-            outcomes: Sequence[Any] = [BackendError("the engine died")] * len(batch)
-            try:
-                outcomes = self._compute(batch)
-            finally:
-                self._finish(stream, batch, outcomes)
+    def _serve(self, stream: _Stream) -> bool:
+        """Compute one batch; False once there will be no more. A stream that waits holds nothing of a model."""
+        batch = self._next(stream)
+        if batch is None:
+            return False
+        outcomes: Sequence[Any] = [BackendError("the engine died")] * len(batch)
+        try:
+            outcomes = self._compute(batch)
+        finally:
+            self._finish(stream, batch, outcomes)
+        return True
 
     def _next(self, stream: _Stream) -> list[Entry[_Input]] | None:
         """Wait for the next batch; None once all is done for good."""
@@ -232,7 +236,7 @@ class Scheduler:
 class _Stream(threading.Thread):
     """A thread that computes. Daemonic: a hung engine must not keep the process from ending."""
 
-    def __init__(self, serve: Any, name: str) -> None:
+    def __init__(self, serve: Callable[[_Stream], bool], name: str) -> None:
         super().__init__(name=name, daemon=True)
         self.busy_since: float | None = None
         self._serve = serve
@@ -241,6 +245,7 @@ class _Stream(threading.Thread):
     def run(self) -> None:
         """Serve until the scheduler is closed."""
         try:
-            self._serve(self)
+            while self._serve(self):
+                pass
         except BaseException:
             log.critical("%s has died", self.name, exc_info=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -197,6 +198,14 @@ def test_a_stream_that_dies_fails_its_batch_and_is_missed(make_scheduler) -> Non
     until(scheduler.dead_streams)
     assert scheduler.dead_streams() == 1
     assert scheduler.run(healthy, scheduler.enter(ticket(), 0.0), healthy.inputs(1))[0] == [1]
+
+
+def test_a_stream_that_waits_keeps_no_model_in_memory(make_scheduler) -> None:
+    scheduler, stages = make_scheduler(2), FakeStages(list)
+    scheduler.run(stages, scheduler.enter(ticket(), 0.0), stages.inputs(*range(10)))
+    model = weakref.ref(stages)
+    del stages
+    until(lambda: model() is None)
 
 
 def test_closing_gives_up_what_waits(make_scheduler) -> None:
