@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import logging
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,23 +15,24 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from ocr_core.backends.base import Tensor
+from ocr_core.backends.base import Role, Tensor
 from ocr_core.bundle.golden import read_golden
-from ocr_core.bundle.manifest import Golden, Models, Origin
+from ocr_core.bundle.manifest import File, Golden, Models, Network, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
 from ocr_core.detection.detector import Detector
 from ocr_core.preprocess import Pixels
+from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
-from trainer.config import DetectorRun, PublishConfig, RecognizerRun
+from trainer.config import AnyRun, ClassifierRun, DetectorRun, PublishConfig, RecognizerRun
+from trainer.data.line_sources import VALIDATION_SEED
 from trainer.data.page_sources import all_pages
 from trainer.data.pages import PageSample
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError, GateError
 from trainer.export import Trained, export_onnx
 from trainer.render.fonts import matplotlib_fonts
-from trainer.tasks.base import VALIDATION_SEED
-from trainer.torch_network import POLICY, TorchNetwork, detector_spec, recognizer_spec
+from trainer.torch_network import POLICY, TorchNetwork, classifier_spec, detector_spec, recognizer_spec
 
 COMPARED = 3
 """Pages on which the exported networks are compared with those of torch."""
@@ -49,41 +50,58 @@ def validation_pages(config: PublishConfig, root: Path) -> Iterator[tuple[int, P
             yield number, page
 
 
-def build_bundle(config: PublishConfig, detector: Trained, recognizer: Trained, work: Path, root: Path) -> Bundle:
+def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: Path, root: Path) -> Bundle:
     """Write a bundle without scores into `work`.
 
     Raises:
-        ConfigError: one of the states is of the other kind.
+        ConfigError: a state is of another kind of network than the configuration says.
         GateError: the exported networks are not those that were trained, or do not read the golden image.
     """
-    if not isinstance(detector.config, DetectorRun) or not isinstance(recognizer.config, RecognizerRun):
-        raise ConfigError("a bundle needs the state of a detector and that of a recognizer")
     pages = [page for _, page in itertools.islice(validation_pages(config, root), COMPARED)]
-    found, read = work / "detector.onnx", work / "recognizer.onnx"
-    differences = (
-        export_onnx(detector, found, detector_inputs(detector.network, detector.config, pages)),
-        export_onnx(recognizer, read, recognizer_inputs(recognizer.network, recognizer.config, pages)),
-    )
-    log.info("largest difference from torch: detector %.2g, recognizer %.2g", *differences)
-    reader = recognizer_spec(recognizer.config, describe_file(read))
+    models, files = {}, []
+    for role, part in trained.items():
+        if part.config.task != role:
+            raise ConfigError(f"{role}: the state given is that of a {part.config.task}")
+        path = work / f"{role}.onnx"
+        difference = export_onnx(part, path, _inputs(part, pages))
+        log.info("%s: largest difference from torch %.2g", role, difference)
+        models[role] = _spec(part.config, describe_file(path), config)
+        files.append(path)
     image = work / "golden.png"
     cv2.imwrite(str(image), draw_golden(config.golden))
     manifest = make_manifest(
         name=config.name,
-        origin=_origin(config, detector, recognizer),
-        models=Models(
-            detector=detector_spec(detector.config, describe_file(found)),
-            recognizer=reader.model_copy(update={"widths": config.widths or reader.widths}),
-        ),
+        origin=_origin(config, trained.values()),
+        models=Models.model_validate(models),
         golden=Golden(image=describe_file(image), text=(config.golden,)),
     )
-    bundle = write_bundle(work / "draft", manifest, [found, read, image])
+    bundle = write_bundle(work / "draft", manifest, [*files, image])
     lines = read_golden(bundle)
     if lines != (config.golden,):
         raise GateError(
             f"the golden image reads {list(lines)} instead of {[config.golden]}: train longer, or choose another"
         )
     return bundle
+
+
+def _spec(run: AnyRun, weights: File, config: PublishConfig) -> Network:
+    if isinstance(run, DetectorRun):
+        return detector_spec(run, weights)
+    if isinstance(run, ClassifierRun):
+        return classifier_spec(run, weights)
+    spec = recognizer_spec(run, weights)
+    return spec.model_copy(update={"widths": config.widths or spec.widths})
+
+
+def _inputs(part: Trained, pages: list[PageSample]) -> list[Tensor]:
+    """Return real inputs of several shapes, as the network meets them in service."""
+    if isinstance(part.config, DetectorRun):
+        return detector_inputs(part.network, part.config, pages)
+    if isinstance(part.config, ClassifierRun):
+        classifier = Classifier(TorchNetwork(part.network), classifier_spec(part.config))
+        strips = [_strip(page.pixels, classifier.spec.height) for page in pages]
+        return [classifier.prepare(strips[:count]) for count in range(1, len(strips) + 1)]
+    return recognizer_inputs(part.network, part.config, pages)
 
 
 def detector_inputs(network: nn.Module, config: DetectorRun, pages: list[PageSample]) -> list[Tensor]:
@@ -121,7 +139,7 @@ def draw_golden(text: str) -> Pixels:
     return np.ascontiguousarray(np.asarray(page, np.uint8)[:, :, ::-1])
 
 
-def _origin(config: PublishConfig, *trained: Trained) -> Origin:
+def _origin(config: PublishConfig, trained: Iterable[Trained]) -> Origin:
     recipes = "".join(part.config.recipe_sha256 for part in trained)
     try:
         release = version("ocr-service")

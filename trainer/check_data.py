@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import shapely
 
+from ocr_core.charset import Charset
 from ocr_core.geometry import min_area_quad
 from ocr_core.scoring.datasets import LabelledSet, PageSet
-from trainer.config import AnyRun, DetectorRun, LabelledSource, RecognizerRun
+from trainer.config import AnyRun, ClassifierRun, DetectorRun, LabelledSource, RecognizerRun
 from trainer.data.crops import cut_crops, read_image
 from trainer.data.lines import frames_needed, padded_width
 from trainer.data.problems import Problems
 from trainer.data.readers import read_source
 from trainer.errors import ConfigError
 from trainer.nets.recognizer import build_recognizer
+from trainer.tasks.direction import LINE_HEIGHT
 
 
 @dataclass
@@ -59,7 +62,7 @@ def check_data(config: AnyRun, root: Path) -> list[Finding]:
 def _check(source: LabelledSource, config: AnyRun, root: Path) -> Finding:
     rows = read_source(source, root)
     finding = Finding(f"{source.path} ({source.rows})", images=len(rows.rows))
-    if isinstance(config, RecognizerRun):
+    if not isinstance(config, DetectorRun):
         _check_lines(finding, config, rows)
     elif isinstance(rows, PageSet):
         _check_pages(finding, config, rows)
@@ -68,19 +71,27 @@ def _check(source: LabelledSource, config: AnyRun, root: Path) -> Finding:
     return finding
 
 
-def _check_lines(finding: Finding, config: RecognizerRun, rows: LabelledSet) -> None:
+def _check_lines(finding: Finding, config: RecognizerRun | ClassifierRun, rows: LabelledSet) -> None:
     """Cut every line as training does, and see whether its text fits its width."""
-    network, widths = build_recognizer(config.net, 2), config.data.widths
+    fits, height = _fits(config), config.net.height if isinstance(config, RecognizerRun) else LINE_HEIGHT
     if isinstance(rows, PageSet):
         finding.ignored = sum(line.ignore for row in rows.rows for line in row.lines)
-    for crop in cut_crops(rows, config.net.height, config.charset, finding.problems):
+    for crop in cut_crops(rows, height, Charset(config.characters), finding.problems):
         width = crop.pixels.shape[1]
-        if width > widths[-1] or network.frames(padded_width(width, widths)) < frames_needed(crop.text):
+        if not fits(width, crop.text):
             finding.problems.add("too long for its width", crop.place)
             continue
         finding.lines += 1
         finding.widths.append(width)
         finding.characters.update(crop.text)
+
+
+def _fits(config: RecognizerRun | ClassifierRun) -> Callable[[int, str], bool]:
+    """Return what tells whether a text can be learned from a line of so many pixels' width."""
+    if isinstance(config, ClassifierRun):
+        return lambda *_: True  # of a line of any width
+    frames, widths = build_recognizer(config.net, 2).frames, config.data.widths
+    return lambda width, text: width <= widths[-1] and frames(padded_width(width, widths)) >= frames_needed(text)
 
 
 def _check_pages(finding: Finding, config: DetectorRun, rows: PageSet) -> None:

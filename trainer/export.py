@@ -14,12 +14,19 @@ from torch import nn
 from ocr_core.backends.base import Tensor
 from ocr_core.bundle.onnx_files import OnnxModel
 from trainer.checkpoint import load_weights, read_tensors
-from trainer.config import AnyRun, RecognizerRun, parse_config
+from trainer.config import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, parse_config
 from trainer.errors import GateError
+from trainer.methods.classification import DirectionStudent
 from trainer.nets.detector import build_detector
 from trainer.nets.recognizer import build_recognizer
 from trainer.torch_network import INPUT, OPSET, OUTPUT, TorchNetwork
 
+OPEN_AXES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
+    "classifier": ({0: "n"}, {0: "n"}),
+    "detector": ({0: "n", 2: "h", 3: "w"}, {0: "n", 2: "h", 3: "w"}),
+    "recognizer": ({0: "n", 3: "w"}, {0: "n", 1: "t"}),
+}
+"""By task, the dimensions of input and output that may be of any size."""
 TOLERANCE = 1e-4
 """Largest difference between torch and ONNX, of probabilities."""
 
@@ -42,8 +49,10 @@ def load_trained(state: Path) -> Trained:
     network: nn.Module
     if isinstance(config, RecognizerRun):
         network = build_recognizer(config.net, len(config.charset))
-    else:
+    elif isinstance(config, DetectorRun):
         network = build_detector(config.net)
+    else:
+        network = DirectionStudent()
     load_weights(network, state)
     return Trained(network.eval(), config)
 
@@ -51,14 +60,12 @@ def load_trained(state: Path) -> Trained:
 def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float:
     """Write the network to `path` and return the largest difference from torch over `inputs` (each N×C×H×W).
 
-    Batch and width, and a detector's height, stay open. A recognizer carries its characters as metadata.
+    The batch, a recognizer's width, and a detector's height and width stay open. A recognizer carries its characters.
 
     Raises:
         GateError: the difference is above `TOLERANCE`.
     """
-    recognizes = isinstance(trained.config, RecognizerRun)
-    axes = {0: "n", 3: "w"} if recognizes else {0: "n", 2: "h", 3: "w"}
-    answer = {0: "n", 1: "t"} if recognizes else {0: "n", 2: "h", 3: "w"}
+    axes, answer = OPEN_AXES[trained.config.task]
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # The exporter warns of its successor, and of LSTMs traced at one batch size: `compare` tries several.
@@ -98,6 +105,8 @@ def export_state(state: Path, path: Path) -> float:
     if isinstance(config, RecognizerRun):
         channels = 1 if config.net.grey else 3
         shapes = [(n + 1, channels, config.net.height, width) for n, width in enumerate(config.data.widths[:4])]
+    elif isinstance(config, ClassifierRun):
+        shapes = [(n, 3, 48, 192) for n in (1, 3)]
     else:
         shapes = [(1, 3, 320, 320), (2, 3, 96, 160), (1, 3, 64, 640)]
     return export_onnx(trained, path, [rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes])

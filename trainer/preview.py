@@ -14,7 +14,9 @@ from trainer.config import AnyRun
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 from trainer.sheets import captioned, sheet
+from trainer.tasks.base import Task
 from trainer.tasks.build import build_task
+from trainer.tasks.direction import DirectionTask
 from trainer.tasks.recognition import RecognitionTask
 
 
@@ -23,11 +25,25 @@ def write_preview(config: AnyRun, root: Path, path: Path, count: int) -> None:
     task = build_task(config, root)
     tiles: list[Pixels] = []
     for batch in itertools.islice(task.stream(0, World(), pin=False), count):
-        tiles += _lines(batch, task.charset) if isinstance(task, RecognitionTask) else _views(batch)
+        tiles += _tiles(batch, task)
         if len(tiles) >= count:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), sheet(tiles[:count]))
+
+
+def _tiles(batch: Arrays, task: Task) -> list[Pixels]:
+    if isinstance(task, RecognitionTask):
+        return _lines(batch, task.charset)
+    if isinstance(task, DirectionTask):
+        return _directions(batch)
+    return _views(batch)
+
+
+def _directions(batch: Arrays) -> list[Pixels]:
+    """Return each line as the network sees it, above its label."""
+    images = ((batch["images"].transpose(0, 2, 3, 1) + 1) * 127.5).astype(np.uint8)
+    return [captioned(image, "180" if turned else "0") for image, turned in zip(images, batch["turned"], strict=True)]
 
 
 def _lines(batch: Arrays, charset: Charset) -> list[Pixels]:

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocr_core.backends.base import Role
 from ocr_core.bundle.base import Store
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import write_bundle
@@ -31,7 +32,7 @@ class Published:
 
 
 def publish(config: PublishConfig, store: Store, root: Path, runs: Path, *, force: bool = False) -> Published:
-    """Export two trained networks, score them and publish them as the current version of their name.
+    """Export trained networks, score them and publish them as the current version of their name.
 
     Args:
         config: what to publish and the gate.
@@ -45,13 +46,16 @@ def publish(config: PublishConfig, store: Store, root: Path, runs: Path, *, forc
         GateError: the exported networks differ from those in torch, do not read the golden image, or are not good
             enough; only the last can be forced.
     """
-    detector, recognizer = load_trained(runs / config.detector), load_trained(runs / config.recognizer)
+    states: dict[Role, str] = {"detector": config.detector, "recognizer": config.recognizer}
+    if config.classifier:
+        states["classifier"] = config.classifier
+    trained = {role: load_trained(runs / state) for role, state in states.items()}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        draft = build_bundle(config, detector, recognizer, work, root)
+        draft = build_bundle(config, trained, work, root)
         scores = score(draft, config, root)
-        backend = TorchBackend({"detector": detector.network, "recognizer": recognizer.network})
-        torch_scores = score(draft, config, root, backend)
+        in_torch = TorchBackend({role: part.network for role, part in trained.items()})
+        torch_scores = score(draft, config, root, in_torch)
         try:
             check_gate(scores, current_scores(config, store, root), config)
         except GateError as error:

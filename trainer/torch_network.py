@@ -10,10 +10,18 @@ import torch
 from torch import nn
 
 from ocr_core.backends.base import Policy, Result, Role, Tensor
-from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
+from ocr_core.bundle.manifest import (
+    ClassifierSpec,
+    DetectorResize,
+    DetectorSpec,
+    File,
+    Normalization,
+    RecognizerSpec,
+)
 from ocr_core.detection.detector import Detector
+from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
-from trainer.config import DetectorRun, RecognizerRun
+from trainer.config import ClassifierRun, DetectorRun, RecognizerRun
 
 OPSET = 17
 INPUT, OUTPUT = "x", "y"
@@ -96,6 +104,25 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
         unclip_ratio=serving.unclip_ratio,
         dilate=serving.dilate,
     )
+
+
+def classifier_spec(config: ClassifierRun, weights: File = NOT_WRITTEN, opset: int = OPSET) -> ClassifierSpec:
+    """Return the manifest entry of a direction classifier trained by `config` (facts 4.4)."""
+    return ClassifierSpec(
+        weights=weights,
+        opset=opset,
+        input=INPUT,
+        output=OUTPUT,
+        normalization=Normalization(),
+        height=48,
+        width=192,
+        threshold=config.threshold,
+    )
+
+
+def torch_classifier(config: ClassifierRun, student: nn.Module, device: torch.device) -> Classifier:
+    """Return the direction classifier that serves, with a torch network inside."""
+    return Classifier(TorchNetwork(student, device), classifier_spec(config))
 
 
 def torch_recognizer(config: RecognizerRun, student: nn.Module, device: torch.device) -> Recognizer:

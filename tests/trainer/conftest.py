@@ -82,6 +82,20 @@ def recognizer_table() -> Table:
 
 
 @pytest.fixture
+def classifier_table() -> Table:
+    """A direction classifier's run of two steps on the crops."""
+    source = {"kind": "labels", "path": "lines", "rows": "all"}
+    return {
+        "task": "classifier",
+        "name": "tiny",
+        "characters": "0123456789",
+        "schedule": {"steps": 2},
+        "compute": {"device": "cpu", "threads": 1, "workers": 0, "log_every": 1, "validate_every": 100},
+        "data": {"batch": 4, "train": [source], "validate_on": [source | {"limit": 4}]},
+    }
+
+
+@pytest.fixture
 def detector_table() -> Table:
     """A detector's run of two steps on the pages."""
     source = {"kind": "labels", "path": "pages", "rows": "all"}

@@ -25,7 +25,7 @@ from trainer.sheets import sheet
 from trainer.tasks.recognition import RecognitionTask
 
 
-@pytest.mark.parametrize("kind", ["recognizer", "detector"])
+@pytest.mark.parametrize("kind", ["recognizer", "detector", "classifier"])
 def test_preview_draws_a_sheet(kind, request, data, tmp_path):
     config = parse_config(request.getfixturevalue(f"{kind}_table"))
     write_preview(config, data, tmp_path / "sheet.png", 4)

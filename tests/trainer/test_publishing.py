@@ -23,10 +23,10 @@ SOURCE = {"kind": "labels", "path": "pages", "rows": "all", "limit": 3}
 
 
 @pytest.fixture
-def runs(recognizer_table, detector_table, data, tmp_path) -> Path:
+def runs(recognizer_table, detector_table, classifier_table, data, tmp_path) -> Path:
     """States of networks that learned nothing."""
     torch.manual_seed(0)
-    for name, table in (("rec", recognizer_table), ("det", detector_table)):
+    for name, table in (("rec", recognizer_table), ("det", detector_table), ("cls", classifier_table)):
         config = parse_config(table)
         meta = {"config": config.model_dump(mode="json")}
         write_tensors(tmp_path / name / "state.safetensors", portable(build_task(config, data).student), meta)
@@ -82,12 +82,13 @@ def test_the_gate_looks_at_the_mean_of_its_own_figure():
         check_gate(several, None, publication(floor=0.75, metric="char_f1"))
 
 
-@pytest.mark.parametrize("name", ["rec", "det"])
-def test_exported_networks_compute_what_torch_does(name, runs):
+@pytest.mark.parametrize(
+    ("name", "shape"), [("rec", (3, 1, 32, 88)), ("det", (2, 3, 64, 128)), ("cls", (5, 3, 48, 192))]
+)
+def test_exported_networks_compute_what_torch_does(name, shape, runs):
     state = runs / name / "state.safetensors"
     assert export_state(state, runs / "x.onnx") < 1e-5
     trained = load_trained(state)
-    shape = (3, 1, 32, 88) if name == "rec" else (2, 3, 64, 128)
     batch = np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
     assert compare(trained.network, runs / "x.onnx", [batch]) < 1e-5
 
@@ -118,7 +119,8 @@ def believes(monkeypatch):
 @pytest.mark.usefixtures("believes")
 def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     store = open_store(runs / "store")
-    done = publish(publication(widths=(64, 96, 128), licence="Apache-2.0"), store, data, runs)
+    fields = {"widths": (64, 96, 128), "licence": "Apache-2.0", "classifier": "cls/state.safetensors"}
+    done = publish(publication(**fields), store, data, runs)
     manifest = store.open("tiny").manifest
     assert store.current("tiny") == manifest.version == done.bundle.manifest.version
     assert manifest.scores == done.scores == done.torch_scores
@@ -128,6 +130,7 @@ def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     assert manifest.models.recognizer.widths == (64, 96, 128)
     assert manifest.models.recognizer.normalization.color == "gray"
     assert manifest.models.detector.resize.max_side == 160
+    assert manifest.models.classifier.threshold == 0.9
     assert manifest.models.detector.normalization.mean == (0.485, 0.456, 0.406)
     assert (manifest.golden.text, manifest.origin.licence) == (("123",), "Apache-2.0")
     assert manifest.origin.config_sha256 is not None
@@ -152,5 +155,5 @@ def test_the_gate_can_be_forced(runs, data):
 
 def test_states_of_the_wrong_kind_are_refused(runs, data):
     both_read = publication(detector="rec/state.safetensors")
-    with pytest.raises(ConfigError, match="a detector and that of a recognizer"):
+    with pytest.raises(ConfigError, match="detector: the state given is that of a recognizer"):
         publish(both_read, open_store(runs / "store"), data, runs)

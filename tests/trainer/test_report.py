@@ -58,11 +58,11 @@ def test_means_over_the_sets():
     assert means(figures, ("acc",)) == {"acc": 0.75}
 
 
-@pytest.mark.parametrize("kind", ["recognizer", "detector"])
-def test_networks_that_learned_nothing_fail_everywhere(kind, request, data):
+@pytest.mark.parametrize(("kind", "expected"), [("recognizer", 3), ("detector", 2), ("classifier", 3)])
+def test_networks_that_learned_nothing_fail_everywhere(kind, expected, request, data):
     config = parse_config(request.getfixturevalue(f"{kind}_table"))
     task = build_task(config, data)
     failures = task.failures(task.student, torch.device("cpu"), 3)
-    assert len(failures) == (3 if kind == "recognizer" else 2)
+    assert len(failures) == expected
     assert failures[0].badness >= failures[-1].badness > 0
     assert all(failure.caption and failure.pixels.dtype == np.uint8 for failure in failures)

@@ -50,7 +50,7 @@ def test_every_option_is_described(kind):
         ("data.widths", [96, 48], "widths must ascend"),
         ("optimizer.name", "lion", "optimizer.name"),
         ("schedule", {}, "schedule.steps"),
-        ("task", "classifier", "task"),
+        ("task", "translator", "task"),
         ("name", "Capitals and spaces", "name"),
     ],
 )

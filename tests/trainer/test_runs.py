@@ -46,7 +46,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Loop, "train_step", train_step)
 
 
-@pytest.mark.parametrize("kind", ["recognizer", "detector"])
+@pytest.mark.parametrize("kind", ["recognizer", "detector", "classifier"])
 def test_a_run_leaves_checkpoint_states_log_and_configuration(kind, request, data, tmp_path):
     config = parse_config(request.getfixturevalue(f"{kind}_table"))
     train(config, tmp_path, data)

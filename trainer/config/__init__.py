@@ -1,6 +1,7 @@
 """The typed configuration of a run, read from TOML. Unknown keys are refused; each option is described at its place."""
 
 from trainer.config.data import (
+    ClassifierData,
     DetectorData,
     LabelledSource,
     LineSource,
@@ -13,11 +14,13 @@ from trainer.config.data import (
 )
 from trainer.config.load import load_config, load_publish_config, parse_config
 from trainer.config.publish import PublishConfig
-from trainer.config.runs import AnyRun, DetectorRun, RecognizerRun, RunConfig
+from trainer.config.runs import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, RunConfig
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
 
 __all__ = [
     "AnyRun",
+    "ClassifierData",
+    "ClassifierRun",
     "ComputeConfig",
     "DetectorData",
     "DetectorRun",

@@ -128,6 +128,19 @@ class RecognizerData(Strict):
         return self
 
 
+class ClassifierData(Strict):
+    """Lines to learn the direction of; each is shown upright or upside down."""
+
+    train: tuple[LineSource, ...] = Field(min_length=1)
+    """Sources of training lines."""
+    validate_on: tuple[LineSource, ...] = Field(min_length=1)
+    """Sources of validation lines; a drawn one needs `count`."""
+    batch: int = Field(default=64, ge=1)
+    """Lines in a batch (of each process); 512 in PaddleOCR."""
+    augment: Share = 0.4
+    """Probability of each augmentation of labelled crops (facts 6.3); drawn lines bring their own."""
+
+
 class DetectorData(Strict):
     """Pages to learn from and pages to be judged on."""
 

@@ -19,6 +19,8 @@ class PublishConfig(Strict):
     """State of the trained detector, relative to --runs."""
     recognizer: str
     """State of the trained recognizer, relative to --runs."""
+    classifier: str = ""
+    """State of the trained direction classifier, relative to --runs; empty: none."""
     widths: tuple[int, ...] = ()
     """Input widths of the recognizer in service; empty: those it was trained with."""
     licence: str = ""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ocr_core.charset import LATIN, Charset
-from trainer.config.data import DetectorData, RecognizerData
+from trainer.config.data import ClassifierData, DetectorData, RecognizerData
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Share, Strict
 from trainer.nets.detector import DetectorConfig
 from trainer.nets.recognizer import RecognizerConfig
@@ -117,4 +117,17 @@ class DetectorRun(RunConfig):
     """What is read."""
 
 
-AnyRun = Annotated[DetectorRun | RecognizerRun, Field(discriminator="task")]
+class ClassifierRun(RunConfig):
+    """Train the direction classifier."""
+
+    task: Literal["classifier"]
+    """This kind of run."""
+    characters: str = LATIN
+    """Characters of the lines that are drawn, or taken from labelled images."""
+    threshold: float = Field(default=0.9, ge=0.5, lt=1)
+    """In service, lines are turned if they are upside down with a higher probability."""
+    data: ClassifierData
+    """What is read."""
+
+
+AnyRun = Annotated[ClassifierRun | DetectorRun | RecognizerRun, Field(discriminator="task")]

@@ -36,7 +36,7 @@ class Line:
     """x of each character's middle, in pixels."""
 
 
-class LineSource(Protocol):
+class Lines(Protocol):
     """Lines by number."""
 
     @property
@@ -87,7 +87,7 @@ class LineGroups:
 
     def __init__(
         self,
-        sources: Sequence[LineSource],
+        sources: Sequence[Lines],
         weights: Sequence[float],
         data: RecognizerData,
         charset: Charset,

@@ -13,9 +13,6 @@ from ocr_core.preprocess import Pixels
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 
-VALIDATION_SEED = 2**62
-"""Rendered validation data comes from a seed that no training uses."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:

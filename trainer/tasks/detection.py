@@ -18,6 +18,7 @@ from ocr_core.scoring.datasets import Region
 from ocr_core.scoring.scorers import DetectionScorer
 from trainer.checkpoint import load_weights, read_tensors
 from trainer.config import DetectorRun, PageSource, parse_config
+from trainer.data.line_sources import VALIDATION_SEED
 from trainer.data.page_batches import PageGroups
 from trainer.data.page_sources import all_pages, open_pages, page_title
 from trainer.data.pages import PageSample
@@ -27,7 +28,7 @@ from trainer.distributed import World
 from trainer.errors import ConfigError
 from trainer.methods.detection import CmlDetection, DmlDetection, FrozenTeacher, PlainDetection, TeacherMaps
 from trainer.nets.detector import Detector, build_detector
-from trainer.tasks.base import VALIDATION_SEED, Failure, means
+from trainer.tasks.base import Failure, means
 from trainer.torch_network import IMAGENET_MEAN, IMAGENET_STD, torch_detector
 
 MAPS = "maps"

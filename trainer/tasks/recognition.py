@@ -17,24 +17,18 @@ from ocr_core.recognition.recognizer import Recognizer as LineReader
 from ocr_core.scoring.scorers import CropScorer, RecognitionScorer
 from ocr_core.scoring.text import edit_distance
 from trainer.centers import read_centers
-from trainer.config import LabelledSource, RecognizerRun
-from trainer.config import LineSource as SourceConfig
-from trainer.data.crops import Crop, cut_crops
-from trainer.data.lines import CropLines, LineGroups, LineSource, fit_height
+from trainer.config import RecognizerRun
+from trainer.data.crops import Crop
+from trainer.data.line_sources import LineFormat, line_title, open_lines, validation_crops
+from trainer.data.lines import LineGroups
 from trainer.data.problems import Problems
-from trainer.data.readers import read_source
-from trainer.data.rendered import DrawnLines, line_sampler
 from trainer.data.stream import Arrays, stream
 from trainer.distributed import World
-from trainer.errors import ConfigError
 from trainer.methods.recognition import PlainRecognition, RecognitionLosses, UdmlRecognition
 from trainer.nets.recognizer import Recognizer
-from trainer.tasks.base import VALIDATION_SEED, Failure, means
+from trainer.tasks.base import Failure, means
 from trainer.torch_network import torch_recognizer
 
-TRAINING_HEIGHT = 3
-"""Labelled lines are kept at 3/2 of the network's height, so that augmentation has pixels to lose."""
-AUGMENT_SEED = 2**61
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +50,7 @@ class RecognitionTask:
     def __init__(self, config: RecognizerRun, root: Path) -> None:
         self.config = config
         self.charset = config.charset
+        self.form = LineFormat(charset=self.charset, height=config.net.height, grey=config.net.grey)
         self.root = root
         self.problems = Problems()
         self.method = build_method(config)
@@ -69,7 +64,9 @@ class RecognitionTask:
     def stream(self, position: int, world: World, pin: bool) -> Generator[Arrays, None, None]:
         """Yield batches from batch number `position` of this process on."""
         data, config = self.config.data, self.config
-        sources = [self._source(source) for source in data.train]
+        sources = [
+            open_lines(source, self.form, self.root, config.seed, data.augment, self.problems) for source in data.train
+        ]
         weights = [source.weight for source in data.train]
         groups = LineGroups(sources, weights, data, self.charset, self.student.frames, config.seed)
         log.info("training data: left out %s", self.problems)
@@ -105,35 +102,14 @@ class RecognitionTask:
 
     def _readings(self, student: nn.Module, device: torch.device) -> Iterator[Reading]:
         if self._validation is None:
-            self._validation = [(_title(source), self._crops(source)) for source in self.config.data.validate_on]
+            self._validation = [
+                (line_title(source), validation_crops(source, self.form, self.root, self.problems))
+                for source in self.config.data.validate_on
+            ]
         recognizer = torch_recognizer(self.config, student, device)
         for title, crops in self._validation:
             texts = read_lines(recognizer, [crop.pixels for crop in crops], self.config.data.batch)
             yield from (Reading(title, crop, text) for crop, text in zip(crops, texts, strict=True))
-
-    def _source(self, source: SourceConfig) -> LineSource:
-        height, grey = self.config.net.height, self.config.net.grey
-        if isinstance(source, LabelledSource):
-            crops = self._labelled(source, height * TRAINING_HEIGHT // 2)
-            return CropLines(crops, height, grey, self.config.data.augment, self.config.seed + AUGMENT_SEED)
-        sample = line_sampler(source, self.config.characters, self.root, self.config.seed)
-        return DrawnLines(sample, source.count, height, grey)
-
-    def _crops(self, source: SourceConfig) -> list[Crop]:
-        """Return the lines of a source to validate on, cut as they are when served."""
-        if isinstance(source, LabelledSource):
-            return self._labelled(source, self.config.net.height)
-        if not source.count:
-            raise ConfigError("a source of drawn lines to validate on needs a count")
-        sample = line_sampler(source, self.config.characters, self.root, VALIDATION_SEED)
-        lines, height = map(sample, range(source.count)), self.config.net.height
-        return [Crop.of(fit_height(line.image, height, grey=False), line.text, line.domain) for line in lines]
-
-    def _labelled(self, source: LabelledSource, height: int) -> list[Crop]:
-        crops = cut_crops(read_source(source, self.root), height, self.charset, self.problems)
-        if not crops:
-            raise ConfigError(f"{source.path}: no line of it can be used ({self.problems})")
-        return crops
 
 
 def build_method(config: RecognizerRun) -> PlainRecognition:
@@ -171,7 +147,3 @@ def read_lines(recognizer: LineReader, lines: Sequence[Pixels], batch: int) -> l
     for i, (number, _) in enumerate(parts):
         frames[number].append(seen[i])
     return [recognizer.decode(own, line.shape[1]).text for own, line in zip(frames, lines, strict=True)]
-
-
-def _title(source: SourceConfig) -> str:
-    return Path(source.path).name if isinstance(source, LabelledSource) else source.kind
