@@ -64,7 +64,7 @@ async def read_images(
             visit = _Visit(request, received.uploads, options, serving, share)
             outcomes = await visit.read_with(model, places)
             other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
-            if other is None or "@" in (received.fields.model or ""):
+            if other is None or ticket.over() or "@" in (received.fields.model or ""):
                 return model, outcomes
             with other.lease():
                 return other, await visit.read_with(other, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -242,6 +243,58 @@ def test_no_request_ends_later_than_by_even_sharing(jobs: list[Job]) -> None:
     slack = 2 * max(cost for job in jobs for cost in job.costs)
     for job, fair in zip(jobs, even_sharing(jobs), strict=True):
         assert job.end <= fair + slack
+
+
+DETECTION, READING = 0.2, 0.02
+"""Costs of a page's detection and of a line, in seconds."""
+
+
+def lines_beside_pages(pages: int, prediction: float, seconds: float = 60.0) -> list[float]:
+    """Keep one stream busy with `pages` pages of 300 lines at a time; return how long single lines take beside them."""
+    queue, clock = queue_of()
+    rng = random.Random(pages)
+    now, due = 0.0, 0.0
+    begun: dict[Share, float] = {}
+    left: dict[Share, int] = {}
+
+    def send_page() -> None:
+        share = clock.enter(ticket(), expected=prediction * (DETECTION + 300 * READING))
+        queue.put(entries(share, ["page"], PAGE, cost=DETECTION, at=now))
+
+    def send_line() -> None:
+        share = clock.enter(ticket(), expected=READING)
+        begun[share] = due
+        queue.put(entries(share, ["line"], cost=READING, at=now))
+
+    for _ in range(pages):
+        send_page()
+    times = []
+    while now < seconds:
+        while due <= now:
+            send_line()
+            due += rng.expovariate(2.0)
+        (entry,) = queue.take(now)
+        now += entry.cost
+        share = entry.share
+        if share in begun:
+            times.append(now - begun[share])
+            clock.leave(share)
+        elif entry.kind is PAGE:
+            left[share] = 300
+            queue.put(entries(share, ["line of a page"] * 300, cost=READING, at=now))
+        else:
+            left[share] -= 1
+            if not left[share]:
+                clock.leave(share)
+                send_page()
+    return sorted(times)
+
+
+@pytest.mark.parametrize("pages", [1, 16, 64])
+@pytest.mark.parametrize("prediction", [0.5, 1.0, 2.0])
+def test_single_lines_hardly_wait_beside_pages_that_saturate_the_service(pages: int, prediction: float) -> None:
+    times = lines_beside_pages(pages, prediction)
+    assert times[round(0.99 * len(times)) - 1] <= 3 * READING + DETECTION
 
 
 @st.composite
