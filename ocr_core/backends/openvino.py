@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,12 @@ class OpenVinoNetwork:
             self._idle.put(request)
 
     def close(self) -> None:
-        """Refuse further calls; memory goes when the calls under way are done."""
+        """Refuse further calls and free the memory, whoever still refers to this; calls under way finish."""
         self._closed = True
+        self._compiled = None
+        with suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait()
 
 
 class OpenVinoBackend:

@@ -79,11 +79,11 @@ class Engine:
     def warm_up(self) -> None:
         """Run the networks in the shapes that most images need, so that no request pays for a first time."""
         detector, recognizer = self.networks.detector, self.networks.recognizer
-        for width, height in PAGES:
-            self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
         for width in recognizer.widths:
             lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
             self._runner.recognize(lines * self.backend.policy.streams)
+        for width, height in PAGES:
+            self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
 
     def close(self) -> None:
         """Free the networks; let the reads under way finish before, or they fail half way."""
