@@ -98,3 +98,4 @@ class ExchangeMiddleware:
         record(f"{scope['method']} {endpoint}", fields)
         quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST
         log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
+        exchange.error = None  # its traceback leads back here, a circle that would keep the upload in memory

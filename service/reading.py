@@ -20,11 +20,12 @@ from ocr_core.pipeline.result import Page, ReadOptions
 from service.admission import Place
 from service.batching.fairness import Share
 from service.batching.runner import ScheduledRunner
-from service.errors import ClientGoneError, DeadlineExceededError
+from service.errors import DeadlineExceededError
 from service.models.loaded import Loaded
 from service.problems import is_fault
+from service.schemas import Model
 from service.serving import Serving
-from service.ticket import Ticket
+from service.ticket import Ticket, client_gone
 from service.tracing import span
 from service.uploads import Received, Upload
 
@@ -43,8 +44,8 @@ Outcome = Reading | Exception
 
 async def read_images(
     request: Request, received: Received, serving: Serving, ticket: Ticket
-) -> tuple[Loaded, list[Outcome]]:
-    """Read the images of a request with one model and return that model and what each image gave, in order.
+) -> tuple[Model, list[Outcome]]:
+    """Read the images of a request with one model and return which it was and what each image gave, in order.
 
     If a model on trial fails, all of them are read again by the one before it, so that no answer mixes two models.
 
@@ -65,9 +66,9 @@ async def read_images(
             outcomes = await visit.read_with(model, places)
             other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
             if other is None or ticket.over() or "@" in (received.fields.model or ""):
-                return model, outcomes
+                return Model.of(model.bundle), outcomes
             with other.lease():
-                return other, await visit.read_with(other, [])
+                return Model.of(other.bundle), await visit.read_with(other, [])
         finally:
             serving.scheduler.leave(share)
             for place in places:
@@ -130,7 +131,7 @@ class _Visit:
             watched: set[asyncio.Future[Any]] = {finished, gone}
             await asyncio.wait(watched, timeout=ticket.remaining(), return_when=asyncio.FIRST_COMPLETED)
             if gone.done() and not finished.done():
-                raise ClientGoneError("the client has closed the connection")
+                raise client_gone()
             return [_outcome(future) for future in futures]
         finally:
             gone.cancel()

@@ -6,7 +6,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from service.batching.fairness import Share
@@ -16,10 +16,20 @@ from service.metrics import Metrics
 T = TypeVar("T")
 
 
-@dataclass(eq=False, frozen=True, slots=True)
 class _Job:
-    work: Callable[[], Any]
-    future: Future[Any]
+    """Something to do and the promise of its result.
+
+    The traceback of an error leads to all frames below it, and by them back to the job: unless the job forgets, that is
+    a circle that keeps an upload, or a whole model, until the garbage collector comes by.
+    """
+
+    def __init__(self, future: Future[Any], work: Callable[[], Any]) -> None:
+        self.future = future
+        self.work = work
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        del self.future, self.work
 
 
 class Workers:
@@ -31,20 +41,21 @@ class Workers:
 
     def __init__(self, slots: int, max_jobs: int, metrics: Metrics) -> None:
         self._turns: Turns[_Job] = Turns(slots)
+        self._jobs: dict[Future[Any], _Job] = {}
         self._pool = ThreadPoolExecutor(max_jobs, thread_name_prefix="read")
         self._lock = threading.Lock()
         self._waiting = metrics.queue_size.labels("decode")
 
     def submit(self, share: Share, work: Callable[[], T]) -> Future[T]:
         """Queue a job of the request that has `share`. Cancelling the future takes it out of the line, unless begun."""
+        future: Future[T] = Future()
         # The copied context carries the request's id into the thread's log lines.
         context = contextvars.copy_context()
-        future: Future[T] = Future()
-        job = _Job(lambda: context.run(work), future)
         with self._lock:
+            self._jobs[future] = job = _Job(future, partial(context.run, work))
             self._turns.put(share, job)
             self._waiting.inc()
-        future.add_done_callback(lambda _: self._withdraw(job))
+        future.add_done_callback(self._withdraw)
         self._begin_some()
         return future
 
@@ -62,17 +73,17 @@ class Workers:
         try:
             if job.future.set_running_or_notify_cancel():
                 try:
-                    result = job.work()
+                    job.future.set_result(job.work())
                 except BaseException as error:
                     job.future.set_exception(error)
-                else:
-                    job.future.set_result(result)
         finally:
+            job.forget()
             with self._lock:
                 self._turns.end(share)
             self._begin_some()
 
-    def _withdraw(self, job: _Job) -> None:
+    def _withdraw(self, future: Future[Any]) -> None:
         with self._lock:
-            if self._turns.withdraw(job):
+            job = self._jobs.pop(future, None)
+            if job is not None and self._turns.withdraw(job):
                 self._waiting.dec()

@@ -58,8 +58,7 @@ async def read(
     ticket = _ticket(exchange, timeout_ms, context)
     with serving.admission.request(_declared_length(request)):
         received = await _receive(request, query, context, ticket)
-        model, outcomes = await read_images(request, received, serving, ticket)
-    return _answer(received, outcomes, Model.of(model.bundle), context, exchange)
+        return _answer(received, *await read_images(request, received, serving, ticket), context, exchange)
 
 
 def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Ticket:
@@ -82,14 +81,17 @@ async def _receive(request: Request, query: ReadFields, context: Context, ticket
 
 
 def _answer(
-    received: Received, outcomes: list[Outcome], model: Model, context: Context, exchange: Exchange
+    received: Received, model: Model, outcomes: list[Outcome], context: Context, exchange: Exchange
 ) -> Response:
     pages = [_page(upload, outcome) for upload, outcome in zip(received.uploads, outcomes, strict=True)]
     readings = [outcome for outcome in outcomes if isinstance(outcome, Reading)]
     exchange.model_digest = model.digest
     exchange.facts.update(images=len(pages), failed=len(pages) - len(readings))
     if not readings:
-        raise _failure([outcome for outcome in outcomes if isinstance(outcome, Exception)], pages)
+        try:
+            raise _failure([outcome for outcome in outcomes if isinstance(outcome, Exception)], pages)
+        finally:
+            del outcomes  # the error's traceback holds this frame, which must not hold it
     for outcome in outcomes:
         if isinstance(outcome, Reading):
             context.metrics.observe_page(outcome.page, outcome.seconds)

@@ -9,6 +9,7 @@ served as they came. Pure: time passes only as work is handed out.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 from service.errors import ServiceError
 from service.ticket import Ticket
@@ -93,7 +94,7 @@ class FairClock:
             self._now = finish
         self._forget()
 
-    def cancel_all(self, reason: ServiceError) -> None:
+    def cancel_all(self, reason: Callable[[], ServiceError]) -> None:
         """Give up every request in flight."""
         for share in self._inside:
             share.ticket.cancel(reason)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from service.batching.fairness import FairClock, Share
-from service.errors import ServiceError
 
 Stage = Literal["det", "rec", "cls"]
 
@@ -69,10 +68,10 @@ class BatchQueue(Generic[T]):
         kind = next((kind for kind in self._kinds() if self._due_at(kind) <= now), None)
         return [] if kind is None else self._remove(kind)
 
-    def drop(self) -> list[tuple[Entry[T], ServiceError]]:
-        """Remove and return the inputs of requests that are over, each with the reason; called before `take`."""
-        over = [(share, reason) for share in self._waiting if (reason := share.ticket.over())]
-        return [(entry, why) for share, why in over for part in self._waiting.pop(share).values() for entry in part]
+    def drop(self) -> list[Entry[T]]:
+        """Remove and return the inputs of requests that are over; called before `take`."""
+        over = [share for share in self._waiting if share.ticket.over()]
+        return [entry for share in over for part in self._waiting.pop(share).values() for entry in part]
 
     def due_at(self) -> float | None:
         """Return the time from which `take` has something to give; None while nothing waits."""

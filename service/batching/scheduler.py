@@ -138,9 +138,12 @@ class Scheduler:
             self._changed.notify(len(entries))
         while not group.done.wait(min(share.ticket.remaining(), NOTICE)):
             share.ticket.check()
-        if group.error is not None:
+        if group.error is None:
+            return group.results, group.waited
+        try:
             raise group.error
-        return group.results, group.waited
+        finally:
+            del group, entries  # the error's traceback holds this frame, and this frame must not hold the error
 
     def dead_streams(self) -> int:
         """Return the number of streams whose thread has ended, which it never should."""
@@ -154,7 +157,7 @@ class Scheduler:
     def give_up(self) -> None:
         """Let every request in flight fail where it stands."""
         with self._changed:
-            self._fair.cancel_all(NotReadyError("the service is stopping"))
+            self._fair.cancel_all(lambda: NotReadyError("the service is stopping"))
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
@@ -199,9 +202,9 @@ class Scheduler:
 
     def _drop(self) -> None:
         dropped = self._queue.drop()
-        for entry, reason in dropped:
-            entry.payload.group.put(entry.payload.index, reason)
-        self._count([entry for entry, _ in dropped], -1)
+        for entry in dropped:
+            entry.payload.group.put(entry.payload.index, entry.share.ticket.over())
+        self._count(dropped, -1)
 
     def _compute(self, batch: Sequence[Entry[_Input]]) -> list[Any]:
         """Return a result or an error for each input. What fails in company is tried alone: one may spoil the rest."""

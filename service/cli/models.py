@@ -97,7 +97,7 @@ def verify(
 
 @app.command()
 def use(ref: Annotated[str, typer.Argument(metavar="NAME@VERSION")], *, store: StoreOption = None) -> None:
-    """Make a version the current one of its name. Services take it up when they start."""
+    """Make a version the current one of its name. Running services take it up within `OCR_MODEL_POLL_SECONDS`."""
     from service.loading import open_model_store
     from service.settings import load_settings
 

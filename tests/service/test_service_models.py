@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from conftest import client_of
-from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines
+from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
 
 from ocr_core.errors import BackendError, BundleCorruptError, BundleError, OcrError
 from ocr_core.pipeline.result import Page, ReadOptions
@@ -377,6 +379,37 @@ async def test_two_hundred_swaps_under_load(shelf: Shelf) -> None:
         assert await house.reloads() == {"ok": 200}
     assert len(set(seen)) > 20
     assert all("close" in reader.steps for reader in shelf.readers.values())
+
+
+@pytest.fixture
+def _no_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    logging.disable()  # pytest keeps records, and they keep their tracebacks
+    yield
+    logging.disable(logging.NOTSET)
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_garbage_collection")
+@pytest.mark.parametrize("fate", ["good", "no image", "fault", "late"])
+async def test_no_request_keeps_a_model_or_its_upload_in_memory(shelf: Shelf, fate: str) -> None:
+    held = FakeReader(saying("1"), held=fate == "late")
+    shelf.pages["1"] = failing if fate == "fault" else held.read
+    async with house_of(shelf) as house:
+        headers = {**AS_ADMIN, "x-request-timeout-ms": "50" if fate == "late" else "10000"}
+        files = parts(b"no image" if fate == "no image" else IMAGE)
+        answer = await house.client.post(URL, headers=headers, files=files)
+        assert answer.status_code == {"good": 200, "no image": 415, "fault": 500, "late": 504}[fate]
+        held.release()
+        await asyncio.to_thread(until, lambda: house.serving.admission.images == 0)
+        model = weakref.ref(shelf.readers.pop("1"))
+        for version in ("2", "3"):
+            shelf.publish(version)
+            await house.watcher.poll()
+        for _ in range(LENGTH):
+            await house.read()
+        await asyncio.to_thread(until, lambda: model() is None)
 
 
 async def test_what_loading_raises_is_told_to_who_asked(shelf: Shelf) -> None:
