@@ -135,7 +135,7 @@ def swap(server: Running, root: Path, bundle: Bundle, posts: list[Post], args: a
         "digests": len(readers.digests),
         "median_seconds_of_a_swap": quantile(sorted(seconds), 0.5),
         "p99_seconds_of_a_read": quantile(sorted(readers.seconds), 0.99),
-        "mb_after": {str(i): memory[i - 1] for i in (1, 10, 50, 100, 150, 200) if i <= len(memory)},
+        "mb_after_each": [round(mb) for mb in memory],
         "reloads": reloads(server),
         "probes": {path: server.get(path)[0] for path in ("/livez", "/readyz")},
     }

@@ -125,7 +125,12 @@ from service.metrics import Metrics
 metrics = Metrics()
 metrics.requests.labels("/v1/ocr", "200").inc()
 metrics.in_progress.inc()
-metrics.model_info.labels("fake", "1", "ab", "fake", "fake").set(1)
+metrics.queue_size.labels("rec").inc(5)
+metrics.queue_size.labels("rec").dec(2)
+metrics.batch_size.labels("rec").observe(4)
+metrics.show_model("fake", "1", "ab", "fake", "fake")
+metrics.show_model("fake", "0", "cd", "fake", "fake")
+metrics.hide_model("fake", "0", "cd", "fake", "fake")
 if sys.argv[1] == "scrape":
     print(metrics.expose("")[0].decode())
 elif sys.argv[1] == "stop":
@@ -146,5 +151,8 @@ def test_several_workers_answer_for_all(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert 'ocr_requests_total{code="200",endpoint="/v1/ocr"} 3.0' in lines
     assert "ocr_requests_in_progress 2.0" in lines  # the one that stopped took its own away
+    assert 'ocr_queue_size{stage="rec"} 6.0' in lines
+    assert 'ocr_batch_size_sum{stage="rec"} 12.0' in lines
     assert 'ocr_model_info{backend="fake",digest="ab",name="fake",provider="fake",version="1"} 1.0' in lines
+    assert 'ocr_model_info{backend="fake",digest="cd",name="fake",provider="fake",version="0"} 0.0' in lines
     assert not any(line.startswith("process_") for line in lines)
