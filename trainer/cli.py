@@ -34,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = _command(commands, "train", _train, "train a network, or go on with a run that was stopped")
     _configured(train)
-    train.add_argument("--run", type=Path, help="folder of the run (default: runs/NAME)")
+    # torchrun takes `--run` for an abbreviation of an option of its own.
+    train.add_argument("--out", "--run", dest="run", type=Path, help="folder of the run (default: runs/NAME)")
     train.add_argument("--init", type=Path, help="state of an earlier run to start from")
     train.add_argument("--fresh", action="append", default=[], metavar="PREFIX", help="tensors that --init may lack")
 
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--crops", action="store_true", help="each image is one line")
     label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
     label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
+
+    options = _command(commands, "options", _options, "describe every option of a configuration")
+    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish"))
 
     smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
     smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
@@ -150,6 +154,12 @@ def _label(args: argparse.Namespace) -> None:
         print(f"{write_maps(bundle, args.images, images, args.out)} maps in {args.out}")
     else:
         print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
+
+
+def _options(args: argparse.Namespace) -> None:
+    from trainer.options import KINDS, describe
+
+    print(describe(KINDS[args.kind]))
 
 
 def _smoke(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.checkpoint import flatten_optimizer, portable, read_tensors, restore_optimizer, split_prefix, write_tensors
 from trainer.config import AnyRun
+from trainer.data.lines import LEFT_OUT
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 from trainer.errors import ConfigError, Interrupted
@@ -54,6 +55,7 @@ class Loop:
             self.method = DistributedDataParallel(task.method, [world.local] if device.type == "cuda" else None)
         self._told_to_stop = False
         self._sums: defaultdict[str, float] = defaultdict(float)
+        self._left_out = 0
 
     @property
     def judged(self) -> nn.Module:
@@ -82,6 +84,8 @@ class Loop:
     def _train(self, log: RunLog | None) -> None:
         position = self.step * self.config.accumulate
         with contextlib.closing(self.task.stream(position, self.world, pin=self.device.type == "cuda")) as batches:
+            if log and self.task.problems.places:
+                (self.folder / "problems.txt").write_text(self.task.problems.listing(), "utf-8")
             self._take_steps(batches, log)
 
     def _take_steps(self, batches: Iterator[Arrays], log: RunLog | None) -> None:
@@ -126,6 +130,7 @@ class Loop:
         self._sums["steps"] += 1
 
     def _backward(self, arrays: Arrays) -> None:
+        self._left_out += int(arrays.pop(LEFT_OUT, 0))
         batch = self.task.to_device(arrays, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.compute.amp == "bf16"):
             losses = self.method(batch, self.step / self.config.schedule.steps)
@@ -143,7 +148,8 @@ class Loop:
         self._sums.clear()
         rate = self.optimizer.param_groups[0]["lr"]
         speed = images * self.world.size / seconds
-        return figures | {"lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}
+        figures |= {"lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}
+        return figures | {"left_out": self._left_out}
 
     def _validate(self, log: RunLog | None) -> None:
         if log:

@@ -112,6 +112,7 @@ def test_lines_that_cannot_be_learned_are_left_out():
     batches = groups(Fixed(line(40, "1"), *hopeless))[5]
     assert sum(len(batch["images"]) for batch in batches) == 3
     assert all((batch["lengths"] == 1).all() for batch in batches)
+    assert sum(int(batch.get("left_out", 0)) for batch in batches) == 9
 
 
 def test_a_group_has_all_its_batches_even_if_few_lines_are_usable():

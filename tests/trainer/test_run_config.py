@@ -9,8 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 import trainer
-from trainer.config import AnyRun, DetectorRun, PublishConfig, load_config, load_publish_config, parse_config
+from trainer.config import DetectorRun, load_config, load_publish_config, parse_config
 from trainer.errors import ConfigError
+from trainer.options import KINDS, describe
 
 CONFIGS = Path(trainer.__file__).parent / "configs"
 RUNS = sorted(path for path in CONFIGS.rglob("*.toml") if not path.stem.startswith("publish"))
@@ -27,16 +28,19 @@ def test_shipped_publications_load(path):
     assert load_publish_config(path).validate_on
 
 
-@pytest.mark.parametrize("kind", [AnyRun, PublishConfig])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_option_is_described(kind):
     schema = TypeAdapter(kind).json_schema()
-    bare = [
-        f"{name}.{option}"
-        for name, part in {**schema.get("$defs", {}), "": schema}.items()
-        for option, field in part.get("properties", {}).items()
-        if "description" not in field and "$ref" not in field
-    ]
-    assert bare == ["DetectorConfig.backbone", "DetectorConfig.neck_channels"] or bare == []
+    text = describe(kind)
+    for section in (schema, *schema.get("$defs", {}).values()):
+        for option, field in section.get("properties", {}).items():
+            meaning = " ".join(field.get("description", "").split())
+            if f"| `{option}` |" in text:
+                assert meaning, option
+                assert meaning in text
+            else:
+                assert "$ref" in str(field), option  # a section of its own
+        assert section["description"].splitlines()[0] in text or section is schema
 
 
 @pytest.mark.parametrize(

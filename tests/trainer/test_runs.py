@@ -130,7 +130,7 @@ def test_init_of_another_network_is_refused(recognizer_table, detector_table, da
 
 
 def command(table_file: Path, run: Path, data: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "trainer", "train", str(table_file), "--run", str(run), "--data", str(data), *more]
+    return [sys.executable, "-m", "trainer", "train", str(table_file), "--out", str(run), "--data", str(data), *more]
 
 
 @pytest.fixture
@@ -190,6 +190,17 @@ def test_a_wrong_configuration_exits_with_a_code_not_to(toml, data, tmp_path):
     )
     assert wrong.returncode == EX_CONFIG
     assert "data.bogus" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_torchrun_trains_in_two_processes(toml, data, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    python, *arguments = command(toml, tmp_path / "run", data, "--set", "schedule.steps=3")
+    subprocess.run([python, *launcher, *arguments], check=True, env=environment, capture_output=True)
+    assert read_tensors(tmp_path / "run" / CHECKPOINT)[1]["step"] == 3
+    assert [row["step"] for row in rows(tmp_path / "run", "train")] == [1, 2, 3]
+    assert len(rows(tmp_path / "run", "validation")) == 1
 
 
 def test_a_damaged_checkpoint_is_refused(recognizer_table, data, tmp_path):

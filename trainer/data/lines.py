@@ -22,6 +22,8 @@ from trainer.render.draws import sample_rng
 
 Sample = TypeVar("Sample")
 Batch = dict[str, NDArray[np.generic]]
+LEFT_OUT = "left_out"
+"""In one batch of a group: how many samples of the group could not be used."""
 UNKNOWN = -1
 """Frame of which no class is known."""
 
@@ -113,6 +115,7 @@ class LineGroups:
         kept = sorted((line for line in lines if self._fits(line)), key=lambda line: line.pixels.shape[1])
         data = self.data
         batches = [collate(part, data.widths, self.charset, self.frames) for part in shares(kept, data.group)]
+        batches[0][LEFT_OUT] = np.array(count - len(kept))
         order = sample_rng(self.seed, number).permutation(len(batches))
         return [batches[i] for i in order]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trainer.config import DetectorData
 from trainer.data.copy_paste import copy_paste
 from trainer.data.db_targets import db_targets
-from trainer.data.lines import shares
+from trainer.data.lines import LEFT_OUT, shares
 from trainer.data.mix import Mix
 from trainer.data.page_sources import Pages
 from trainer.data.pages import PageSample, cut_view
@@ -45,7 +45,9 @@ class PageGroups:
         rng = sample_rng(self.seed, number)
         order = rng.permutation(len(pages) * data.views)[: data.batch * data.group]
         views = [self._view(pages, int(place) // data.views, rng) for place in order]
-        return [collate(part, data.min_text, self.teacher_maps) for part in shares(views, data.group)]
+        batches = [collate(part, data.min_text, self.teacher_maps) for part in shares(views, data.group)]
+        batches[0][LEFT_OUT] = np.array(count - len(pages))
+        return batches
 
     def _page(self, position: int) -> PageSample | None:
         source, index = self.mix.locate(position)

@@ -25,5 +25,9 @@ class Problems:
         if len(self.places) < LISTED:
             self.places.append((kind, place))
 
+    def listing(self) -> str:
+        """Return one row for each place that was kept."""
+        return "".join(f"{kind}\t{place}\n" for kind, place in self.places)
+
     def __str__(self) -> str:
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items())) or "none"

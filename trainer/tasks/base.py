@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ocr_core.preprocess import Pixels
+from trainer.data.problems import Problems
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 
@@ -29,6 +30,8 @@ class Task(Protocol):
 
     metric: str
     """The figure, higher is better, by which the best state is chosen."""
+    problems: Problems
+    """Samples that were found to be unusable when the data was opened."""
 
     @property
     def method(self) -> nn.Module:
