@@ -14,8 +14,6 @@ BYTES_PER_PIXEL = 8
 """Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
 BODY_COPIES = 2
 """A body is held as it came and as what it contains, for a moment both."""
-LATE = 1.25
-"""Predicted times are multiplied by this before they are trusted: work outside the networks takes time too."""
 
 
 class Place:
@@ -69,7 +67,7 @@ class Admission:
 
     def retry_after(self) -> int:
         """Return the whole seconds, at least 1, until what is inside will be done."""
-        return max(1, math.ceil(self._backlog() * LATE))
+        return max(1, math.ceil(self._backlog()))
 
     @contextmanager
     def request(self, body: int | None) -> Iterator[None]:
@@ -104,18 +102,6 @@ class Admission:
             raise TooManyImagesError("the images of this request together are too large; send them one by one")
         self._take(len(sizes), sum(sizes))
         return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
-
-    def refuse_if_late(self, expected: float, remaining: float) -> None:
-        """Refuse work that is expected to take `expected` seconds from now, if its deadline comes sooner.
-
-        Raises:
-            OverloadedError: it would be read in vain; there will be time for it after `retry_after`.
-        """
-        excess = expected * LATE - remaining
-        if excess > 0:
-            raise OverloadedError(
-                "what is ahead would take longer than the request's deadline", retry_after=max(1, math.ceil(excess))
-            )
 
     def _take(self, images: int, nbytes: int) -> None:
         with self._lock:

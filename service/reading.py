@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -20,7 +21,7 @@ from ocr_core.pipeline.result import Page, ReadOptions
 from service.admission import Place
 from service.batching.fairness import Share
 from service.batching.runner import ScheduledRunner
-from service.errors import DeadlineExceededError
+from service.errors import DeadlineExceededError, OverloadedError
 from service.models.loaded import Loaded
 from service.problems import is_fault
 from service.schemas import Model
@@ -61,7 +62,7 @@ async def read_images(
         places = serving.admission.places([pixels for pixels, _ in outlook])
         share = serving.scheduler.enter(ticket, sum(cost for _, cost in outlook))
         try:
-            serving.admission.refuse_if_late(serving.scheduler.expected_seconds(share), ticket.remaining())
+            _refuse_if_late(serving.scheduler.lateness(share))
             visit = _Visit(request, received.uploads, options, serving, share)
             outcomes = await visit.read_with(model, places)
             other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
@@ -139,6 +140,13 @@ class _Visit:
                 ticket.cancel()
                 for future in futures:
                     future.cancel()
+
+
+def _refuse_if_late(lateness: float) -> None:
+    if lateness > 0:
+        raise OverloadedError(
+            "there is too much to do for all deadlines to be kept", retry_after=max(1, math.ceil(lateness))
+        )
 
 
 def _foresee(

@@ -8,6 +8,8 @@ from service.batching.queue import Kind, Stage
 
 MEMORY = 0.05
 """Weight of the newest observation in a running mean."""
+PACE_MEMORY = 0.01
+"""The same for batches, of which a page has many."""
 
 
 class Costs:
@@ -44,3 +46,28 @@ class Costs:
     def learn_page(self, searched: int, recognized: int) -> None:
         """Take note of the pixels that a page had in detection and in recognition."""
         self._text += MEMORY * (recognized / searched - self._text)
+
+
+class Pace:
+    """How much work is done in a second when there is enough of it: at best one second of each stream.
+
+    Less where streams wait for images to be decoded, or cores have more to do than to compute networks.
+    """
+
+    def __init__(self, streams: int) -> None:
+        self._cost = float(streams)
+        self._seconds = 1.0
+        self._last: tuple[float, float] | None = None
+
+    @property
+    def value(self) -> float:
+        """Seconds of a stream in a second."""
+        return self._cost / self._seconds
+
+    def note(self, cost: float, now: float, *, saturated: bool) -> None:
+        """Take note that a batch of `cost` is begun; only times in which there was more to do than could be count."""
+        if saturated and self._last is not None:
+            last_cost, since = self._last
+            self._cost += PACE_MEMORY * (last_cost - self._cost)
+            self._seconds += PACE_MEMORY * (now - since - self._seconds)
+        self._last = (cost, now) if saturated else None

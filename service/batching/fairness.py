@@ -9,10 +9,16 @@ served as they came. Pure: time passes only as work is handed out.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 from service.errors import ServiceError
 from service.ticket import Ticket
+
+NEW = 1.25
+"""Predicted times of a new request are multiplied by this: predictions err, and smaller requests will overtake it."""
+FIRM = 1.1
+"""The same for one that was let in; the difference is what may overtake it."""
 
 
 class Share:
@@ -68,6 +74,9 @@ class FairClock:
         self._ended: set[Share] = set()
         self._orders = itertools.count()
 
+    def __len__(self) -> int:
+        return len(self._inside)
+
     def enter(self, ticket: Ticket, expected: float) -> Share:
         """Take in a request that is expected to cost `expected`."""
         share = Share(ticket, begun=self._now, expected=expected, order=next(self._orders))
@@ -99,9 +108,23 @@ class FairClock:
         for share in self._inside:
             share.ticket.cancel(reason)
 
-    def ahead_of(self, share: Share) -> float:
-        """Return the cost of the work that comes before any of `share`."""
-        return sum(other.remaining for other in self._inside if other.rank < share.rank)
+    def lateness(self, share: Share, pace: float) -> float:
+        """Return the most seconds by which `share`, or one that it makes wait, would miss its deadline, none if not above 0.
+
+        Args:
+            share: a request that came just now.
+            pace: cost of the work that is done in a second.
+        """
+        until = 0.0
+        worst = -math.inf
+        for other in sorted(self._inside, key=lambda other: other.rank):
+            until += other.remaining / pace
+            left = other.ticket.remaining()
+            if other is share:
+                worst = max(worst, NEW * until - left)
+            elif other.rank > share.rank and FIRM * (until - share.remaining / pace) <= left:
+                worst = max(worst, FIRM * until - left)
+        return worst
 
     def backlog(self) -> float:
         """Return the cost of all work that was not begun yet."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocr_core.errors import BackendError
+from service.batching.costs import Pace
 from service.batching.fairness import FairClock, Share
 from service.batching.queue import BatchQueue, Entry, Kind
 from service.batching.stages import Stages
@@ -19,6 +20,8 @@ from service.ticket import Clock, Ticket
 
 log = logging.getLogger(__name__)
 
+SATURATED = 2
+"""Requests in flight for each stream above which none of them should run dry."""
 NOTICE = 1.0
 """Seconds within which a call notices that its client has left, even where every stream hangs."""
 
@@ -86,6 +89,7 @@ class Scheduler:
         self._metrics = metrics
         self._clock = clock
         self._fair = FairClock()
+        self._pace = Pace(streams)
         self._queue: BatchQueue[_Input] = BatchQueue(self._fair, max_pixels=max_pixels, max_delay=max_delay)
         self._changed = threading.Condition()
         self._closing = False
@@ -108,15 +112,15 @@ class Scheduler:
         with self._changed:
             self._fair.leave(share)
 
-    def expected_seconds(self, share: Share) -> float:
-        """Return the seconds until all work of `share`, and what comes before it, is computed."""
+    def lateness(self, share: Share) -> float:
+        """Return the most seconds by which deadlines would be missed if `share` were let in, none if not above 0."""
         with self._changed:
-            return (self._fair.ahead_of(share) + share.remaining) / len(self._streams)
+            return self._fair.lateness(share, self._pace.value)
 
     def backlog_seconds(self) -> float:
         """Return the seconds until all that is known of is computed."""
         with self._changed:
-            return self._fair.backlog() / len(self._streams)
+            return self._fair.backlog() / self._pace.value
 
     def run(self, stages: Stages, share: Share, inputs: Sequence[tuple[Kind, Any]]) -> tuple[list[Any], float]:
         """Compute `inputs` and return their results, and the seconds for which they waited. Blocks.
@@ -189,6 +193,8 @@ class Scheduler:
                 self._drop()
                 if batch := self._queue.take(now):
                     stream.busy_since = now
+                    saturated = len(self._fair) > SATURATED * len(self._streams)
+                    self._pace.note(sum(entry.cost for entry in batch), now, saturated=saturated)
                     for group in {entry.payload.group for entry in batch}:
                         group.begin(now)
                     break

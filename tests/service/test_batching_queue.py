@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batching.fairness import FairClock, Share
+from service.batching.costs import Pace
+from service.batching.fairness import FIRM, NEW, FairClock, Share
 from service.batching.queue import BatchQueue, Entry, Kind
 from service.ticket import Ticket
 
@@ -22,6 +23,10 @@ PAGE = Kind("det", "model", 960, 960)
 
 def ticket() -> Ticket:
     return Ticket(FOREVER, clock=lambda: 0.0)
+
+
+def within(seconds: float) -> Ticket:
+    return Ticket(seconds, clock=lambda: 0.0)
 
 
 def kind(width: int = 320, *sizes: int) -> Kind:
@@ -153,11 +158,11 @@ def test_what_nobody_wants_any_more_is_dropped() -> None:
     assert len(queue) == 1
 
 
-def test_backlog_and_what_is_ahead() -> None:
+def test_the_backlog_is_what_was_not_begun() -> None:
     queue, clock = queue_of()
     page = clock.enter(ticket(), expected=10)
     crop = clock.enter(ticket(), expected=1)
-    assert (clock.backlog(), clock.ahead_of(page), clock.ahead_of(crop)) == (11, 1, 0)
+    assert clock.backlog() == 11
     queue.put(entries(page, ["a"] * 4))
     queue.take(0)
     assert clock.backlog() == 10
@@ -166,6 +171,44 @@ def test_backlog_and_what_is_ahead() -> None:
     clock.leave(crop)
     clock.leave(crop)
     assert clock.backlog() == 0
+
+
+def test_a_request_that_cannot_be_served_in_time_would_be_late() -> None:
+    clock = FairClock()
+    clock.enter(within(100), expected=10)
+    late, timely = clock.enter(within(12), expected=6), clock.enter(within(12), expected=2)
+    assert clock.lateness(late, pace=2.0) == pytest.approx(NEW * (2 + 6) / 2 - 12)
+    assert clock.lateness(timely, pace=1.0) < 0
+    assert clock.lateness(late, pace=0.5) == pytest.approx(NEW * (2 + 6) / 0.5 - 12)
+
+
+def test_a_request_that_would_make_another_late_counts_as_late_itself() -> None:
+    clock = FairClock()
+    clock.enter(within(12), expected=10)
+    crop, flood = clock.enter(within(30), expected=0.5), clock.enter(within(30), expected=3)
+    clock.leave(flood)
+    assert clock.lateness(crop, pace=1.0) < 0
+    flood = clock.enter(within(30), expected=3)
+    assert clock.lateness(flood, pace=1.0) == pytest.approx(FIRM * (10 + 0.5 + 3) - 12)
+
+
+def test_who_is_late_anyway_holds_up_nobody() -> None:
+    clock = FairClock()
+    clock.enter(within(5), expected=10)
+    crop = clock.enter(within(30), expected=0.5)
+    assert clock.lateness(crop, pace=1.0) < 0
+
+
+def test_the_pace_follows_what_is_done_while_there_is_enough_to_do() -> None:
+    pace = Pace(2)
+    assert pace.value == 2.0
+    for i in range(2000):
+        pace.note(0.3, 0.2 * i, saturated=True)
+    assert pace.value == pytest.approx(1.5, rel=0.01)
+    for i in range(1000):
+        pace.note(0.1, 1000.0 * i, saturated=False)
+    pace.note(0.3, 1e9, saturated=True)
+    assert pace.value == pytest.approx(1.5, rel=0.01)
 
 
 @dataclass

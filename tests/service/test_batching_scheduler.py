@@ -223,14 +223,15 @@ def test_closing_gives_up_what_waits(make_scheduler) -> None:
     assert stages.batches == [[1]]
 
 
-def test_predictions_follow_the_share_and_the_streams(make_scheduler) -> None:
+def test_predictions_follow_the_shares_and_the_streams(make_scheduler) -> None:
     scheduler = make_scheduler(2)
     page, crop = scheduler.enter(ticket(), 10.0), scheduler.enter(ticket(), 1.0)
     assert scheduler.backlog_seconds() == 5.5
-    assert scheduler.expected_seconds(crop) == 0.5
-    assert scheduler.expected_seconds(page) == 5.5
+    assert scheduler.lateness(page) < 0
+    late = scheduler.enter(Ticket(time.monotonic() + 1.0), 20.0)
+    assert scheduler.lateness(late) > 15.5
     scheduler.leave(crop)
-    assert scheduler.expected_seconds(page) == 5.0
+    assert scheduler.backlog_seconds() == 15.0
 
 
 def test_batches_and_queues_are_counted(make_scheduler) -> None:
