@@ -109,7 +109,7 @@ class FairClock:
             share.ticket.cancel(reason)
 
     def lateness(self, share: Share, pace: float) -> float:
-        """Return the most seconds by which `share`, or one that it makes wait, would miss its deadline; none if in time.
+        """Return the most seconds by which `share`, or one that it makes wait, would miss its deadline; else none.
 
         Args:
             share: a request that came just now.
