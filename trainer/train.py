@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ocr_core.memory import keep_large_blocks
 from trainer.checkpoint import load_weights
 from trainer.config import AnyRun, ComputeConfig
 from trainer.distributed import World
@@ -72,8 +73,9 @@ def pick_device(compute: ComputeConfig) -> torch.device:
 
 
 def prepare(compute: ComputeConfig, world: World) -> None:
-    """Set the process-wide switches of torch."""
+    """Set the process-wide switches of torch and of its memory."""
     # Batch norm lets weights decay to numbers so small that a CPU takes a hundred times as long for each of them.
     torch.set_flush_denormal(True)
+    keep_large_blocks()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(compute.threads or max(1, cores // world.size - compute.workers))

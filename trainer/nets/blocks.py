@@ -31,15 +31,16 @@ def make_divisible(value: float, divisor: int = 8) -> int:
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """Depthwise convolution that CPU autocast leaves in fp32.
+    """Depthwise convolution that CPU autocast leaves in fp32 where bf16 is slow.
 
-    oneDNN's bf16 gradients of strided and of 5 x 5 depthwise kernels take 5 to 30 times as long as those in fp32,
-    and ate all that bf16 wins in the pointwise convolutions.
+    oneDNN's bf16 gradients of strided and of 5 x 5 depthwise kernels take 3 to 30 times as long as those in fp32, and
+    ate all that bf16 wins in the pointwise convolutions; those of 3 x 3 kernels at stride 1 take about as long.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return N x C x H / stride x W / stride."""
-        if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        plain = self.stride == (1, 1) and self.kernel_size == (3, 3)
+        if plain or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.float())
