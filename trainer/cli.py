@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("state", type=Path)
     export.add_argument("--out", type=Path, required=True, help="ONNX file to write")
 
+    net = _command(commands, "export-net", _export_net, "write a network of the paper, untrained, as ONNX to be timed")
+    net.add_argument("name", help="of the network; a wrong one is answered by the list of all")
+    net.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+
     publish = _command(commands, "publish", _publish, "publish a bundle to the store, if it is good enough")
     _configured(publish)
     publish.add_argument("--store", required=True, help="folder or URL of the store")
@@ -129,6 +133,12 @@ def _export(args: argparse.Namespace) -> None:
     from trainer.export import export_state
 
     print(f"{args.out}: differs from torch by {export_state(args.state, args.out):.2g}")
+
+
+def _export_net(args: argparse.Namespace) -> None:
+    from trainer.export_net import export_net
+
+    print(f"{args.out}: differs from torch by {export_net(args.name, args.out):.2g}")
 
 
 def _publish(args: argparse.Namespace) -> None:

@@ -65,21 +65,7 @@ def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float
     Raises:
         GateError: the difference is above `TOLERANCE`.
     """
-    axes, answer = OPEN_AXES[trained.config.task]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The exporter warns of its successor, and of LSTMs traced at one batch size: `compare` tries several.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            trained.network,
-            (torch.from_numpy(inputs[0]),),
-            str(path),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: axes, OUTPUT: answer},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    write_onnx(trained.network, path, inputs[0], trained.config.task)
     model = OnnxModel(path)
     model.flush_denormals()
     metadata = (
@@ -90,6 +76,25 @@ def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float
     if difference > TOLERANCE:
         raise GateError(f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE}")
     return difference
+
+
+def write_onnx(network: nn.Module, path: Path, example: Tensor, task: str) -> None:
+    """Write the inference of a network to `path`, traced with an input like `example`; `task` decides the open axes."""
+    axes, answer = OPEN_AXES[task]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        # The exporter warns of its successor, and of LSTMs traced at one batch size: `compare` tries several.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.from_numpy(example),),
+            str(path),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: axes, OUTPUT: answer},
+            opset_version=OPSET,
+            dynamo=False,
+        )
 
 
 def compare(network: nn.Module, path: Path, inputs: Sequence[Tensor]) -> float:

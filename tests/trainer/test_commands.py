@@ -151,6 +151,7 @@ def test_no_images_to_label(tmp_path, monkeypatch):
         ["check-data", "absent.toml"],
         ["publish", "absent.toml", "--store", "s"],
         ["export", "absent.safetensors", "--out", "x.onnx"],
+        ["export-net", "unheard-of", "--out", "x.onnx"],
         ["label", "folder", "--store", "empty", "--bundle", "none", "--out", "x"],
     ],
 )

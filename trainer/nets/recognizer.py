@@ -37,8 +37,8 @@ class RecognizerConfig:
     """LSTM units of each direction; the mixer has 2 x ``hidden`` channels."""
     depth: int = 2
     """LSTM layers, or mixer blocks."""
-    head_features: int | None = 96
-    """Width between the two linear layers of the head; None: a single layer."""
+    head_features: int = 96
+    """Width between the two linear layers of the head; 0: a single layer."""
     height: int = 32
     """Pixels of a line's height."""
     grey: bool = False
@@ -46,18 +46,18 @@ class RecognizerConfig:
 
 
 PAPER = RecognizerConfig()
-MOBILE = RecognizerConfig(backbone="mobilenet_v3_small", hidden=48, head_features=None)
+MOBILE = RecognizerConfig(backbone="mobilenet_v3_small", hidden=48, head_features=0)
 """The PP-OCR mobile recognizer, the paper's baseline."""
-SERVER = RecognizerConfig(backbone="resnet34_vd", hidden=256, head_features=None)
+SERVER = RecognizerConfig(backbone="resnet34_vd", hidden=256, head_features=0)
 """The PP-OCR server recognizer of Table 5."""
 
 
 class CTCHead(nn.Module):
     """Two linear layers without activation between them (PP-OCRv2, section 2.2, U-DML), or one."""
 
-    def __init__(self, in_channels: int, classes: int, features: int | None = 96) -> None:
+    def __init__(self, in_channels: int, classes: int, features: int = 96) -> None:
         super().__init__()
-        self.reduce = nn.Identity() if features is None else nn.Linear(in_channels, features)
+        self.reduce = nn.Linear(in_channels, features) if features else nn.Identity()
         self.classify = nn.Linear(features or in_channels, classes)
         for layer in self.modules():
             if isinstance(layer, nn.Linear):

@@ -38,7 +38,7 @@ def test_recognizer_has_the_parameters_of_the_paper():
 
 
 def test_a_head_of_one_layer_is_larger():
-    assert count(build_recognizer(RecognizerConfig(head_features=None), 6625).head) == 854_625
+    assert count(build_recognizer(RecognizerConfig(head_features=0), 6625).head) == 854_625
 
 
 @pytest.mark.parametrize(
