@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import torch
@@ -44,7 +44,8 @@ def export_net(name: str, path: Path) -> float:
     if name in OTHERS:
         task, network = name.partition("_")[0], OTHERS[name]()
     elif name in get_args(ClassifierName):
-        task, network = "classifier", build_classifier(name, 2 if name == "direction" else 1000)
+        classes = 2 if name == "direction" else 1000
+        task, network = "classifier", build_classifier(cast(ClassifierName, name), classes)
     else:
         raise ConfigError(f"no network {name!r}; there are {', '.join(NAMES)}")
     size = DIRECTION_SIZE if name == "direction" else SIZES[task]
