@@ -1,6 +1,10 @@
 # make serve          install into .venv and serve on port 8000 (OCR_MODEL=ppocrv6 by default)
 # make test           install what the tests need and run them
 # make check          formatting, lint, types, layering
+# make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
+# make docker-test    build the images and run them for real (needs a Docker engine and compose)
+# make lock           write the versions and hashes that images install (needs uv)
+# make sbom           list what is in an image, as CycloneDX, in sbom.cdx.json (IMAGE=ocr-service:0.1.0-cpu)
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -9,7 +13,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OCR_MODEL ?= ppocrv6
 export OCR_MODEL_STORE ?= ./models
 
-.PHONY: serve test test-slow check format smoke-train clean
+.PHONY: serve test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean
 
 serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 	$(BIN)/ocr serve
@@ -38,6 +42,23 @@ format: $(VENV)/.test
 
 smoke-train: $(VENV)/.test
 	$(BIN)/python -m trainer smoke
+
+validate: $(VENV)/.test
+	$(BIN)/python -m pytest -q tests/deploy
+
+docker-test: $(VENV)/.test
+	$(BIN)/python tests/deploy/run_docker.py
+
+# After docker-test, whose image of the trainer it runs.
+docker-test-indexed: $(VENV)/.test
+	$(BIN)/python tests/deploy/run_indexed_job.py
+
+lock:
+	docker/lock.sh
+
+IMAGE ?= ocr-service:0.1.0-cpu
+sbom:
+	$(PYTHON) docker/sbom.py $(IMAGE) >sbom.cdx.json
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
