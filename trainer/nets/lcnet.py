@@ -43,7 +43,9 @@ FAST_ROWS = (
     Row(3, 384, (2, 1), se=True),
     Row(3, 384, se=True),
 )
-CLASSIFIER_ROWS = tuple(row._replace(stride=2 if row.stride == (2, 1) else 1) for row in PAPER_ROWS)
+HALVINGS = (1, 3, 5, 11)
+"""Blocks that halve an image; on lines the first of them does not, and the others halve the height alone."""
+CLASSIFIER_ROWS = tuple(row._replace(stride=2 if at in HALVINGS else 1) for at, row in enumerate(PAPER_ROWS))
 
 
 def _features(rows: Sequence[Row], in_channels: int = 3, residual: bool = False) -> nn.Sequential:

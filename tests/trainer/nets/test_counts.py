@@ -61,6 +61,12 @@ def test_classifier_has_its_parameters_and_gives_logits(name, classes, parameter
     assert count(classifier) == parameters
 
 
+def test_lcnet_halves_an_image_five_times():
+    classifier = build_classifier("lcnet_x1_0", 10).eval()
+    with torch.inference_mode():
+        assert classifier.features(torch.zeros(1, 3, 224, 224)).shape == (1, 512, 7, 7)
+
+
 def test_detector_maps_of_640_pixels():
     detector = build_detector().eval()
     image = torch.zeros(1, 3, 640, 640)
