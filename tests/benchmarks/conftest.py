@@ -22,7 +22,7 @@ class FakeTrainer:
     def train(self, run, config, overrides, data=None):
         run.folder.mkdir(parents=True, exist_ok=True)
         self.runs.append((run.folder.name, list(overrides)))
-        steps = next(int(text.rpartition("=")[2]) for text in (*overrides, "steps=4")[::-1] if "steps=" in text)
+        steps = next(int(text.rpartition("=")[2]) for text in ("steps=4", *overrides)[::-1] if "steps=" in text)
         names = ("acc", "similarity", "hmean", "precision", "recall")
         rows = [
             {"event": "train", "step": step, "images_per_second": self.speed, "share_waiting": 0.25}

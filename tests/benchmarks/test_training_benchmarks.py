@@ -116,7 +116,7 @@ def test_table_5_searches_pages_and_reads_labelled_lines(backend, tmp_path):
     times = table5.measure(backend, files, [page])
     assert times.keys() == table5.SYSTEMS.keys()
     rounds = 2 * len(table5.SYSTEMS)
-    assert backend.networks["detector"].shapes == [(1, 3, 960, 448)] * rounds
+    assert backend.networks["detector"].shapes == [(1, 3, 960, 512)] * rounds
     assert backend.networks["recognizer"].shapes == [(1, 3, 32, 160)] * 2 * rounds
 
 
