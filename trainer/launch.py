@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        run.run(run.parse_args(["--module", "trainer", *arguments]))
+        run.run(run.parse_args(["--module", "trainer", *arguments]))  # type: ignore[no-untyped-call]
     except SignalException as stop:
         print(f"stopped by {stop.sigval.name}; start again to go on", file=sys.stderr)
         return EX_TEMPFAIL
