@@ -24,7 +24,7 @@ from ocr_core.detection.detector import Detector
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
-from trainer.config import AnyRun, ClassifierRun, DetectorRun, PublishConfig, RecognizerRun
+from trainer.config import AnyRun, ClassifierRun, DetectorRun, GateConfig, PublishConfig, RecognizerRun
 from trainer.data.line_sources import VALIDATION_SEED
 from trainer.data.page_sources import all_pages
 from trainer.data.pages import PageSample
@@ -39,7 +39,7 @@ COMPARED = 3
 log = logging.getLogger(__name__)
 
 
-def validation_pages(config: PublishConfig, root: Path) -> Iterator[tuple[int, PageSample]]:
+def validation_pages(config: GateConfig, root: Path) -> Iterator[tuple[int, PageSample]]:
     """Yield the number of its source with each page to validate on.
 
     Raises:

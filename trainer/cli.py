@@ -67,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--runs", type=Path, default=Path(), help="folder that the states' paths start from")
     publish.add_argument("--force", action="store_true", help="publish even if it is not good enough")
 
+    quantize = _command(commands, "quantize", _quantize, "publish a bundle of 8-bit integers made from one of floats")
+    _configured(quantize)
+    quantize.add_argument("--store", required=True, help="folder or URL of the store")
+    quantize.add_argument("--force", action="store_true", help="publish even if it is not good enough")
+
     label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
     label.add_argument("images", type=Path, help="folder of images; with --maps a set with labels.jsonl")
     label.add_argument("--store", required=True, help="folder or URL of the store")
@@ -77,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
 
     options = _command(commands, "options", _options, "describe every option of a configuration")
-    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish"))
+    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish", "quantize"))
 
     smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
     smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
@@ -149,8 +154,19 @@ def _publish(args: argparse.Namespace) -> None:
     config = load_publish_config(args.config, args.set)
     done = publish(config, open_store(args.store), args.data, args.runs, force=args.force)
     print(f"published {done.bundle.ref}")
-    for score, in_torch in zip(done.scores, done.torch_scores, strict=True):
+    for score, in_torch in zip(done.scores, done.compared, strict=True):
         print(f"  {score.dataset} {score.metric}: {score.value:.4f} (in torch {in_torch.value:.4f})")
+
+
+def _quantize(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from trainer.config import load_quantize_config
+    from trainer.quantize import quantize
+
+    done = quantize(load_quantize_config(args.config, args.set), open_store(args.store), args.data, force=args.force)
+    print(f"published {done.bundle.ref}")
+    for score, before in zip(done.scores, done.compared, strict=True):
+        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (before {before.value:.4f})")
 
 
 def _label(args: argparse.Namespace) -> None:

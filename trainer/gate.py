@@ -13,14 +13,14 @@ from ocr_core.pipeline.engine import Engine
 from ocr_core.scoring.datasets import Region
 from ocr_core.scoring.scorers import PageScorer
 from trainer.bundling import validation_pages
-from trainer.config import PublishConfig
+from trainer.config import GateConfig, PublishConfig
 from trainer.data.page_sources import page_title
 from trainer.errors import ConfigError, GateError
 
 Scores = tuple[Score, ...]
 
 
-def score(bundle: Bundle, config: PublishConfig, root: Path, backend: Backend | None = None) -> Scores:
+def score(bundle: Bundle, config: GateConfig, root: Path, backend: Backend | None = None) -> Scores:
     """Read the validation pages with a bundle, in fp32 on the backend of this machine or on the one given."""
     engine = Engine.load(bundle, precision="f32") if backend is None else Engine(bundle, backend)
     scorers: dict[int, PageScorer] = {}

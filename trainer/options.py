@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from trainer.config import ClassifierRun, DetectorRun, PublishConfig, RecognizerRun
+from trainer.config import ClassifierRun, DetectorRun, PublishConfig, QuantizeConfig, RecognizerRun
 
 Schema = dict[str, Any]
 KINDS: dict[str, type] = {
@@ -16,6 +16,7 @@ KINDS: dict[str, type] = {
     "detector": DetectorRun,
     "recognizer": RecognizerRun,
     "publish": PublishConfig,
+    "quantize": QuantizeConfig,
 }
 
 

@@ -27,8 +27,8 @@ class Published:
 
     bundle: Bundle
     scores: Scores
-    torch_scores: Scores
-    """The same figures with torch's networks in the pipeline: what export must not change."""
+    compared: Scores
+    """The same figures of what it was made from: torch's networks in the pipeline, or the bundle that was quantized."""
 
 
 def publish(config: PublishConfig, store: Store, root: Path, runs: Path, *, force: bool = False) -> Published:

@@ -69,7 +69,7 @@ def smoke(work: Path | None = None) -> None:
         say("recognizer trained by U-DML with Enhanced CTC")
         publication = load_publish_config(CONFIGS / "publish.toml")
         published = publish(publication, open_store(folder / "store"), Path(), folder)
-        say(f"{published.bundle.ref} published: {_shown(published.scores)}; in torch {_shown(published.torch_scores)}")
+        say(f"{published.bundle.ref} published: {_shown(published.scores)}; in torch {_shown(published.compared)}")
         with serve(folder / "store", publication.name, folder / "service.log") as url:
             value = char_f1(url)
         say(f"served: char F1 {value:.4f} on {PAGES} unseen pages")

@@ -98,7 +98,9 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
         input=INPUT,
         output=OUTPUT,
         normalization=Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        resize=DetectorResize(min_side=serving.min_side, max_side=serving.max_side),
+        resize=DetectorResize(
+            min_side=serving.min_side, max_side=serving.max_side, max_pixels=serving.max_pixels or None
+        ),
         threshold=serving.threshold,
         box_threshold=serving.box_threshold,
         unclip_ratio=serving.unclip_ratio,

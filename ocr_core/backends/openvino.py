@@ -23,6 +23,8 @@ KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 2000, "classifi
 """Kernels kept for each stream. A recognizer meets the same few widths all the time and gains a quarter by them; a
 detector gains a tenth, only where page sizes alternate, and would keep 150 MB for it."""
 
+PRECISION = "INFERENCE_PRECISION_HINT"
+
 # oneDNN keeps kernels of its own below, 1024 by default, to which the same applies. It reads this when first used.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
@@ -84,7 +86,7 @@ class OpenVinoBackend:
             "ENABLE_CPU_PINNING": False,  # two containers on one machine would pin to the same cores
         }
         if precision != "auto":
-            self._settings["INFERENCE_PRECISION_HINT"] = precision
+            self._settings[PRECISION] = precision
         if cache_dir is not None:
             self._settings["CACHE_DIR"] = str(cache_dir)
 
@@ -97,7 +99,16 @@ class OpenVinoBackend:
         """Compile an ONNX file for batches of one and any height and width."""
         settings = self._settings | {"CPU_RUNTIME_CACHE_CAPACITY": KERNEL_CACHE[role]}
         try:
-            compiled = self._core.compile_model(str(path), "CPU", settings)
+            compiled = self._compile(path, settings)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot load the {role} {path.name}: {error}") from error
         return OpenVinoNetwork(compiled, self.policy.streams)
+
+    def _compile(self, path: Path, settings: dict[str, Any]) -> Any:
+        try:
+            return self._core.compile_model(str(path), "CPU", settings)
+        except RuntimeError:
+            if PRECISION in settings:
+                raise
+            # Its own choice is bfloat16 where the processor has it, for which some 8-bit layers have no kernel.
+            return self._core.compile_model(str(path), "CPU", settings | {PRECISION: "f32"})

@@ -107,6 +107,28 @@ def test_openvino_keeps_what_it_compiled(model, tmp_path):
     assert any((tmp_path / "cache").iterdir())
 
 
+@pytest.mark.parametrize(("precision", "loads"), [("auto", True), ("bf16", False)])
+def test_openvino_computes_in_float32_what_it_cannot_in_bfloat16(precision, loads, model, monkeypatch):
+    core = pytest.importorskip("openvino").Core()
+
+    class Core:
+        """A CPU plugin that knows this network in float32 alone."""
+
+        def compile_model(self, path, device, settings):
+            if settings.get("INFERENCE_PRECISION_HINT") != "f32":
+                raise RuntimeError("No suitable implementations")
+            return core.compile_model(path, device, settings)
+
+    monkeypatch.setattr("openvino.Core", Core)
+    backend = load_backend("openvino", threads=1, precision=precision)
+    if loads:
+        batch = np.ones((1, 3, 8, 8), np.float32)
+        assert backend.load(model, "detector")(batch) == pytest.approx(expected(batch), abs=1e-4)
+    else:
+        with pytest.raises(BackendError, match="No suitable implementations"):
+            backend.load(model, "detector")
+
+
 @pytest.mark.parametrize(("installed", "name"), [(True, "openvino"), (False, "onnxruntime")])
 def test_auto_takes_openvino_where_it_is_installed(installed, name, monkeypatch):
     if installed:

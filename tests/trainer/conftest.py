@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from trainer.checkpoint import portable, write_tensors
+from trainer.config import parse_config
+from trainer.tasks.build import build_task
+
 torch.set_num_threads(1)
 Table = dict[str, Any]
 
@@ -113,3 +117,14 @@ def detector_table() -> Table:
             "validate_on": [source | {"limit": 2}],
         },
     }
+
+
+@pytest.fixture
+def runs(recognizer_table, detector_table, classifier_table, data, tmp_path) -> Path:
+    """States of networks that learned nothing."""
+    torch.manual_seed(0)
+    for name, table in (("rec", recognizer_table), ("det", detector_table), ("cls", classifier_table)):
+        config = parse_config(table)
+        meta = {"config": config.model_dump(mode="json")}
+        write_tensors(tmp_path / name / "state.safetensors", portable(build_task(config, data).student), meta)
+    return tmp_path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,26 +9,14 @@ import torch
 from ocr_core.bundle.manifest import Score
 from ocr_core.bundle.store import open_store
 from trainer import bundling
-from trainer.checkpoint import portable, read_tensors, write_tensors
+from trainer.checkpoint import read_tensors
 from trainer.config import PublishConfig, parse_config
 from trainer.errors import ConfigError, GateError
 from trainer.export import compare, export_onnx, export_state, load_trained
 from trainer.gate import check_gate
 from trainer.publish import publish
-from trainer.tasks.build import build_task
 
 SOURCE = {"kind": "labels", "path": "pages", "rows": "all", "limit": 3}
-
-
-@pytest.fixture
-def runs(recognizer_table, detector_table, classifier_table, data, tmp_path) -> Path:
-    """States of networks that learned nothing."""
-    torch.manual_seed(0)
-    for name, table in (("rec", recognizer_table), ("det", detector_table), ("cls", classifier_table)):
-        config = parse_config(table)
-        meta = {"config": config.model_dump(mode="json")}
-        write_tensors(tmp_path / name / "state.safetensors", portable(build_task(config, data).student), meta)
-    return tmp_path
 
 
 def publication(**fields) -> PublishConfig:
@@ -123,7 +109,7 @@ def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     done = publish(publication(**fields), store, data, runs)
     manifest = store.open("tiny").manifest
     assert store.current("tiny") == manifest.version == done.bundle.manifest.version
-    assert manifest.scores == done.scores == done.torch_scores
+    assert manifest.scores == done.scores == done.compared
     assert {score.metric for score in manifest.scores} == {"word_f1", "char_f1", "det_h", "e2e_h"}
     assert all(score.dataset == "pages" and score.images == 3 for score in manifest.scores)
     assert manifest.models.recognizer.characters == tuple("0123456789")

@@ -12,8 +12,8 @@ from trainer.config.data import (
     RenderedLinesSource,
     RenderedPagesSource,
 )
-from trainer.config.load import load_config, load_publish_config, parse_config
-from trainer.config.publish import PublishConfig
+from trainer.config.load import load_config, load_publish_config, load_quantize_config, parse_config
+from trainer.config.publish import GateConfig, PublishConfig, QuantizeConfig
 from trainer.config.runs import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, RunConfig
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
 
@@ -24,6 +24,7 @@ __all__ = [
     "ComputeConfig",
     "DetectorData",
     "DetectorRun",
+    "GateConfig",
     "LabelledSource",
     "LineSource",
     "OptimizerConfig",
@@ -31,6 +32,7 @@ __all__ = [
     "PdfLinesSource",
     "PdfPagesSource",
     "PublishConfig",
+    "QuantizeConfig",
     "RecognizerData",
     "RecognizerRun",
     "RenderedLinesSource",
@@ -40,5 +42,6 @@ __all__ = [
     "Strict",
     "load_config",
     "load_publish_config",
+    "load_quantize_config",
     "parse_config",
 ]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from trainer.config.publish import PublishConfig
+from trainer.config.publish import PublishConfig, QuantizeConfig
 from trainer.config.runs import AnyRun
 from trainer.errors import ConfigError
 
@@ -35,6 +35,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> AnyRun:
 def load_publish_config(path: Path, overrides: Sequence[str] = ()) -> PublishConfig:
     """Read what `trainer publish` needs; errors are those of `load_config`."""
     return _validate(TypeAdapter(PublishConfig), _read(path, overrides), str(path))
+
+
+def load_quantize_config(path: Path, overrides: Sequence[str] = ()) -> QuantizeConfig:
+    """Read what `trainer quantize` needs; errors are those of `load_config`."""
+    return _validate(TypeAdapter(QuantizeConfig), _read(path, overrides), str(path))
 
 
 def parse_config(table: Mapping[str, Any], origin: str = "configuration") -> AnyRun:

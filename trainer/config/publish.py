@@ -1,4 +1,4 @@
-"""What `trainer publish` puts together, and what it must be worth."""
+"""What `trainer publish` and `trainer quantize` put together, and what it must be worth."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from trainer.config.data import PageSource
 from trainer.config.sections import Share, Strict
 
 
-class PublishConfig(Strict):
-    """A bundle to be."""
+class GateConfig(Strict):
+    """A bundle to be, and the gate before it."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     """Name of the bundle in the store."""
+    validate_on: tuple[PageSource, ...] = Field(min_length=1)
+    """Pages that the bundle is scored on, through the pipeline that serves."""
+    metric: Literal["word_f1", "char_f1", "det_h", "e2e_h"] = "word_f1"
+    """The figure that the gate looks at, the mean over the sets."""
+    margin: Share = 0.005
+    """By how much that figure may be below that of the bundle it is compared with."""
+
+
+class PublishConfig(GateConfig):
+    """Trained networks to publish; compared with the current bundle of the same name."""
+
     detector: str
     """State of the trained detector, relative to --runs."""
     recognizer: str
@@ -27,11 +38,18 @@ class PublishConfig(Strict):
     """Licence of the weights, as an SPDX identifier."""
     golden: str = Field(default="Total 12.95", min_length=1)
     """Text that the bundle must read in an image drawn for it; kept in the manifest."""
-    validate_on: tuple[PageSource, ...] = Field(min_length=1)
-    """Pages that the bundle is scored on, through the pipeline that serves."""
-    metric: Literal["word_f1", "char_f1", "det_h", "e2e_h"] = "word_f1"
-    """The figure that the gate looks at, the mean over the sets."""
-    margin: Share = 0.005
-    """By how much that figure may be below that of the current bundle of this name."""
     floor: Share | None = None
     """What a first version must reach."""
+
+
+class QuantizeConfig(GateConfig):
+    """A bundle to make smaller and faster; compared with that bundle itself."""
+
+    source: str
+    """The bundle to quantize, `name[@version]`, in the same store."""
+    calibrate_on: tuple[PageSource, ...] = Field(min_length=1)
+    """Pages from whose activations the ranges of the integers are taken."""
+    pages: int = Field(default=40, ge=1)
+    """So many of them from each source at most."""
+    keep: tuple[str, ...] = ()
+    """Regular expressions of ONNX node names that stay in floating point."""

@@ -92,6 +92,8 @@ class DetectorServing(Strict):
     """A page is enlarged until its short side has so many pixels."""
     max_side: int = Field(default=960, ge=32)
     """A page is shrunk until its long side has at most so many pixels."""
+    max_pixels: int = Field(default=0, ge=0)
+    """And until both sides together have at most so many; 0: no such bound."""
     threshold: float = Field(default=0.3, gt=0, lt=1)
     """Pixels of the map above it are text."""
     box_threshold: float = Field(default=0.6, ge=0, lt=1)

@@ -21,7 +21,8 @@ def activation(name: Activation) -> nn.Module:
         return nn.ReLU(inplace=True)
     if name == "relu6":
         return nn.ReLU6(inplace=True)
-    return nn.Hardswish(inplace=True) if name == "hardswish" else nn.Identity()
+    # Not in place: autograd would copy the input that it needs.
+    return nn.Hardswish() if name == "hardswish" else nn.Identity()
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:

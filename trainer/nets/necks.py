@@ -30,7 +30,7 @@ class MixerBlock(nn.Module):
         self.mix = nn.Sequential(
             ConvBN(channels, channels, (1, kernel), groups=channels),
             nn.Conv2d(channels, wide, 1),
-            nn.Hardswish(inplace=True),
+            nn.Hardswish(),
             ConvBN(wide, channels),
         )
 
