@@ -12,6 +12,10 @@ from service.errors import MemoryExhaustedError, OverloadedError, TooManyImagesE
 
 BYTES_PER_PIXEL = 8
 """Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
+LIGHT = 0.05
+"""Seconds of a stream; images that are expected to cost less find room where pages have taken all of theirs."""
+RESERVE = 4
+"""One place for light images on top of every so many."""
 BODY_COPIES = 2
 """A body is held as it came and as what it contains, for a moment both."""
 
@@ -35,7 +39,7 @@ class Admission:
 
     Args:
         max_requests: requests inside, uploads under way included.
-        max_images: images that wait or are worked on.
+        max_images: images that wait or are worked on, and a quarter more where they are light.
         max_bytes: memory for bodies and decoded images, as predicted from their headers.
         max_body: bytes of the largest body that may come.
         backlog: seconds until all that is inside will be done.
@@ -79,7 +83,7 @@ class Admission:
         if self._requests >= self._max_requests:
             raise OverloadedError("too many requests at a time", retry_after=self.retry_after())
         nbytes = BODY_COPIES * min(self._max_body, self._max_body if body is None else body)
-        self._take(0, nbytes)
+        self._take(0, nbytes, self._max_images + self._max_images // RESERVE)
         self._requests += 1
         self._empty.clear()
         try:
@@ -90,22 +94,23 @@ class Admission:
             if not self._requests:
                 self._empty.set()
 
-    def places(self, pixels: Sequence[int]) -> list[Place]:
-        """Return a place for every image of a request, given their sizes in pixels; all or none.
+    def places(self, images: Sequence[tuple[int, float]]) -> list[Place]:
+        """Return a place for every image of a request, given their pixels and expected costs; all or none.
 
         Raises:
             OverloadedError: there are not so many places now, or not so much memory.
             TooManyImagesError: there never is so much memory.
         """
-        sizes = [count * BYTES_PER_PIXEL for count in pixels]
+        sizes = [pixels * BYTES_PER_PIXEL for pixels, _ in images]
         if sum(sizes) > self._max_bytes - BODY_COPIES * self._max_body:
             raise TooManyImagesError("the images of this request together are too large; send them one by one")
-        self._take(len(sizes), sum(sizes))
+        light = sum(cost for _, cost in images) < LIGHT
+        self._take(len(sizes), sum(sizes), self._max_images + (self._max_images // RESERVE if light else 0))
         return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
 
-    def _take(self, images: int, nbytes: int) -> None:
+    def _take(self, images: int, nbytes: int, max_images: int) -> None:
         with self._lock:
-            full = self._images + images > self._max_images
+            full = self._images + images > max_images
             if not full and self._bytes + nbytes <= self._max_bytes:
                 self._images += images
                 self._bytes += nbytes

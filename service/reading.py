@@ -59,7 +59,7 @@ async def read_images(
     options = received.fields.options()
     with model.lease():
         outlook = await run_in_threadpool(_foresee, received.uploads, model, options, serving.settings.max_pixels)
-        places = serving.admission.places([pixels for pixels, _ in outlook])
+        places = serving.admission.places(outlook)
         share = serving.scheduler.enter(ticket, sum(cost for _, cost in outlook))
         try:
             _refuse_if_late(serving.scheduler.lateness(share))

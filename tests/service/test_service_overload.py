@@ -54,6 +54,25 @@ async def test_a_full_queue_answers_429_at_once_and_says_when_to_come_back(serve
     assert [answer.status_code for answer in answers] == [200, 200]
 
 
+async def test_light_images_find_room_where_pages_have_taken_theirs(serve: Serve) -> None:
+    reader = FakeReader(held=True)
+    async with serve(reader, max_queue_size=4, max_client_batch_size=4) as client:
+        costs = client._transport.app.state.context.serving.models.default.stages.costs
+        costs.learn(Kind("det", "", 1, 1), 1, 2e-3)  # a page takes a fifth of a second, a line next to nothing
+        pages = [asyncio.create_task(client.post(URL, files=parts(IMAGE))) for _ in range(4)]
+        await started(reader)
+        admission = client._transport.app.state.context.serving.admission
+        await until(lambda: admission.images == 4)
+        refused = await client.post(URL, files=parts(IMAGE))
+        line = asyncio.create_task(client.post(f"{URL}?detect=false", files=parts(IMAGE)))
+        await until(lambda: admission.images == 5)
+        no_room = await client.post(f"{URL}?detect=false", files=parts(IMAGE))
+        reader.release()
+        answers = await asyncio.gather(*pages, line)
+    assert (refused.status_code, no_room.status_code) == (429, 429)
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
 async def test_a_batch_that_does_not_fit_is_refused_whole(serve: Serve) -> None:
     reader = FakeReader(held=True)
     async with serve(reader, max_queue_size=2, max_client_batch_size=2) as client:
@@ -190,7 +209,7 @@ async def test_an_upload_that_does_not_end_is_504(serve: Serve) -> None:
 
 async def test_a_client_cannot_ask_for_more_time_than_is_allowed(serve: Serve) -> None:
     reader = FakeReader(held=True)
-    async with serve(reader, max_request_timeout_seconds=0.05) as client:
+    async with serve(reader, max_request_timeout_seconds=0.5) as client:
         answer = await client.post(URL, headers={"x-request-timeout-ms": "3600000"}, files=parts(IMAGE))
         reader.release()
     assert answer.status_code == 504
