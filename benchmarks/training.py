@@ -9,15 +9,12 @@ leave. Of each run the first third warms up. `waiting` is the share of the time 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.common import ROOT, add_out_argument, print_table, write_result
+from benchmarks.common import add_out_argument, print_table, write_result
+from benchmarks.render_speed import rendering
 from benchmarks.runs import CONFIGS, Run
 
 PAPER_NET = ("net.backbone=lcnet", "net.neck=bilstm", "net.grey=false")
@@ -38,15 +35,6 @@ SHAPES = {
 }
 """Those of training-findings: lines 320 wide in batches of 16, pages of 416 in batches of 4."""
 CONFIG = {kind: CONFIGS / f"{kind}-fast.toml" for kind in SHAPES}
-ONE_CORE = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def rendering(seconds: float) -> dict[str, float]:
-    """Return what one core renders a second."""
-    command = [sys.executable, "-m", "trainer.render", "speed", "--seconds", str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, env=ONE_CORE, stdout=subprocess.PIPE, check=True, text=True)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
 
 
 def overrides(kind: str, steps: int, more: Sequence[str]) -> list[str]:
