@@ -30,10 +30,11 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Configuration and changes by title."""
 SHAPES = {
-    "rec": ("data.batch=16", "data.group=8", "data.widths=[320]"),
-    "det": ("data.batch=4", "data.group=4", "data.size=416"),
+    "rec": ("data.batch=16", "data.group=1", "data.widths=[320]"),
+    "det": ("data.batch=4", "data.group=1", "data.size=416"),
 }
-"""Those of training-findings: lines 320 wide in batches of 16, pages of 416 in batches of 4."""
+"""Lines 320 wide in batches of 16, views of 416 in batches of 4; and so few batches prepared ahead that a short run would
+show it if data came too slowly."""
 CONFIG = {kind: CONFIGS / f"{kind}-fast.toml" for kind in SHAPES}
 
 
