@@ -33,8 +33,8 @@ SHAPES = {
     "rec": ("data.batch=16", "data.group=1", "data.widths=[320]"),
     "det": ("data.batch=4", "data.group=1", "data.size=416"),
 }
-"""Lines 320 wide in batches of 16, views of 416 in batches of 4; and so few batches prepared ahead that a short run would
-show it if data came too slowly."""
+"""Lines 320 wide in batches of 16, views of 416 in batches of 4; few are prepared ahead, or a run as short as these
+would not show that data comes too slowly."""
 CONFIG = {kind: CONFIGS / f"{kind}-fast.toml" for kind in SHAPES}
 
 
