@@ -16,7 +16,15 @@ import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
+from PIL import (  # the plugins here, that no first image waits for them
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
 from PIL.Image import Transpose
 
 from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError

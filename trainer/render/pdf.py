@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class PdfLibrary:
     def _read(self, at: int, number: int) -> PdfPage:
         page = self._document(at)[number]
         width, height = page.get_size()
-        return PdfPage(width, height, tuple(_lines(page.get_textpage(), height, self._characters)))
+        lines = _lines(page.get_textpage(), height, self._characters)
+        return PdfPage(width, height, tuple(seen for line in lines if (seen := _on_page(line, width, height))))
 
     def _document(self, at: int) -> Any:
         document = self._open.pop(at, None)
@@ -108,6 +109,15 @@ class PdfLibrary:
                 self._open.popitem(last=False)[1].close()
         self._open[at] = document
         return document
+
+
+def _on_page(line: PdfLine, width: float, height: float) -> PdfLine | None:
+    """The line, not readable if it leaves the page, None if none of it is on the page: PDFs hold such text."""
+    left, top, right, bottom = line.box
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        return None
+    inside = left >= 0 and top >= 0 and right <= width and bottom <= height
+    return line if inside else replace(line, readable=False)
 
 
 def _load(path: Path) -> Any:
