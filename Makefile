@@ -46,8 +46,8 @@ smoke-train: $(VENV)/.test
 validate: $(VENV)/.test
 	$(BIN)/python -m pytest -q tests/deploy
 
-docker-test: $(VENV)/.test
-	$(BIN)/python tests/deploy/run_docker.py
+docker-test:
+	$(PYTHON) tests/deploy/run_docker.py
 
 # After docker-test, whose image of the trainer it runs.
 docker-test-indexed: $(VENV)/.test

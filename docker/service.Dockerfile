@@ -7,7 +7,7 @@ FROM ${BASE} AS python
 ENV LANG=C.UTF-8 PYTHONUNBUFFERED=1
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 \
- && rm -rf /var/lib/apt/lists/* /var/log/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 
 FROM python AS build
 ENV PATH=/opt/ocr/bin:$PATH PIP_CERT=/etc/ssl/certs/ca-certificates.crt \

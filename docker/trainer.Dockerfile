@@ -7,7 +7,7 @@ FROM ${BASE} AS python
 ENV LANG=C.UTF-8 PYTHONUNBUFFERED=1
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 \
- && rm -rf /var/lib/apt/lists/* /var/log/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 
 FROM python AS build
 ENV PATH=/opt/ocr/bin:$PATH PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
@@ -26,9 +26,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY ocr_core ocr_core
 COPY trainer trainer
 RUN pip install --no-deps --no-build-isolation . \
- && pip uninstall -y pip setuptools wheel \
+ && pip uninstall -y pip wheel \
  && find /opt/ocr -name '*.a' -delete \
- && python -m compileall -q --invalidation-mode unchecked-hash /opt/ocr/lib
+ && python -m compileall -q -x torch/testing --invalidation-mode unchecked-hash /opt/ocr/lib
 
 FROM python
 ARG CORPORA=debian

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
 BASE = os.environ.get("BASE", "debian:bookworm-slim")
+WHEELS_PORT = 8977
 STARTED = time.monotonic()
 
 T = TypeVar("T")
@@ -98,7 +99,11 @@ def torch_wheels() -> Iterator[dict[str, str]]:
         return
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     handler.log_message = lambda *_: None  # type: ignore[attr-defined]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    # Always the same port: the address is a build argument, and another one would build everything again.
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", WHEELS_PORT), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"TORCH_WHEELS": f"http://127.0.0.1:{server.server_port}/", "BUILD_NETWORK": "host"}
-    server.shutdown()
+    try:
+        yield {"TORCH_WHEELS": f"http://127.0.0.1:{WHEELS_PORT}/", "BUILD_NETWORK": "host"}
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -67,7 +67,7 @@ def confined() -> None:
     limits += ["--security-opt", "no-new-privileges"]
     container = docker("run", "--detach", *limits, f"ocr-service:{os.environ['OCR_VERSION']}-cpu")
     try:
-        until("ready", lambda: _healthy(container), 60)
+        until("ready", lambda: _healthy(container), 240)
         seconds = _seconds_to_ready(container)
         cold = _rss(container)
         command = ["exec", "--interactive", container, "python", "-c", POST_FROM_INSIDE]
@@ -76,10 +76,10 @@ def confined() -> None:
         say(f"--network none --read-only --user 10001 --cap-drop ALL: ready after {seconds:.2f} s, reads {lines[:60]}…")
         say(f"RSS {cold:.0f} MB when ready, {_rss(container):.0f} MB after the first page")
         started = time.monotonic()
-        docker("stop", container)
+        docker("stop", "--time", "45", container)
         code = docker("inspect", "--format", "{{.State.ExitCode}}", container)
         say(f"stopped in {time.monotonic() - started:.1f} s with exit code {code}")
-        assert code == "0"
+        assert code == "0", code
     finally:
         docker("rm", "--force", container)
 
@@ -110,7 +110,7 @@ def _rss(container: str) -> float:
 def monitored(url: str, prometheus: str) -> None:
     """Compose up, read an image, and wait until Prometheus knows."""
     compose("up", "--detach", "ocr", "prometheus")
-    until("ready", lambda: get(f"{url}/readyz"), 120)
+    until("ready", lambda: get(f"{url}/readyz"), 240)
     model = get(f"{url}/version")["model"]
     answer = post(url, IMAGE)
     assert answer["pages"][0]["lines"][0]["text"] == WORDS
@@ -136,10 +136,10 @@ def trained(url: str) -> None:
     say("train profile: " + next(line for line in log.splitlines() if line.startswith("published")))
     os.environ["OCR_MODEL"] = "smoke"
     compose("up", "--detach", "--no-build", "ocr")
-    first = until("served", lambda: _served(url, lambda model: model["name"] == "smoke"), 120)
+    first = until("served", lambda: _served(url, lambda model: model["name"] == "smoke"), 240)
     say(f"OCR_MODEL=smoke: serves smoke@{first}")
     compose("run", "--rm", "--no-deps", "publish", profile="train")
-    second = until("taken up", lambda: _served(url, lambda model: model["version"] != first), 120)
+    second = until("taken up", lambda: _served(url, lambda model: model["version"] != first), 240)
     answer = post(url, IMAGE)
     assert answer["model"]["version"] == second
     say(f"published again: serves smoke@{second} without a new start")
