@@ -4,7 +4,7 @@
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
 # make docker-test    build the images and run them for real (needs a Docker engine and compose)
 # make lock           write the versions and hashes that images install (needs uv)
-# make sbom           list what is in an image, as CycloneDX, in sbom.cdx.json (IMAGE=ocr-service:0.1.0-cpu)
+# make sbom           list what is in an image, as CycloneDX, in dist/sbom.cdx.json (IMAGE=ocr-service:0.1.0-cpu)
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -58,7 +58,7 @@ lock:
 
 IMAGE ?= ocr-service:0.1.0-cpu
 sbom:
-	$(PYTHON) docker/sbom.py $(IMAGE) >sbom.cdx.json
+	mkdir -p dist && $(PYTHON) docker/sbom.py $(IMAGE) >dist/sbom.cdx.json
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

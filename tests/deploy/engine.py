@@ -90,6 +90,11 @@ def ensure_base() -> None:
         run("docker/make-base.sh", BASE, quiet=True)
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextlib.contextmanager
 def torch_wheels() -> Iterator[dict[str, str]]:
     """Give the variables of a build that takes torch from a folder of this machine, if TORCH_WHEELS is one."""
@@ -97,8 +102,7 @@ def torch_wheels() -> Iterator[dict[str, str]]:
     if not folder or "://" in folder:
         yield {}
         return
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    handler = functools.partial(_Quiet, directory=folder)
     # Always the same port: the address is a build argument, and another one would build everything again.
     server = http.server.ThreadingHTTPServer(("127.0.0.1", WHEELS_PORT), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -172,6 +172,7 @@ def main() -> None:
     os.environ.update({f"{name}_PUBLISH": f"127.0.0.1:{port}" for name, port in ports.items()})
     os.environ.update({"COMPOSE_PROJECT_NAME": f"ocrtest{os.getpid()}", "OCR_MODEL_POLL_SECONDS": "2"})
     os.environ.setdefault("OCR_VERSION", "0.1.0")
+    os.environ.setdefault("TRAIN_CORPORA", "none")  # the smoke configurations draw in a font of matplotlib's
     url, prometheus = (f"http://127.0.0.1:{port}" for port in ports.values())
     say(f"{' '.join(compose_command())}: {run(*compose_command(), 'version', quiet=True).splitlines()[0]}")
     build()
