@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engine import docker, say, until
 from manifests import K8S, render
 
-STEPS = 150
-SMALL = [f"schedule.steps={STEPS}", "compute.threads=1", "compute.workers=0", "compute.save_every=10"]
-SMALL += ["compute.log_every=10", "compute.validate_every=1000"]
+STEPS = 60
+SMALL = [f"schedule.steps={STEPS}", "schedule.warmup=5", "data.batch=4", "data.group=2"]
+SMALL += ["compute.threads=1", "compute.workers=0", "compute.save_every=5", "compute.log_every=5"]
 
 
 class Job:
@@ -100,7 +100,7 @@ class Job:
 def interrupted(job: Job, index: int, signal: str, after: int) -> int:
     """Start the pods, signal one of them when so many steps are logged, and return the last step logged."""
     job.start()
-    until(f"step {after}", lambda: True if job.steps()[-1:] >= [after] else _alive(job), 300)
+    until(f"step {after}", lambda: True if job.steps()[-1:] >= [after] else _alive(job), 600)
     docker("kill", "--signal", signal, job.containers[index])
     verdicts = job.finish()
     first, last = job.steps()[0], job.steps()[-1]
@@ -121,13 +121,13 @@ def _alive(job: Job) -> None:
 def main() -> None:
     job = Job(sys.argv[1] if len(sys.argv) > 1 else "ocr-trainer:0.1.0-cpu")
     try:
-        killed = interrupted(job, 1, "KILL", after=30)
-        stopped = interrupted(job, 0, "TERM", after=killed + 30)
+        killed = interrupted(job, 1, "KILL", after=10)
+        stopped = interrupted(job, 0, "TERM", after=killed + 10)
         job.start()
         verdicts = job.finish()
         steps = job.steps()
         say(f"started again: steps {steps[0]} to {steps[-1]}, exit codes {', '.join(verdicts)}")
-        assert stopped <= steps[0] <= stopped + 10
+        assert stopped <= steps[0] <= stopped + 5
         assert steps[-1] == STEPS
         assert set(verdicts) == {"0 Complete"}, docker("logs", job.containers[0])[-3000:]
     finally:
