@@ -45,7 +45,7 @@ def export_net(name: str, path: Path) -> float:
         task, network = name.partition("_")[0], OTHERS[name]()
     elif name in get_args(ClassifierName):
         classes = 2 if name == "direction" else 1000
-        task, network = "classifier", build_classifier(cast(ClassifierName, name), classes)
+        task, network = "classifier", build_classifier(cast("ClassifierName", name), classes)
     else:
         raise ConfigError(f"no network {name!r}; there are {', '.join(NAMES)}")
     size = DIRECTION_SIZE if name == "direction" else SIZES[task]
