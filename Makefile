@@ -1,4 +1,4 @@
-# make serve          install into .venv and serve on port 8000 (OCR_MODEL=ppocrv6 by default)
+# make serve          install into .venv and serve on port 8000 (OCR_MODEL=ppocrv2-en by default)
 # make test           install what the tests need and run them
 # make check          formatting, lint, types, layering
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
@@ -10,7 +10,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-export OCR_MODEL ?= ppocrv6
+export OCR_MODEL ?= ppocrv2-en
 export OCR_MODEL_STORE ?= ./models
 
 .PHONY: serve test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean

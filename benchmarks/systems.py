@@ -116,7 +116,7 @@ class Worker:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", default="models", help="model store, a folder or URL; default ./models")
-    parser.add_argument("--model", default="ppocrv6", help="bundle to measure, name[@version]; default ppocrv6")
+    parser.add_argument("--model", default="ppocrv2-en", help="bundle to measure, name[@version]; default ppocrv2-en")
     parser.add_argument("--backend", default="auto", choices=get_args(BackendName))
 
 

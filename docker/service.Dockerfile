@@ -26,7 +26,7 @@ RUN pip install --no-deps --no-build-isolation .
 
 # The model: a bundle that is committed in models/, or the one that the wheel of rapidocr carries.
 FROM build AS model
-ARG OCR_MODEL=ppocrv6
+ARG OCR_MODEL=ppocrv2-en
 COPY docker/locks/model.txt docker/locks/
 COPY models /store
 RUN if [ ! -e "/store/$OCR_MODEL/current" ]; then \
@@ -43,7 +43,7 @@ RUN pip uninstall -y pip setuptools wheel \
 
 FROM python
 ARG DEVICE=cpu
-ARG OCR_MODEL=ppocrv6
+ARG OCR_MODEL=ppocrv2-en
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="OCR service ($DEVICE)" \

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
         default="./models", description="Folder or fsspec URL (s3://…) that holds the model bundles; may be read-only."
     )
     model: str = Field(
-        default="ppocrv6", pattern=MODEL_PATTERN, description="Bundle to serve, `name[@version]`; else its current one."
+        default="ppocrv2-en",
+        pattern=MODEL_PATTERN,
+        description="Bundle to serve, `name[@version]`; else its current one.",
     )
     backend: Literal["auto", "openvino", "onnxruntime", "cuda"] = Field(
         default="auto", description="Engine that computes the networks. A named one that cannot be had is an error."
