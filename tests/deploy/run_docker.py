@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dashboard import queries
-from engine import ROOT, compose_command, docker, ensure_base, get, post, run, say, torch_wheels, until
+from engine import BASE, ROOT, compose_command, docker, ensure_base, get, post, run, say, torch_wheels, until
 
 IMAGE = (ROOT / "examples/receipt.jpg").read_bytes()
 WORDS = "THE CORNER BAKERY"
@@ -59,6 +59,17 @@ def build() -> None:
     size = int(packed.stdout)
     say(f"service image: {size / 1e6:.1f} MB compressed, base included")
     assert size <= MOST_BYTES
+
+
+def drawable() -> None:
+    """See that apt would install all that the trainer's image draws with; the smoke test needs none of it."""
+    names = "grep -hoE '^[a-z0-9.+-]+' /render/fonts.txt /render/corpora.txt"
+    install = (
+        f"apt-get update -qq && {names} | xargs apt-get install --simulate --no-install-recommends | grep -c ^Inst"
+    )
+    where = ["--network", os.environ.get("BUILD_NETWORK", "default"), "--volume", f"{ROOT}/trainer/render:/render:ro"]
+    count = docker("run", "--rm", *where, BASE, "bash", "-o", "pipefail", "-c", install).splitlines()[-1]
+    say(f"fonts.txt and corpora.txt: {count} packages, with what they need, can be installed")
 
 
 def confined() -> None:
@@ -176,6 +187,7 @@ def main() -> None:
     url, prometheus = (f"http://127.0.0.1:{port}" for port in ports.values())
     say(f"{' '.join(compose_command())}: {run(*compose_command(), 'version', quiet=True).splitlines()[0]}")
     build()
+    drawable()
     confined()
     try:
         monitored(url, prometheus)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -83,6 +84,23 @@ def test_all_ways_to_run_the_service_have_the_same_model():
     for path, pattern in places.items():
         found = re.findall(pattern, (ROOT / path).read_text("utf-8"), re.MULTILINE)
         assert set(found) == {Settings.model_fields["model"].default}, path
+
+
+RENDERED = ("fonts", "corpora")
+"""Lists of Debian packages; apt installs none of a list in which it does not know one."""
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_debian_knows_every_package_that_the_renderer_names(name):
+    release = Path("/etc/os-release")
+    if not shutil.which("apt-cache") or "bookworm" not in (release.read_text("utf-8") if release.exists() else ""):
+        pytest.skip("the lists are those of Debian 12")
+    packages = re.findall(r"^[a-z0-9.+-]+", (ROOT / f"trainer/render/{name}.txt").read_text("utf-8"), re.MULTILINE)
+    assert len(packages) == len(set(packages)) > 50
+    known = subprocess.run(["apt-cache", "pkgnames"], capture_output=True, text=True, check=True).stdout.split()
+    if len(known) < 20_000:
+        pytest.skip("apt has not read what there is (apt-get update)")
+    assert set(packages) <= set(known)
 
 
 def compose_file() -> dict:
