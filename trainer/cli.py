@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_core.errors import OcrError
-from trainer.errors import EX_CONFIG, Interrupted, TrainerError
+from trainer.errors import EX_CONFIG, ConfigError, Interrupted, TrainerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--crops", action="store_true", help="each image is one line")
     label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
     label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
+
+    relabel = _command(commands, "relabel", _relabel, "correct the case of a set's labels, and add words, by a bundle")
+    relabel.add_argument("images", type=Path, help="a set of pages with labels.jsonl")
+    relabel.add_argument("--store", required=True, help="folder or URL of the store")
+    relabel.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
+    relabel.add_argument("--out", type=Path, required=True, help="folder to write")
+    relabel.add_argument("--min-confidence", type=float, default=0.95, help="of a line that was left out and is added")
+
+    fonts = _command(commands, "web-fonts", _web_fonts, "list npm packages of fonts for signs, or install their files")
+    fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
 
     options = _command(commands, "options", _options, "describe every option of a configuration")
     options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish", "quantize"))
@@ -182,6 +192,16 @@ def _label(args: argparse.Namespace) -> None:
         print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
 
 
+def _relabel(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from ocr_core.scoring.datasets import read_set
+    from trainer.relabel import relabel
+
+    bundle = open_store(args.store).open(args.bundle)
+    fates = relabel(bundle, read_set(args.images), args.out, confidence=args.min_confidence)
+    print(*(f"{count} {fate}" for fate, count in sorted(fates.items())), sep=", ")
+
+
 def _options(args: argparse.Namespace) -> None:
     from trainer.options import KINDS, describe
 
@@ -192,3 +212,15 @@ def _smoke(args: argparse.Namespace) -> None:
     from trainer.smoke import smoke
 
     smoke(args.work)
+
+
+def _web_fonts(args: argparse.Namespace) -> None:
+    from trainer.render import web_fonts
+
+    if args.install is None:
+        print(*(f"@fontsource/{family}" for family, _ in web_fonts.listed()))
+        return
+    try:
+        print(f"{web_fonts.install(args.install)} faces in {web_fonts.INSTALLED}")
+    except OSError as error:
+        raise ConfigError(str(error)) from error

@@ -43,6 +43,8 @@ class RenderedSource(Strict):
     """File name of the one font to draw with; empty: all of them."""
     mix: dict[str, float] = Field(default_factory=dict)
     """Weights of the domains of lines, or of the kinds of pages; empty: the renderer's default."""
+    photographs: str = ""
+    """Labelled set of photographs, relative to --data: streets are drawn on places of theirs without text."""
     count: int = Field(default=0, ge=0)
     """Draw only so many different samples, again and again; 0: never the same twice."""
     seed: int | None = Field(default=None, ge=0)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.config import PdfLinesSource, PdfPagesSource, RenderedLinesSource, RenderedPagesSource
+from trainer.config import LabelledSource, PdfLinesSource, PdfPagesSource, RenderedLinesSource, RenderedPagesSource
 from trainer.data.lines import Line, fit_height
+from trainer.data.readers import read_source
+from trainer.data.surfaces import text_free
 from trainer.errors import ConfigError
 from trainer.render import lines as drawn
+from trainer.render.backgrounds import Surfaces
 from trainer.render.corpus import Corpus
 from trainer.render.domains import DEFAULT_MIX
 from trainer.render.fonts import FontLibrary, excluded_fonts, matplotlib_fonts
@@ -52,10 +55,11 @@ def line_sampler(source: RenderedLinesSource | PdfLinesSource, characters: str, 
         pdfs = PdfRenderer(_pdfs(source, characters, root), max_length=source.max_length)
         return lambda index: pdfs.sample_line(seed, index)
     fonts, corpus, mix = font_library(source, root), _corpus(frozenset(characters)), source.mix or DEFAULT_MIX
-    usual = LineRenderer(fonts, corpus, mix, source.max_length)
+    surfaces = photographs(source, root)
+    usual = LineRenderer(fonts, corpus, mix, source.max_length, surfaces)
     if not source.short_first:
         return lambda index: usual.sample(seed, index)
-    short = LineRenderer(fonts, corpus, mix, source.short_length)
+    short = LineRenderer(fonts, corpus, mix, source.short_length, surfaces)
     return lambda index: (short if index < source.short_first else usual).sample(seed, index)
 
 
@@ -65,7 +69,9 @@ def page_sampler(source: RenderedPagesSource | PdfPagesSource, root: Path, seed:
     if isinstance(source, PdfPagesSource):
         pdfs = PdfRenderer(_pdfs(source, source.characters, root))
         return lambda index: pdfs.sample(seed, index, source.size)
-    pages = PageRenderer(font_library(source, root), _corpus(frozenset(source.characters)), source.mix or None)
+    pages = PageRenderer(
+        font_library(source, root), _corpus(frozenset(source.characters)), source.mix or None, photographs(source, root)
+    )
     return lambda index: pages.sample(seed, index, source.size)
 
 
@@ -80,6 +86,18 @@ def _pdfs(source: PdfLinesSource | PdfPagesSource, characters: str, root: Path) 
         return PdfLibrary.from_folders(frozenset(characters), **folders)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def photographs(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> Surfaces | None:
+    """Return parts without text of the photographs that a source names, those that validate left out."""
+    if not source.photographs:
+        return None
+    return _surfaces(root / source.photographs)
+
+
+@lru_cache(maxsize=1)
+def _surfaces(folder: Path) -> Surfaces:
+    return text_free(read_source(LabelledSource(kind="labels", path=folder.name), folder.parent))
 
 
 def font_library(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> FontLibrary:

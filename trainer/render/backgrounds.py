@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -15,6 +16,8 @@ from trainer.render.draws import between, chance, pick, whole
 Rng = np.random.Generator
 Floats = NDArray[np.float32]
 Colour = NDArray[np.float32]
+Surfaces = Sequence[NDArray[np.uint8]]
+"""Pictures [H, W, 3] BGR, of any size, that grounds are cut out of."""
 
 TEXTURES, TEXTURE_SIZE = 24, 512
 
@@ -92,23 +95,28 @@ def _shapes(rng: Rng, image: Floats) -> Floats:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), between(rng, 0.8, 5)), np.float32)
 
 
-def photo_like(rng: Rng, height: int, width: int) -> Floats:
-    """Up to four cuts of textures beside and before each other, as walls, sky and street are, [H, W, 3]."""
-    image = _cut(rng, height, width)
+def photo_like(rng: Rng, height: int, width: int, surfaces: Surfaces | None = None) -> Floats:
+    """Up to four cuts of surfaces beside and before each other, as walls, sky and street are, [H, W, 3].
+
+    Two of three are of `surfaces` where there are any, the others of made textures.
+    """
+    surfaces = surfaces if surfaces and chance(rng, 0.67) else _textures()
+    image = _cut(rng, height, width, surfaces)
     for _ in range(whole(rng, 0, 3) if min(height, width) > 100 else 0):
         y0, x0 = whole(rng, 0, height - 40), whole(rng, 0, width - 40)
         y1 = height if chance(rng, 0.5) else whole(rng, y0 + 20, height)
         x1 = width if chance(rng, 0.5) else whole(rng, x0 + 20, width)
-        image[y0:y1, x0:x1] = _cut(rng, y1 - y0, x1 - x0)
+        image[y0:y1, x0:x1] = _cut(rng, y1 - y0, x1 - x0, surfaces)
     return image
 
 
-def _cut(rng: Rng, height: int, width: int) -> Floats:
-    """A cut of one texture at a random zoom and contrast."""
-    texture = pick(rng, _textures())
+def _cut(rng: Rng, height: int, width: int, surfaces: Surfaces) -> Floats:
+    """A cut of one surface at a random zoom and contrast."""
+    texture = pick(rng, surfaces)
+    tall, wide = texture.shape[:2]
     zoom = between(rng, 0.5, 3.0)
-    h, w = min(TEXTURE_SIZE, max(8, round(height / zoom))), min(TEXTURE_SIZE, max(8, round(width / zoom)))
-    y, x = whole(rng, 0, TEXTURE_SIZE - h), whole(rng, 0, TEXTURE_SIZE - w)
+    h, w = min(tall, max(8, round(height / zoom))), min(wide, max(8, round(width / zoom)))
+    y, x = whole(rng, 0, tall - h), whole(rng, 0, wide - w)
     cut = texture[y : y + h, x : x + w]
     if chance(rng, 0.5):
         cut = cut[:, ::-1]

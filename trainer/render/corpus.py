@@ -42,6 +42,7 @@ _FOLDED = re.compile("[" + "".join(_FOLDS) + "]")
 _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
 _UNWANTED = re.compile("nigger|fuck|cunt|kike", re.IGNORECASE)  # contact sheets and reports are looked at
+_PUNCTUATION = ".,;:!?()[]{}<>\"'“”‘’„‚«»*_=-–—"
 _ONSETS = (*"bcdfghklmnprstvw", *["br", "ch", "cl", "cr", "dr", "fl", "gr", "pl", "sh", "sp", "st", "str", "th", "tr"])
 _VOWELS = (*"aeiouaeio", *["ai", "ea", "ee", "ie", "io", "oo", "ou", "au"])
 _CODAS = (
@@ -93,6 +94,15 @@ class Corpus:
         if known and chance(rng, 0.97):
             return pick(rng, known)
         return self.clean(made_up_word(rng)) or self.noise(rng, whole(rng, 2, 8))
+
+    def spoken(self, rng: np.random.Generator) -> str:
+        """A word of running text without its punctuation, common ones as often as they are there."""
+        for _ in range(4):
+            found = pick(rng, self.text(rng, 24).split() or [""]).strip(_PUNCTUATION)
+            # Four of five words of up to three letters are passed over: they are half of all text, and soon known.
+            if found and (len(found) > 3 or chance(rng, 0.2)):
+                return found
+        return self.word(rng)
 
     def text(self, rng: np.random.Generator, length: int, language: str | None = None) -> str:
         """Running text of whole words, about `length` characters long, beginning anywhere in a sentence."""

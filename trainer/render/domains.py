@@ -49,6 +49,10 @@ class Domain:
     """Brightness of the paper."""
     ink: Range = (0.0, 110.0)
     """Brightness of the ink on it."""
+    contrast: Range = (60.0, 120.0)
+    """Least difference in brightness between the two."""
+    plate: float = 0.0
+    """Share of the coloured ones with the edge of a board, and what lies beyond it, in the crop."""
     roughness: float = 5.0
     effects: float = 0.0
     """Share with outline, shadow or glow."""
@@ -200,34 +204,38 @@ DOMAINS = (
     Domain(
         name="scene",
         texts={
-            "single": 42, "sign": 26, "words": 3, "number": 6, "tiny": 5, "price": 2, "phone": 2, "company": 2,
-            "url": 1.5,
-            "code": 3, "marks": 1.5, "random": 2, "date": 1, "short_text": 3, "foreign": 3,
+            "spoken": 34, "single": 22, "sign": 14, "words": 2, "number": 6, "tiny": 6, "price": 2, "phone": 1.5,
+            "company": 2, "url": 1.5, "code": 2, "marks": 1, "random": 1.5, "date": 1, "short_text": 2, "foreign": 1.5,
         },
-        fonts={"sans": 6, "condensed": 2.5, "serif": 2.5, "book": 1.5, "display": 1.2, "mono": 0.3},
-        heights=(12, 64),
+        fonts={
+            "sans": 5, "condensed": 2, "serif": 2, "book": 1.2, "display": 0.6, "mono": 0.2, "poster": 3, "sign": 2.5,
+            "script": 1.5,
+        },
+        heights=(11, 64),
         stretch=(0.6, 1.4),
         tracking=(-0.05, 0.25),
         tight=0.85,
-        margin=(-0.04, 0.22),
+        margin=(-0.06, 0.32),
         skew=0.8,
         perspective=0.13,
-        curve=0.12,
+        curve=0.18,
         neighbours=0.12,
         rules=0.06,
         coloured=0.95,
         vivid=0.5,
         photo=0.4,
+        plate=0.25,
+        contrast=(28, 130),
         dark=0.5,
-        level=(90, 255),
-        ink=(0, 150),
+        level=(60, 255),
+        ink=(0, 170),
         roughness=8,
-        effects=0.3,
+        effects=0.35,
         wear=0.1,
         weight=(0.8, 1.6),
         blur=(0, 1.5),
         low_resolution=0.2,
-        noise=(0, 11),
+        noise=(0, 9),
         shade=0.4,
         jpeg=0.5,
         quality=(25, 92),

@@ -32,8 +32,12 @@ INSTALLED = (
     Path.home() / ".fonts",
 )
 
-KINDS = ("sans", "serif", "book", "mono", "typewriter", "bitmap", "condensed", "display")
+KINDS = ("sans", "serif", "book", "mono", "typewriter", "bitmap", "condensed", "display", "poster", "sign", "script")
 _RULES = (
+    # Folders of `trainer.render.web_fonts`.
+    ("poster", r"/fonts/web/poster/"),
+    ("sign", r"/fonts/web/sign/"),
+    ("script", r"/fonts/web/script/"),
     (
         "display",
         r"aenigma|georgewilliams|lobster|dancing|kaushan|leckerli|comic|humor|breip|femke|bwht|sjfont|rufscript|"

@@ -17,16 +17,24 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def paint(rng: Rng, world: Domain, coverage: Floats, *, bilevel: bool = False) -> Floats:
+def paint(
+    rng: Rng,
+    world: Domain,
+    coverage: Floats,
+    *,
+    bilevel: bool = False,
+    surfaces: backgrounds.Surfaces | None = None,
+) -> Floats:
     """Puts ink of `coverage` [H, W] on a ground: float32 [H, W], or [H, W, 3] where the world has colours.
 
-    Ink that is to be scanned as black or white wears less, for what is pale would be gone.
+    Ink that is to be scanned as black or white wears less, for what is pale would be gone. `surfaces` are those of
+    photographs; without, made ones stand in for them.
     """
     ink = _spread(rng, world, coverage)
     if chance(rng, world.wear):
         degrade.wear(rng, ink, rather_low(rng, 0.1, 0.35 if bilevel else 0.7))
     if not bilevel and chance(rng, world.coloured):
-        return _in_colour(rng, world, ink)
+        return _in_colour(rng, world, ink, surfaces)
     height, width = ink.shape
     level, dark = _levels(rng, world)
     ground = backgrounds.paper(rng, height, width, level, world.roughness * rng.random())
@@ -73,27 +81,42 @@ def _spread(rng: Rng, world: Domain, coverage: Floats) -> Floats:
 
 
 def _levels(rng: Rng, world: Domain) -> tuple[float, float]:
-    """Brightness of ground, rather bright, and of ink, at least 60 darker."""
+    """Brightness of ground, rather bright, and of ink, darker by the world's contrast at least."""
     low, high = world.level
     level = rather_low(rng, high, low)
-    ink = min(between(rng, *world.ink), level - 60 - 60 * rng.random())
+    ink = min(between(rng, *world.ink), level - between(rng, *world.contrast))
     return (ink, level) if chance(rng, world.dark) else (level, max(ink, 0.0))
 
 
-def _in_colour(rng: Rng, world: Domain, ink: Floats) -> Floats:
+def _in_colour(rng: Rng, world: Domain, ink: Floats, surfaces: backgrounds.Surfaces | None) -> Floats:
     height, width = ink.shape
     level, dark = _levels(rng, world)
     if chance(rng, world.photo):
-        ground = backgrounds.photo_like(rng, height, width)
+        ground = backgrounds.photo_like(rng, height, width, surfaces)
         ground += np.float32((level - float(ground.mean())) * between(rng, 0.5, 1.0))
     else:
         ground = backgrounds.flat(rng, height, width, _shaded(rng, world, level))
         ground += backgrounds.in_three(backgrounds.paper(rng, height, width, 0, world.roughness * rng.random()))
     colour = _shaded(rng, world, dark)
+    if chance(rng, world.plate):
+        _beyond_plate(rng, ground, colour, surfaces)
     if chance(rng, world.effects):
         _effect(rng, ground, ink, level)
     backgrounds.lay(ground, ink, colour)
     return ground
+
+
+def _beyond_plate(rng: Rng, ground: Floats, colour: backgrounds.Colour, surfaces: backgrounds.Surfaces | None) -> None:
+    """Ends the board that text stands on near one or two edges of the crop, often with a frame in the ink's colour."""
+    height, width = ground.shape[:2]
+    outside = backgrounds.photo_like(rng, height, width, surfaces)
+    reach = max(1, round(height * between(rng, 0.03, 0.14)))
+    frame = max(1, round(height * between(rng, 0.02, 0.07))) if chance(rng, 0.4) else 0
+    for edge in {whole(rng, 0, 3), whole(rng, 0, 3)}:
+        # A view of the ground with the edge in question on top.
+        turned, beyond = np.rot90(ground, edge), np.rot90(outside, edge)
+        turned[reach : reach + frame] = colour
+        turned[:reach] = beyond[:reach]
 
 
 def _shaded(rng: Rng, world: Domain, level: float) -> backgrounds.Colour:

@@ -47,7 +47,9 @@ class LineRenderer:
         corpus: Corpus,
         mix: Mapping[str, float] = DEFAULT_MIX,
         max_length: int = 96,
+        surfaces: backgrounds.Surfaces | None = None,
     ) -> None:
+        """`surfaces`: parts of photographs without text, to draw signs on."""
         noise.warm_up()
         backgrounds.warm_up()
         self.phrases = Phrases(corpus)
@@ -57,6 +59,7 @@ class LineRenderer:
         self._texts = {name: Weighted(BY_NAME[name].texts) for name in mix}
         self._kinds = {name: fonts.weights(BY_NAME[name].fonts) for name in mix}
         self._max_length = max_length
+        self._surfaces = surfaces
 
     @classmethod
     def default(cls, characters: frozenset[str], **options: Any) -> LineRenderer:
@@ -76,7 +79,7 @@ class LineRenderer:
         setting = self._set(rng, world, face, text)
         mask, spans = cut(rng, world, setting)
         bilevel = chance(rng, world.bilevel)
-        image = finish(rng, world, paint(rng, world, mask, bilevel=bilevel), bilevel=bilevel)
+        image = finish(rng, world, paint(rng, world, mask, bilevel=bilevel, surfaces=self._surfaces), bilevel=bilevel)
         return Line(image, text, spans, world.name)
 
     def _shorten(self, text: str) -> str:

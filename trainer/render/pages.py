@@ -63,12 +63,20 @@ class Page:
 class PageRenderer:
     """Renders pages in the characters of `corpus`; a page is a function of (seed, index, size) alone."""
 
-    def __init__(self, fonts: FontLibrary, corpus: Corpus, mix: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        fonts: FontLibrary,
+        corpus: Corpus,
+        mix: Mapping[str, float] | None = None,
+        surfaces: backgrounds.Surfaces | None = None,
+    ) -> None:
+        """`surfaces`: parts of photographs without text, for the street."""
         noise.warm_up()
         backgrounds.warm_up()
         self.phrases = Phrases(corpus)
         self._fonts = fonts
         self._atlas = GlyphAtlas()
+        self._surfaces = surfaces
         self._kinds = Weighted(mix or {kind: share for kind, (share, _) in KINDS.items()})
         self._faces = {name: fonts.weights(BY_NAME[name].fonts) for name in {domain for _, domain in KINDS.values()}}
 
@@ -106,7 +114,7 @@ class PageRenderer:
     def _ground(self, rng: Rng, world: Domain, layout: str, shape: tuple[int, int]) -> Floats:
         height, width = shape
         if layout in ("street", "scatter") and chance(rng, 0.85 if layout == "street" else 0.4):
-            return backgrounds.photo_like(rng, height, width)
+            return backgrounds.photo_like(rng, height, width, self._surfaces)
         return paper(rng, world, height, width, vivid=layout in ("slide", "screen", "scatter") and chance(rng, 0.4))
 
     def _typist(self, rng: Rng, domain: str) -> Any:

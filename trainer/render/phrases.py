@@ -67,8 +67,8 @@ class Phrases:
         name, _, rest = reference.partition(":")
         if name in _CASES or name == "cased":
             return partial(_cased, _CASES.get(name), self._part(rest))
-        if name in ("word", "accented"):
-            return self.corpus.word if name == "word" else self.corpus.accented
+        if name in ("word", "spoken", "accented"):
+            return {"word": self.corpus.word, "spoken": self.corpus.spoken, "accented": self.corpus.accented}[name]
         if name in self._built_in:
             low, high = map(int, rest.split("-"))
             return partial(self._built_in[name], low=low, high=high)

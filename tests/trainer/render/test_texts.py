@@ -91,3 +91,15 @@ def test_accented_words_use_every_letter_alike():
     drawn = [corpus.accented(sample_rng(0, index)) for index in range(800)]
     for letter in letters:
         assert sum(letter in word for word in drawn) == pytest.approx(200, abs=50)
+
+
+def test_spoken_words_come_as_often_as_texts_have_them():
+    paragraphs = {"en": ["whale, whale (whale) ship whale; ship. whale"] * 40}
+    corpus = Corpus(
+        frozenset("abcdefghijklmnopqrstuvwxyz ,;()."),
+        words={"en": [f"word{'abcdefghij'[n % 10]}" for n in range(60)]},
+        paragraphs=paragraphs,
+    )
+    drawn = [corpus.spoken(sample_rng(3, n)) for n in range(300)]
+    assert not [word for word in drawn if set(word) & set(",;().")]
+    assert drawn.count("whale") > drawn.count("ship") > 20
