@@ -22,6 +22,8 @@ BOUNDARY = "----ocr-benchmark"
 PATIENCE = 120.0
 """Seconds after which a client gives up, far beyond any deadline."""
 NO_ANSWER = 0
+BROKEN_PAUSE = 0.2
+"""Seconds that a client of a closed loop waits after a connection broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def post_of(server: Running, image: Path, *, query: str = "", timeout_ms: int | 
 class Client:
     """One client with a connection of its own, kept open between requests."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    def __init__(self, port: int, patience: float = PATIENCE) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
 
     def send(self, post: Post) -> tuple[Answer, http.client.HTTPMessage | None, bytes]:
         """Send a request and return what came back."""
@@ -83,22 +85,26 @@ class Client:
         self._connection.close()
 
 
-def closed_loop(port: int, posts: Sequence[Post], clients: int, seconds: float) -> list[Answer]:
+def closed_loop(
+    port: int, posts: Sequence[Post], clients: int, seconds: float, patience: float = PATIENCE
+) -> list[Answer]:
     """Let `clients` clients send `posts` in turn for `seconds`, and return the answers that came within them.
 
-    A client that is told to come back later does.
+    A client that is told to come back later does. One that has waited for more than `patience` seconds gives up.
     """
     turns = _Turns(posts)
     end = time.monotonic() + seconds
 
     def work() -> list[Answer]:
-        client = Client(port)
+        client = Client(port, patience)
         answers = []
         while time.monotonic() < end:
             answer, headers, _ = client.send(turns.next())
             answers.append(answer)
             if answer.status == 429 and headers is not None:
                 time.sleep(max(0.0, min(float(headers["retry-after"]), end - time.monotonic())))
+            if answer.status == NO_ANSWER:
+                time.sleep(BROKEN_PAUSE)
         client.close()
         return answers
 

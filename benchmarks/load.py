@@ -5,13 +5,14 @@
 Server and clients are processes of their own; on two cores and more the server has the first and the clients the last.
 Closed loop: 1 to 64 clients, each of which sends its next image when the last was answered, beside the same engine on
 the same core without a server around it. Open loop: --factor times what the closed loop reached, sent without waiting.
-Fairness: single lines by one client alone, then while the most clients keep the service busy with pages.
+Fairness: single lines by one client alone, then while the most clients keep the service busy with pages of 300 lines.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -20,13 +21,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clients import Post, closed_loop, open_loop, post_of, quantile, summary
+from benchmarks.clients import PATIENCE, Client, Post, closed_loop, open_loop, post_of, quantile, summary
 from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, on_cores, print_table, write_result
+from benchmarks.drawn import long_page
 from benchmarks.servers import Program, Running, rapidocr_api, running, service, watching
 from benchmarks.systems import add_engine_arguments, engine
 from ocr_core.scoring import read_set
 
 Figures = dict[str, Any]
+
+LONG = 300
+"""Lines of the pages that keep the service busy while single lines are timed."""
+PEER_MB = 12_000.0
+"""Memory at which a peer is ended, so that it does not take the machine with it."""
+PEER_PATIENCE = 5.0
+"""Seconds after a measurement of a peer that its clients wait for what will not count any more."""
 
 
 def in_process(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> float:
@@ -42,13 +51,21 @@ def in_process(args: argparse.Namespace, images: Sequence[Path], cores: Sequence
     raise AssertionError
 
 
-def measure_closed(server: Running, posts: Sequence[Post], args: argparse.Namespace) -> list[Figures]:
+def measure_closed(
+    server: Running,
+    posts: Sequence[Post],
+    clients_of: Sequence[int],
+    args: argparse.Namespace,
+    *,
+    limit_mb: float = 0.0,
+    patience: float = PATIENCE,
+) -> list[Figures]:
     """Measure each number of clients, after a time of load that is not counted."""
     closed_loop(server.port, posts, 2, args.warm_up)
     rows = []
-    for clients in args.clients:
-        with watching(server) as samples:
-            answers = closed_loop(server.port, posts, clients, args.seconds)
+    for clients in clients_of:
+        with watching(server, limit_mb=limit_mb) as samples:
+            answers = closed_loop(server.port, posts, clients, args.seconds, patience)
         memory = [sample.mb for sample in samples]
         row = {"clients": clients, **summary(answers, args.seconds), "rss_mb": memory[-1], "peak_mb": max(memory)}
         rows.append(row)
@@ -72,18 +89,26 @@ def measure_open(server: Running, posts: Sequence[Post], rate: float, args: argp
     }
 
 
-def measure_fairness(
-    server: Running, pages: Sequence[Post], lines: Sequence[Post], args: argparse.Namespace
-) -> Figures:
-    """Send single lines to an idle service, then to one that is busy with pages."""
+def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Namespace) -> Figures:
+    """Send single lines to an idle service, then to one that is busy with long pages."""
+    page = Post("/v1/ocr", long_page(LONG), {"Content-Type": "image/png", "X-Request-Timeout-Ms": "60000"})
+    client = Client(server.port)
+    client.send(page)
+    answer = json.loads(client.send(page)[2])
+    client.close()
     closed_loop(server.port, lines, 1, args.warm_up)
     idle = closed_loop(server.port, lines, 1, args.seconds)
     with ThreadPoolExecutor(1) as pool:
-        load = pool.submit(closed_loop, server.port, pages, max(args.clients), args.seconds + args.warm_up)
-        time.sleep(args.warm_up / 2)  # until pages fill the queue
+        load = pool.submit(closed_loop, server.port, [page], max(args.clients), args.seconds + args.warm_up)
+        time.sleep(args.warm_up)  # until pages fill the queue
         busy = closed_loop(server.port, lines, 1, args.seconds)
-        load.result()
-    return {"idle": summary(idle, args.seconds), "busy": summary(busy, args.seconds)}
+        pages = load.result()
+    return {
+        "page": {"lines": len(answer["pages"][0]["lines"]), "timings_ms": answer["timings_ms"]},
+        "idle": summary(idle, args.seconds),
+        "busy": summary(busy, args.seconds),
+        "pages": summary(pages, args.seconds + args.warm_up),
+    }
 
 
 def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> Figures:
@@ -91,7 +116,7 @@ def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Seq
     result: Figures = {"in_process": in_process(args, images, cores)}
     with running(service(args), cores) as server:
         patient = [post_of(server, image, timeout_ms=60_000) for image in images]
-        result["closed"] = measure_closed(server, patient, args)
+        result["closed"] = measure_closed(server, patient, args.clients, args)
         capacity = max(row["requests_per_second"] for row in result["closed"])
         if args.factor:
             posts = [post_of(server, image, timeout_ms=round(1000 * args.deadline)) for image in images]
@@ -99,7 +124,7 @@ def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Seq
         if args.lines:
             crops = read_set(args.data / args.lines).head(args.limit)
             lines = [post_of(server, crops.path(row), query="?detect=false") for row in crops.rows]
-            result["fair"] = measure_fairness(server, patient, lines, args)
+            result["fair"] = measure_fairness(server, lines, args)
     result["in_process_after"] = in_process(args, images, cores)
     result["share_of_in_process"] = 2 * capacity / (result["in_process"] + result["in_process_after"])
     return result
@@ -108,9 +133,14 @@ def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Seq
 def measure_peer(
     program: Program, args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None
 ) -> Figures:
-    """Measure a peer in the closed loop."""
-    with running(program, cores) as server:
-        return {"closed": measure_closed(server, [post_of(server, image) for image in images], args)}
+    """Measure a peer in the closed loop, started anew for each number of clients: what it took on it never ends."""
+    rows = []
+    for clients in args.clients:
+        with running(program, cores) as server:
+            posts = [post_of(server, image) for image in images]
+            patience = args.seconds + PEER_PATIENCE
+            rows += measure_closed(server, posts, [clients], args, limit_mb=PEER_MB, patience=patience)
+    return {"closed": rows}
 
 
 def print_figures(figures: dict[str, Figures]) -> None:

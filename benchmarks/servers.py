@@ -37,6 +37,8 @@ class Program:
     form_field: str | None
     """Name of the form field for the image; None posts the bare bytes."""
     environment: dict[str, str] = field(default_factory=dict)
+    stop_seconds: float = STOP_SECONDS
+    """After SIGTERM, before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def rapidocr_api(python: str) -> Program:
         ready="/",
         path="/ocr",
         form_field="image_file",
+        stop_seconds=5.0,
     )
 
 
@@ -114,7 +117,7 @@ def running(program: Program, cores: Sequence[int] | None) -> Iterator[Running]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(program.stop_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -152,14 +155,23 @@ class Sample:
 
 
 @contextmanager
-def watching(server: Running, period: float = 0.5) -> Iterator[list[Sample]]:
-    """Note every `period` seconds what a server holds, at least once, until the block ends."""
+def watching(server: Running, period: float = 0.5, limit_mb: float = 0.0) -> Iterator[list[Sample]]:
+    """Note every `period` seconds what a server holds, at least once, until the block ends.
+
+    One that holds more than `limit_mb` is killed, where there is a limit.
+    """
     samples: list[Sample] = []
     over = threading.Event()
     begin = time.monotonic()
 
     def note() -> None:
-        samples.append(Sample(time.monotonic() - begin, server.rss()[0], server.descriptors()))
+        if server.process.poll() is not None:  # by this watch or by itself; what it held last is known
+            return
+        mb = server.rss()[0]
+        samples.append(Sample(time.monotonic() - begin, mb, server.descriptors()))
+        if limit_mb and mb > limit_mb:
+            server.process.kill()
+            server.process.wait()
 
     def watch() -> None:
         while not over.wait(period):
