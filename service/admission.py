@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from service.batching.fairness import LIGHT
 from service.errors import MemoryExhaustedError, OverloadedError, TooManyImagesError
 
 BYTES_PER_PIXEL = 8
 """Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
-LIGHT = 0.05
-"""Seconds of a stream; images that are expected to cost less find room where pages have taken all of theirs."""
 RESERVE = 4
 """One place for light images on top of every so many."""
 BODY_COPIES = 2
@@ -65,6 +64,11 @@ class Admission:
         """Images inside."""
         return self._images
 
+    @property
+    def max_images(self) -> int:
+        """The most images that there can be inside, the light ones among them."""
+        return self._max_images + self._max_images // RESERVE
+
     async def empty(self) -> None:
         """Wait until no request is inside."""
         await self._empty.wait()
@@ -83,7 +87,7 @@ class Admission:
         if self._requests >= self._max_requests:
             raise OverloadedError("too many requests at a time", retry_after=self.retry_after())
         nbytes = BODY_COPIES * min(self._max_body, self._max_body if body is None else body)
-        self._take(0, nbytes, self._max_images + self._max_images // RESERVE)
+        self._take(0, nbytes, self.max_images)
         self._requests += 1
         self._empty.clear()
         try:
@@ -105,7 +109,7 @@ class Admission:
         if sum(sizes) > self._max_bytes - BODY_COPIES * self._max_body:
             raise TooManyImagesError("the images of this request together are too large; send them one by one")
         light = sum(cost for _, cost in images) < LIGHT
-        self._take(len(sizes), sum(sizes), self._max_images + (self._max_images // RESERVE if light else 0))
+        self._take(len(sizes), sum(sizes), self.max_images if light else self._max_images)
         return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
 
     def _take(self, images: int, nbytes: int, max_images: int) -> None:

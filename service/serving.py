@@ -157,9 +157,10 @@ class Serving:
             max_delay=self.settings.max_queue_delay_microseconds / 1e6,
             metrics=self._metrics,
         )
-        # An image for each stream, and one for each core that decodes, cuts out and puts together meanwhile.
-        slots = streams + (self.settings.threads or available_cores())
-        self._workers = Workers(slots, self.settings.max_queue_size, self._metrics)
+        # Enough that every stream and every core has an image to work on. With more of them the streams share their
+        # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
+        slots = max(streams, self.settings.threads or available_cores())
+        self._workers = Workers(slots, self.admission.max_images, self._metrics)
         self._health = Health(self._scheduler, self.models)
         self._watch()
         self.state = State.READY

@@ -19,6 +19,9 @@ NEW = 1.25
 """Predicted times of a new request are multiplied by this: predictions err, and smaller requests will overtake it."""
 FIRM = 1.1
 """The same for one that was let in; the difference is what may overtake it."""
+LIGHT = 0.05
+"""Seconds of a stream. A request that is expected to cost less, as single lines do, is not refused for the pages beside
+it: not while they will keep their deadlines at all, nor because they have taken all of their places."""
 
 
 class Share:
@@ -115,6 +118,7 @@ class FairClock:
             share: a request that came just now.
             pace: cost of the work that is done in a second.
         """
+        firm = FIRM if share.remaining > LIGHT else 1.0
         until = 0.0
         worst = -math.inf
         for other in sorted(self._inside, key=lambda other: other.rank):
@@ -122,8 +126,8 @@ class FairClock:
             left = other.ticket.remaining()
             if other is share:
                 worst = max(worst, NEW * until - left)
-            elif other.rank > share.rank and FIRM * (until - share.remaining / pace) <= left:
-                worst = max(worst, FIRM * until - left)
+            elif other.rank > share.rank and firm * (until - share.remaining / pace) <= left:
+                worst = max(worst, firm * until - left)
         return worst
 
     def backlog(self) -> float:

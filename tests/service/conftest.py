@@ -31,12 +31,12 @@ def anyio_backend() -> str:
 def serve() -> Serve:
     """Run an application around a reader and give a client of it; keyword arguments are settings.
 
-    With one stream and one thread two images are worked on at a time.
+    With one stream and two threads two images are worked on at a time.
     """
 
     @asynccontextmanager
     async def run(reader: FakeReader | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-        settings = {"model": "fake", "threads": 1, **settings}
+        settings = {"model": "fake", "threads": 2, **settings}
         app = create_app(Settings(**settings), engine_factory=lambda _: reader or FakeReader())
         async with app.router.lifespan_context(app):
             assert await app.state.context.serving.settled() is State.READY

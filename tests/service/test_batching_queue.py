@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.batching.costs import Pace
-from service.batching.fairness import FIRM, NEW, FairClock, Share
+from service.batching.fairness import FIRM, LIGHT, NEW, FairClock, Share
 from service.batching.queue import BatchQueue, Entry, Kind
 from service.ticket import Ticket
 
@@ -190,6 +190,16 @@ def test_a_request_that_would_make_another_late_counts_as_late_itself() -> None:
     assert clock.lateness(crop, pace=1.0) < 0
     flood = clock.enter(within(30), expected=3)
     assert clock.lateness(flood, pace=1.0) == pytest.approx(FIRM * (10 + 0.5 + 3) - 12)
+
+
+def test_a_light_request_is_refused_for_others_only_if_they_would_really_be_late() -> None:
+    clock = FairClock()
+    page = clock.enter(within(10 * FIRM), expected=10)
+    line = clock.enter(within(30), expected=LIGHT / 2)
+    assert clock.lateness(line, pace=1.0) < 0
+    clock.leave(page)
+    clock.enter(within(10 + LIGHT / 4), expected=10)
+    assert clock.lateness(line, pace=1.0) == pytest.approx(LIGHT / 4)
 
 
 def test_who_is_late_anyway_holds_up_nobody() -> None:

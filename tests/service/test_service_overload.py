@@ -217,7 +217,7 @@ async def test_a_client_cannot_ask_for_more_time_than_is_allowed(serve: Serve) -
 
 async def test_a_client_that_leaves_is_taken_out_of_the_queue() -> None:
     reader = FakeReader(held=True)
-    app = create_app(Settings(threads=1), engine_factory=lambda _: reader)
+    app = create_app(Settings(threads=2), engine_factory=lambda _: reader)
     async with app.router.lifespan_context(app):
         serving = app.state.context.serving
         await serving.settled()
