@@ -68,6 +68,14 @@ class Client:
     def __init__(self, port: int, patience: float = PATIENCE) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
 
+    def connect(self) -> bool:
+        """Connect at once; False if nobody listens."""
+        try:
+            self._connection.connect()
+        except OSError:
+            return False
+        return True
+
     def send(self, post: Post) -> tuple[Answer, http.client.HTTPMessage | None, bytes]:
         """Send a request and return what came back."""
         sent = time.monotonic()

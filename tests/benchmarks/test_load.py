@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.clients import NO_ANSWER, Client, Post, closed_loop
 from benchmarks.drawn import CELL, COLUMNS, long_page
-from benchmarks.servers import Program, Running, watching
+from benchmarks.servers import Program, Running, free_port, watching
 from ocr_core.images import decode
 
 POST = Post("/", b"x", {})
@@ -77,3 +77,10 @@ def test_a_watched_server_is_killed_when_it_holds_more_than_it_may(limit, ended)
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_client_knows_whether_anybody_listens(silent):
+    for port, listening in [(silent, True), (free_port(), False)]:
+        client = Client(port)
+        assert client.connect() is listening
+        client.close()
