@@ -3,7 +3,8 @@
     python -m benchmarks.swap --data DIR --sets receipts-sroie --limit 4 [--swaps 200]
 
 The versions are the same bundle under other names, so that every answer can be checked against its model's digest.
-In the end versions are published that are broken in each of their files; nobody but a metric and the log should notice.
+In the end versions are published that are broken in each of their files, and one that does not read its golden sample
+as its manifest says; nobody but a metric and the log should notice.
 """
 
 from __future__ import annotations
@@ -95,6 +96,24 @@ def publish_broken(store: Store, root: Path, bundle: Bundle, version: str, file:
     (root / bundle.manifest.name / "current").write_text(version)
 
 
+def publish_misreading(store: Store, bundle: Bundle, version: str) -> None:
+    """Publish a version that reads its golden sample otherwise than its manifest says."""
+    golden = bundle.manifest.golden.model_copy(update={"text": ("nothing like it",)})
+    files = [bundle.file(file) for file in bundle.manifest.files()]
+    manifest = bundle.manifest.model_copy(update={"version": version, "golden": golden})
+    with tempfile.TemporaryDirectory() as folder:
+        store.publish(write_bundle(Path(folder) / version, manifest, files))
+
+
+def wait_until_refused(server: Running, before: float) -> None:
+    """Wait until one more version was refused than `before`."""
+    end = time.monotonic() + PATIENCE
+    while reloads(server).get("refused", 0.0) == before:
+        if time.monotonic() > end:
+            raise SystemExit(f"a broken version was not refused in {PATIENCE:.0f} s")
+        time.sleep(POLL_SECONDS)
+
+
 def wait_for(server: Running, version: str) -> float:
     """Return the seconds until `version` answers requests that name none."""
     begin = time.monotonic()
@@ -123,16 +142,20 @@ def swap(server: Running, root: Path, bundle: Bundle, posts: list[Post], args: a
         show_progress(f"{number}/{args.swaps}: {memory[-1]:.0f} MB, {len(readers.faults)} faults")
     show_progress("")
     for number, file in enumerate(file.file for file in bundle.manifest.files()):
-        publish_broken(store, root, bundle, f"broken-{number}", file)
         refused = reloads(server).get("refused", 0.0)
-        while reloads(server).get("refused", 0.0) == refused:
-            time.sleep(POLL_SECONDS)
+        publish_broken(store, root, bundle, f"broken-{number}", file)
+        wait_until_refused(server, refused)
+    refused = reloads(server).get("refused", 0.0)
+    publish_misreading(store, bundle, "misreading")
+    wait_until_refused(server, refused)
+    last = json.loads(server.get("/version")[1])["model"]["version"]
     readers.stop()
     return {
         "swaps": args.swaps,
         "answers": len(readers.seconds),
         "faults": readers.faults,
         "digests": len(readers.digests),
+        "version_in_the_end": last,
         "median_seconds_of_a_swap": quantile(sorted(seconds), 0.5),
         "p99_seconds_of_a_read": quantile(sorted(readers.seconds), 0.99),
         "mb_after_each": [round(mb) for mb in memory],
