@@ -22,7 +22,11 @@ class BiLSTM(nn.Module):
 
 
 class MixerBlock(nn.Module):
-    """x + MLP(BN(depthwise 1 x k of x)): mixes neighbouring columns, then channels."""
+    """x + MLP(BN(depthwise 1 x k of x)): mixes neighbouring columns, then channels.
+
+    The last batch norm starts at zero, so that a new block changes nothing at first (Goyal et al. 2017): a trained neck
+    can be made deeper by ``--init STATE --fresh neck.blocks.N`` without unlearning anything.
+    """
 
     def __init__(self, channels: int, kernel: int, expansion: int = 2) -> None:
         super().__init__()
@@ -53,6 +57,8 @@ class ConvMixer(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.out_channels = channels
         init_conv_kaiming(self)
+        for block in self.blocks:
+            nn.init.zeros_(block.mix[-1][1].weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return N x T x D of N x C x 1 x T."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from trainer.checkpoint import load_weights, write_tensors
 from trainer.nets.classifier import build_classifier
 from trainer.nets.detector import STUDENT, TEACHER, build_detector
 from trainer.nets.recognizer import MOBILE, PAPER, SERVER, RecognizerConfig, build_recognizer
@@ -108,3 +109,15 @@ def test_grey_reads_one_or_three_channels_alike():
     grey = torch.rand(1, 1, 32, 64)
     with torch.inference_mode():
         torch.testing.assert_close(recognizer(grey), recognizer(grey.expand(1, 3, 32, 64)))
+
+
+def test_a_deeper_neck_starts_as_the_shallower_one_that_it_is_loaded_from(tmp_path):
+    shallow = build_recognizer(RecognizerConfig("lcnet_fast", "mixer", hidden=16), 11).eval()
+    for block in shallow.neck.blocks:
+        torch.nn.init.normal_(block.mix[-1][1].weight)  # as if it had been trained
+    write_tensors(tmp_path / "state", shallow.state_dict(), {})
+    deep = build_recognizer(RecognizerConfig("lcnet_fast", "mixer", hidden=16, depth=5), 11).eval()
+    load_weights(deep, tmp_path / "state", fresh=("neck.blocks.",))
+    image = torch.rand(2, 3, 32, 96)
+    assert len(deep.neck.blocks) == 5
+    torch.testing.assert_close(deep(image), shallow(image))
