@@ -31,11 +31,15 @@ class MixerBlock(nn.Module):
     def __init__(self, channels: int, kernel: int, expansion: int = 2) -> None:
         super().__init__()
         wide = channels * expansion
+        last = ConvBN(wide, channels)
+        for norm in last:
+            if isinstance(norm, nn.BatchNorm2d):
+                nn.init.zeros_(norm.weight)
         self.mix = nn.Sequential(
             ConvBN(channels, channels, (1, kernel), groups=channels),
             nn.Conv2d(channels, wide, 1),
             nn.Hardswish(),
-            ConvBN(wide, channels),
+            last,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,8 +61,6 @@ class ConvMixer(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.out_channels = channels
         init_conv_kaiming(self)
-        for block in self.blocks:
-            nn.init.zeros_(block.mix[-1][1].weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return N x T x D of N x C x 1 x T."""
