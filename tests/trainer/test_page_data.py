@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
-from trainer.config import DetectorData, LabelledSource
+from trainer.config import DetectorData, LabelledSource, RenderedPagesSource
 from trainer.data.page_batches import PageGroups
 from trainer.data.page_sources import map_path, open_pages
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
+from trainer.render.fonts import matplotlib_fonts
 
 SOURCE = {"kind": "labels", "path": "pages", "rows": "all"}
 
@@ -96,3 +98,12 @@ def test_bad_pages_are_skipped_and_crossing_outlines_ignored(tmp_path):
 def test_lines_are_no_pages(data):
     with pytest.raises(ConfigError, match="lines, not pages"):
         open_pages(LabelledSource.model_validate(SOURCE | {"path": "lines"}), data, 0, Problems())
+
+
+def test_fonts_installed_during_a_run_do_not_change_its_pages(tmp_path):
+    def drawn(name: str):
+        shutil.copy(matplotlib_fonts() / name, tmp_path)
+        source = RenderedPagesSource(kind="rendered", fonts=str(tmp_path), count=1, size=128)
+        return open_pages(source, tmp_path, 3, Problems()).page(0).pixels
+
+    assert (drawn("DejaVuSans.ttf") == drawn("DejaVuSerif-Bold.ttf")).all()

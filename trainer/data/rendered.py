@@ -102,13 +102,19 @@ def _surfaces(folder: Path) -> Surfaces:
 
 def font_library(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> FontLibrary:
     """Return the fonts that a source names: a folder, `matplotlib`'s own, or those installed."""
-    if not source.fonts:
+    return _fonts(source.fonts, source.font, root)
+
+
+# Looked for once: fonts installed during a run would change its lines and pages from one validation to the next.
+@lru_cache(maxsize=8)
+def _fonts(fonts: str, font: str, root: Path) -> FontLibrary:
+    if not fonts:
         return FontLibrary.default()
-    folder = matplotlib_fonts() if source.fonts == "matplotlib" else root / source.fonts
+    folder = matplotlib_fonts() if fonts == "matplotlib" else root / fonts
     library = FontLibrary.from_folders([folder], excluded_fonts())
-    if not source.font:
+    if not font:
         return library
-    chosen = [face for face in library.faces if Path(face.path).name == source.font]
+    chosen = [face for face in library.faces if Path(face.path).name == font]
     if not chosen:
-        raise ConfigError(f"no font {source.font} in {folder}")
+        raise ConfigError(f"no font {font} in {folder}")
     return FontLibrary(chosen)
