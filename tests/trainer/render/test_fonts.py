@@ -42,6 +42,11 @@ def test_the_exclusion_list_holds_file_names():
     assert all(name.endswith((".ttf", ".otf", ".TTF", ".OTF")) for name in excluded_fonts())
 
 
+def test_of_matplotlibs_fonts_those_are_taken_that_draw_what_they_are_asked_to():
+    library = FontLibrary.from_folders([matplotlib_fonts()], excluded_fonts())
+    assert {face.family for face in library.faces} == {"DejaVu Sans", "DejaVu Sans Mono", "DejaVu Serif", "STIXGeneral"}
+
+
 def test_a_set_line_draws_what_falls_inside(fonts):
     atlas, face = GlyphAtlas(), fonts.faces[0]
     line = atlas.set_line(face, 24, "Hi there")
