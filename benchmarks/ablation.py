@@ -25,7 +25,7 @@ from benchmarks.common import RESULTS, ROOT, machine, print_table
 from benchmarks.runs import Run, trainer
 
 TRIAL_STEPS = 20
-CENTER_BATCHES = 200
+CENTER_BATCHES = 60
 Cell = dict[str, Any]
 
 
@@ -37,7 +37,7 @@ class Ablation:
         self.args = args
         self.work: Path = args.work / table.kind
         self.steps: int = args.steps or self._affordable(table.row(table.slowest))
-        self.recipe = recipe(table, args.set, self.steps)
+        self.recipe = recipe(table, args.set, self.steps, args.teacher_steps)
 
     def finished(self) -> Iterator[Cell]:
         """Train the cells that are missing in the results, all rows of a seed first, and yield them."""
@@ -70,12 +70,13 @@ class Ablation:
         return int(kept.read_text())
 
     def teacher(self) -> Path:
-        """Return the state of the teacher, the same for all seeds: the one given, or one trained for --minutes."""
+        """Return the state of the teacher, the same for all seeds: the one given, or one that is trained here."""
         if self.args.teacher:
             return Path(self.args.teacher).resolve()
-        run = Run(self.work / "teacher")
+        run = Run(self.work / f"{self.recipe}-teacher")
         if not run.state.exists():
-            run.train(self.table.config, self._overrides(TEACHER, 0, self._affordable(TEACHER)), self.args.data)
+            steps = self.args.teacher_steps or self._affordable(TEACHER)
+            run.train(self.table.config, self._overrides(TEACHER, 0, steps), self.args.data)
             print(f"teacher: {self.table.metric} {run.figures()[self.table.metric]:.3f}", flush=True)
         return run.state
 
@@ -112,10 +113,11 @@ class _Files(dict[str, str]):
         return str(path)
 
 
-def recipe(table: Table, overrides: Sequence[str], steps: int) -> str:
+def recipe(table: Table, overrides: Sequence[str], steps: int, teacher_steps: int = 0) -> str:
     """Return a short hash of everything that the cells of a table share: only cells of one recipe are compared."""
     changes = [row.changes for row in table.rows]
-    text = json.dumps([table.config.read_text("utf-8"), changes, TEACHER.changes, list(overrides), steps])
+    effort = [steps, teacher_steps] if table.kind == "detector" else [steps]
+    text = json.dumps([table.config.read_text("utf-8"), changes, TEACHER.changes, list(overrides), *effort])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -168,6 +170,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--minutes", type=float, default=12, help="for the steps of the slowest row; default 12")
     parser.add_argument("--steps", type=int, default=0, help="of every cell; default: what --minutes affords")
+    parser.add_argument("--teacher-steps", type=int, default=0, help="of its training; default: what --minutes affords")
     parser.add_argument("--teacher", help="state of a trained detector; default: one is trained for --minutes")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="override an option of every cell")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation", help="folder of the runs")

@@ -63,7 +63,13 @@ def test_one_teacher_guides_all_seeds(run, fake_trainer):
     found = run("--tables", "detector", "--seeds", "1", "2", "--steps", "4")
     assert found.count("teacher") == 1
     teachers = {text for _, overrides in fake_trainer.runs for text in overrides if text.startswith("method.teacher=")}
-    assert [text.endswith("/teacher/state.safetensors") for text in teachers] == [True]
+    assert [text.endswith("-teacher/state.safetensors") for text in teachers] == [True]
+
+
+def test_another_teacher_is_another_recipe(run, fake_trainer):
+    run("--tables", "detector", "--seeds", "1", "--steps", "4", "--teacher-steps", "6")
+    assert "schedule.steps=6" in next(overrides for name, overrides in fake_trainer.runs if name.endswith("teacher"))
+    assert "teacher" in run("--tables", "detector", "--seeds", "1", "--steps", "4", "--teacher-steps", "7")
 
 
 def test_a_teacher_may_be_given(run, tmp_path, fake_trainer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from trainer.losses.center import Centers
 from trainer.preview import write_preview
 from trainer.sheets import sheet
 from trainer.tasks.recognition import RecognitionTask
+from trainer.train import train
 
 
 @pytest.mark.parametrize("kind", ["recognizer", "detector", "classifier"])
@@ -135,6 +137,23 @@ def test_crops_are_labelled_if_the_teacher_is_sure(images, tmp_path, confidence,
     counts = label.label_images(Named, images, tmp_path / "out", crops=True, confidence=confidence)
     assert counts["rows"] == rows
     assert len((tmp_path / "out" / "labels.jsonl").read_text().splitlines()) == rows
+
+
+def test_the_maps_of_a_bundles_detector_guide_a_student(detector_table, data, tmp_path, monkeypatch):
+    def network(tensor):
+        return np.full((1, 1, *tensor.shape[2:]), 0.5, np.float32)
+
+    finder = SimpleNamespace(network=network, prepare=lambda pixels: pixels.transpose(2, 0, 1)[None])
+    engine = SimpleNamespace(networks=SimpleNamespace(detector=finder), close=lambda: None)
+    monkeypatch.setattr(label.Engine, "load", lambda bundle: engine)
+    pages = read_set(data / "pages")
+    maps, images = tmp_path / "maps", [row.image for row in pages.rows]
+    assert label.write_maps(Named, data / "pages", images, maps) == len(images)
+    source = detector_table["data"]["train"][0] | {"maps": str(maps)}
+    table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    train(parse_config(table | {"data": table["data"] | {"train": [source]}}), tmp_path / "run", data)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert log[0]["loss/distill"] > 0
 
 
 def test_no_images_to_label(tmp_path, monkeypatch):

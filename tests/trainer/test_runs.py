@@ -50,13 +50,17 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 def test_a_run_leaves_checkpoint_states_log_and_configuration(kind, request, data, tmp_path):
     config = parse_config(request.getfixturevalue(f"{kind}_table"))
     train(config, tmp_path, data)
-    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith("tensorboard")} >= {
+    assert {path.name for path in tmp_path.iterdir()} >= {
         CHECKPOINT,
         "state.safetensors",
         "best.safetensors",
         "log.jsonl",
         "config.json",
+        "report.md",
+        "curves.png",
+        "worst.png",
     }
+    assert any((tmp_path / "tensorboard").glob("events.*"))
     steps = config.schedule.steps
     assert rows(tmp_path, "train")[-1]["step"] == steps
     assert rows(tmp_path, "validation")[-1]["step"] == steps
