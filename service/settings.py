@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto", "f32", "bf16"] = Field(
         default="auto",
-        description="Numbers that OpenVINO computes in. `auto`: bfloat16 where the processor has matrix units for it.",
+        description="Numbers that OpenVINO computes in. `auto`: bfloat16 where the processor computes in it.",
     )
     threads: int | None = Field(
         default=None, ge=1, description="Cores to compute on. Unset: as many as the cgroup quota and affinity allow."
