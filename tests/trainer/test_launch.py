@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,7 @@ from torch.distributed import run
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from trainer.cli import _parser
 from trainer.launch import main
 
 
@@ -56,3 +59,12 @@ def test_nodes_come_from_the_environment_and_the_rest_goes_to_the_trainer(monkey
     assert (seen["nnodes"], seen["node_rank"], seen["master_addr"], seen["nproc_per_node"]) == ("2", 1, "a-0.a", "3")
     assert (seen["training_script"], seen["module"]) == ("trainer", True)
     assert seen["training_script_args"] == ["train", "x.toml", "--data", "/data", "--out", "/runs/a"]
+
+
+def test_torchrun_and_the_trainer_understand_the_documented_command():
+    guide = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+    command = next(line for line in guide.splitlines() if line.startswith("$ torchrun "))
+    options = run.parse_args(shlex.split(command)[2:])
+    assert options.training_script == "trainer"
+    arguments = _parser().parse_args(options.training_script_args)
+    assert (arguments.data, arguments.run) == (Path("DIR"), Path("RUN"))
