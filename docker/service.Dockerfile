@@ -54,8 +54,8 @@ LABEL org.opencontainers.image.title="OCR service ($DEVICE)" \
       org.opencontainers.image.documentation="docs/deployment.md"
 COPY --from=trimmed /opt/ocr /opt/ocr
 COPY docker/healthcheck.py docker/copy_bundle.py /opt/ocr/bin/
-# An empty folder of the user's own, so that a volume mounted there belongs to it.
-RUN mkdir -p /var/cache/ocr && chown 10001:10001 /var/cache/ocr
+# Empty folders of the user's own, so that volumes mounted there belong to it.
+RUN mkdir -p /var/cache/ocr /store && chown 10001:10001 /var/cache/ocr /store
 COPY --from=model --chown=10001:10001 /models /models
 ENV PATH=/opt/ocr/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 \
     OCR_MODEL=$OCR_MODEL OCR_MODEL_STORE=/models OCR_CACHE_DIR=/var/cache/ocr

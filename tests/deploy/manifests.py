@@ -19,11 +19,21 @@ OVERLAYS = tuple(
     f"{folder}/{name}"
     for folder, names in {
         "overlays": ("cpu", "gpu", "local"),
-        "trainer": ("storage", "job", "job-gpu", "smoke", "indexed", "indexed-gpu", "nightly", "kubeflow"),
+        "trainer": (
+            "storage",
+            "storage-local",
+            "job",
+            "job-gpu",
+            "smoke",
+            "indexed",
+            "indexed-gpu",
+            "nightly",
+            "kubeflow",
+        ),
     }.items()
     for name in names
 )
-COMPONENTS = ("monitoring", "autoscaling", "store-pvc", "store-s3")
+COMPONENTS = ("monitoring", "autoscaling", "store-pvc", "store-s3", "one-node")
 KUBECTL = shutil.which("kubectl")
 
 

@@ -19,12 +19,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from dashboard import queries
 from engine import BASE, ROOT, compose_command, docker, ensure_base, get, post, run, say, torch_wheels, until
+from load import Load
 
 IMAGE = (ROOT / "examples/receipt.jpg").read_bytes()
 WORDS = "THE CORNER BAKERY"
 FILES = ("-f", "docker-compose.yml", "-f", "tests/deploy/compose.test.yml")
 MOST_BYTES = 300e6
 LOAD_SECONDS = 75
+CLIENTS = 12
+EXPECTED = {200, 415, 422, 429, 503, 504}
+"""Answers that the load may get: also to broken files, and to clients that do not wait."""
 
 POST_FROM_INSIDE = """
 import json, sys, urllib.request
@@ -50,7 +54,7 @@ def build() -> None:
     ensure_base()
     with torch_wheels() as variables:
         os.environ.update(variables)
-        compose("build", "ocr", "prometheus")
+        compose("build", "fill", "prometheus")
         say("service and Prometheus built")
         compose("build", "train-detector", profile="train")
         say("trainer built")
@@ -154,6 +158,9 @@ def trained(url: str) -> None:
     answer = post(url, IMAGE)
     assert answer["model"]["version"] == second
     say(f"published again: serves smoke@{second} without a new start")
+    compose("run", "--rm", "fill", "ocr", "models", "use", f"smoke@{first}", "--store", "/store")
+    until("taken back", lambda: _served(url, lambda model: model["version"] == first), 60)
+    say(f"gone back as the runbook says: serves smoke@{first}")
 
 
 def _served(url: str, wanted: Callable[[dict[str, Any]], bool]) -> str | None:
@@ -163,19 +170,21 @@ def _served(url: str, wanted: Callable[[dict[str, Any]], bool]) -> str | None:
 
 def panels(url: str, prometheus: str) -> None:
     """Put load on the service, and ask Prometheus what every panel of the dashboard asks."""
-    end = time.monotonic() + LOAD_SECONDS
-    count = 0
-    while time.monotonic() < end:
-        post(url, IMAGE)
-        count += 1
-    say(f"{count} images read in {LOAD_SECONDS} s, one at a time")
+    load = Load(url, IMAGE, CLIENTS)
+    load.run(LOAD_SECONDS)
+    answers = ", ".join(f"{count}×{code}" for code, count in sorted(load.codes.items()))
+    say(f"{CLIENTS} clients for {LOAD_SECONDS} s: {answers}")
+    assert set(load.codes) <= EXPECTED
+    assert load.codes[200]
+    assert load.codes[429] + load.codes[504]  # clients in a hurry are refused at once, or given up
     now = time.time()
+    print(f"  {'panel':<26} series     least      most      last")
     for panel, expression in queries():
-        asked = {"query": expression, "start": str(now - 1200), "end": str(now), "step": "15"}
+        asked = {"query": expression, "start": str(now - 1200), "end": str(now), "step": "5"}
         result = get(f"{prometheus}/api/v1/query_range", **asked)["data"]["result"]
         points = [float(value) for series in result for _, value in series["values"] if value != "NaN"]
         assert points, f"{panel}: no data for {expression}"
-        print(f"  {panel:<26} {len(result):2} series, last {points[-1]:.4g}")
+        print(f"  {panel:<26} {len(result):6} {min(points):9.4g} {max(points):9.4g} {points[-1]:9.4g}")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import re
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 from engine import compose_command
+from load import blank_png
 from manifests import ROOT
+from PIL import Image
 
 from ocr_core.bundle.store import open_store
 from service.settings import Settings
@@ -115,6 +118,21 @@ def test_compose_reads_its_file():
     assert yaml.safe_load(done.stdout)["services"].keys() >= {"ocr", "prometheus", "grafana"}
 
 
+def test_compose_builds_an_image_before_it_is_run():
+    """1.29 goes by dependencies and pulls what it has not built yet, so whoever comes first must build."""
+    services = compose_file()["services"]
+
+    def reached(name: str) -> set[str]:
+        return {name}.union(*(reached(other) for other in services[name].get("depends_on", {})))
+
+    for name, service in services.items():
+        if service["image"].startswith("ocr-"):
+            image = service["image"]
+            assert any("build" in services[other] and services[other]["image"] == image for other in reached(name)), (
+                name
+            )
+
+
 def test_compose_confines_every_container():
     for name, service in compose_file()["services"].items():
         assert service["read_only"], name
@@ -125,7 +143,12 @@ def test_compose_confines_every_container():
             assert port.split(":-")[1].startswith("127.0.0.1:"), port  # nobody outside, unless asked for
 
 
-def load(path: str):
+def test_the_blank_page_of_the_load_is_white():
+    with Image.open(io.BytesIO(blank_png())) as image:
+        assert image.getextrema() == (255, 255)
+
+
+def script(path: str):
     spec = importlib.util.spec_from_file_location("loaded", ROOT / path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -133,8 +156,8 @@ def load(path: str):
 
 
 def test_a_store_gets_the_model_once_and_keeps_a_newer_one(tmp_path):
-    write_small_bundle = load("tests/ocr_core/bundle/synthetic.py").write_small_bundle
-    copy_bundle = load("docker/copy_bundle.py").copy_bundle
+    write_small_bundle = script("tests/ocr_core/bundle/synthetic.py").write_small_bundle
+    copy_bundle = script("docker/copy_bundle.py").copy_bundle
     source, target = tmp_path / "image", tmp_path / "volume"
     first, second = (write_small_bundle(tmp_path / version, version=version) for version in ("v1", "v2"))
     open_store(source).publish(first)
@@ -145,7 +168,7 @@ def test_a_store_gets_the_model_once_and_keeps_a_newer_one(tmp_path):
 
 
 def test_trimming_removes_what_it_names_and_complains_of_what_is_not_there(tmp_path, capsys):
-    trim = load("docker/trim.py")
+    trim = script("docker/trim.py")
     (tmp_path / "cv2/data").mkdir(parents=True)
     (tmp_path / "cv2/data/cascade.xml").write_text("x" * 1000)
     (tmp_path / "cv2/__init__.pyi").write_text("")

@@ -87,6 +87,13 @@ def test_what_it_names_is_there(rendered):
                 assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
 
 
+@pytest.mark.parametrize("folder", ["overlays/local", "trainer/storage-local"])
+def test_one_node_is_asked_for_volumes_that_it_has(folder):
+    claims = [m for m in render(K8S / folder) if m["kind"] == "PersistentVolumeClaim"]
+    assert claims
+    assert all(claim["spec"]["accessModes"] == ["ReadWriteOnce"] for claim in claims)
+
+
 def deployment() -> dict:
     return next(m for m in render(K8S / "overlays/cpu") if m["kind"] == "Deployment")
 
