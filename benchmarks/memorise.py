@@ -33,7 +33,7 @@ RECIPES = {
     "rec-udml": Recipe("rec", "acc", 0.99, ("method.distill=udml",)),
     "det": Recipe("det", "hmean", 0.95),
     "det-dml": Recipe("det", "hmean", 0.95, ("method.distill=dml",)),
-    "det-cml": Recipe("det", "hmean", 0.95, ("method.distill=cml", "method.teacher={teacher}")),
+    "det-cml": Recipe("det", "hmean", 0.95, ("method.distill=cml", "method.teacher={teacher}", "schedule.steps=200")),
 }
 
 
