@@ -17,6 +17,7 @@ import json
 import random
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -114,10 +115,13 @@ def fuzz(server: Running, originals: Sequence[bytes], args: argparse.Namespace) 
     statuses: Counter[int] = Counter()
     wrong: list[str] = []
     lock = threading.Lock()
+    end = time.monotonic() + 60 * args.minutes
 
     def work(worker: int) -> None:
         client = Client(server.port)
-        for number in range(worker, args.count, args.clients):
+        for number in range(args.first + worker, args.first + args.count, args.clients):
+            if time.monotonic() > end:
+                break
             rng = random.Random(f"{args.seed}/{number}")
             answer, _, body = client.send(post_with(mutate(rng.choice(originals), rng.choice(originals), rng), rng))
             with lock:
@@ -145,6 +149,8 @@ def main() -> None:
     add_model_arguments(parser)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutation, to go on from")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long, by default never")
     parser.add_argument("--seed", type=int, default=0)
     add_out_argument(parser, "fuzz")
     args = parser.parse_args()
@@ -156,6 +162,7 @@ def main() -> None:
     memory = [sample.mb for sample in samples]
     quarter = len(memory) // 4
     result = {
+        "sent": statuses.total(),
         "statuses": dict(sorted(statuses.items())),
         "wrong": wrong,
         "probes": probes,

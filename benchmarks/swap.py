@@ -135,7 +135,10 @@ def swap(server: Running, root: Path, bundle: Bundle, posts: list[Post], args: a
     store = open_store(root)
     readers = Readers(server, posts, args.clients)
     seconds, memory = [], []
+    end = time.monotonic() + 60 * args.minutes
     for number in range(1, args.swaps + 1):
+        if time.monotonic() > end:
+            break
         publish(store, bundle, f"swap-{number}")
         seconds.append(wait_for(server, f"swap-{number}"))
         memory.append(server.rss()[0])
@@ -151,7 +154,7 @@ def swap(server: Running, root: Path, bundle: Bundle, posts: list[Post], args: a
     last = json.loads(server.get("/version")[1])["model"]["version"]
     readers.stop()
     return {
-        "swaps": args.swaps,
+        "swaps": len(seconds),
         "answers": len(readers.seconds),
         "faults": readers.faults,
         "digests": len(readers.digests),
@@ -169,6 +172,7 @@ def main() -> None:
     add_data_arguments(parser)
     add_model_arguments(parser)
     parser.add_argument("--swaps", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long, by default never")
     parser.add_argument("--clients", type=int, default=3)
     add_out_argument(parser, "swap")
     args = parser.parse_args()

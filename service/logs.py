@@ -21,8 +21,9 @@ def configure_logging(level: str, style: Literal["json", "console"]) -> None:
     handler.setFormatter(JsonFormatter() if style == "json" else ConsoleFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    # Pillow warns of every oddity of a damaged upload; the answer to it says what matters.
+    # Pillow warns of every oddity of a damaged upload, and at `debug` tells what is in it; the answer says enough.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import Serve
@@ -159,3 +162,16 @@ def test_formatters_show_fields_and_tracebacks() -> None:
     first, *rest = ConsoleFormatter().format(record).splitlines()
     assert first.endswith("ERROR   it broke n=1")
     assert "ValueError: broken" in rest[-1]
+
+
+def test_pillow_says_nothing_of_uploads() -> None:
+    script = (
+        "import logging; from service.logs import configure_logging; configure_logging('debug', 'console'); "
+        "logging.getLogger('PIL.TiffImagePlugin').error('samples'); logging.getLogger('ours').error('heard')"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert "heard" in done.stderr
+    assert "samples" not in done.stderr
