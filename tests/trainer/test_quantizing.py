@@ -69,6 +69,17 @@ def test_a_quantized_bundle_is_published_beside_its_source(store, data, monkeypa
         assert mine.sha256 != its.sha256
 
 
+def test_what_one_network_keeps_in_floats_the_other_need_not_have(store, data, monkeypatch):
+    monkeypatch.setattr(
+        quantize, "calibration_inputs", lambda *_: {role: inputs(shape) for role, shape in SHAPES.items()}
+    )
+    done = quantize.quantize(recipe(keep=[".*head/classify.*"]), store, data)
+    recognizer = onnx.load(done.bundle.file(done.bundle.manifest.models.recognizer.weights)).graph
+    producers = {output: node.op_type for node in recognizer.node for output in node.output}
+    (last,) = [node for node in recognizer.node if node.op_type == "MatMul" and "classify" in node.name]
+    assert producers.get(last.input[0]) != "DequantizeLinear"
+
+
 def test_one_that_reads_worse_is_not_published(store, data, monkeypatch):
     monkeypatch.setattr(
         quantize, "calibration_inputs", lambda *_: {role: inputs(shape) for role, shape in SHAPES.items()}
