@@ -102,6 +102,8 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
             min_side=serving.min_side, max_side=serving.max_side, max_pixels=serving.max_pixels or None
         ),
         threshold=serving.threshold,
+        split_threshold=serving.split_threshold or None,
+        score=serving.score,
         box_threshold=serving.box_threshold,
         unclip_ratio=serving.unclip_ratio,
         dilate=serving.dilate,

@@ -96,6 +96,10 @@ class DetectorSpec(Network):
 
     resize: DetectorResize = DetectorResize()
     threshold: float = Field(default=0.3, gt=0, lt=1)
+    split_threshold: float | None = Field(default=None, gt=0, lt=1)
+    """Above it, cores of lines that touch are told apart; none: they are taken as one line, as DB does."""
+    score: Literal["fast", "slow"] = "fast"
+    """Mean of the map over the core's rectangle, or over the core itself, which does not punish bent lines."""
     box_threshold: float = Field(default=0.6, ge=0, lt=1)
     unclip_ratio: float = Field(default=1.5, gt=0)
     dilate: bool = False

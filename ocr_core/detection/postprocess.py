@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.bundle.manifest import DetectorSpec
+from ocr_core.detection.stacked import split_rows
 from ocr_core.geometry import Points, grow_rectangle, min_area_quad
 
 MIN_CORE_SIDE = 3.0
@@ -43,17 +44,24 @@ def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple
     limit = np.array(size, np.float32)
     found = []
     for contour in contours[: spec.max_candidates]:
-        detection = _quad_of(contour[:, 0], probability, spec)
-        if detection is not None:
-            found.append(Detection((detection.quad * scale).clip(0, limit), detection.score))
+        for line in _lines(contour[:, 0], probability, spec):
+            detection = _quad_of(line, probability, spec)
+            if detection is not None:
+                found.append(Detection((detection.quad * scale).clip(0, limit), detection.score))
     return found
+
+
+def _lines(
+    contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec
+) -> list[NDArray[np.generic]]:
+    return [contour] if spec.split_threshold is None else split_rows(contour, probability, spec.split_threshold)
 
 
 def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec) -> Detection | None:
     rectangle, width, height = min_area_quad(contour)
     if min(width, height) < MIN_CORE_SIDE:
         return None
-    score = mean_inside(probability, rectangle)
+    score = mean_inside(probability, rectangle if spec.score == "fast" else contour)
     if score < spec.box_threshold:
         return None
     # DB, eq. 10: the core was inset by A·(1 − r²)/L; growing by A·ratio/L undoes it for the ratio that fits r.
@@ -64,9 +72,10 @@ def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spe
     return Detection(grow_rectangle(rectangle, distance) + np.float32(0.5), score)
 
 
-def mean_inside(probability: NDArray[np.float32], quad: Points) -> float:
-    """Return the mean of the map over a quad, the "fast" score of DB."""
+def mean_inside(probability: NDArray[np.float32], polygon: NDArray[np.generic]) -> float:
+    """Return the mean of the map over a polygon: DB's score, "fast" over the rectangle, "slow" over the contour."""
     height, width = probability.shape
+    quad = polygon.astype(np.float32, copy=False)
     low = np.floor(quad.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
     high = np.ceil(quad.max(axis=0)).astype(int).clip(0, (width - 1, height - 1))
     window = probability[low[1] : high[1] + 1, low[0] : high[0] + 1]

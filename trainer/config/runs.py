@@ -96,6 +96,10 @@ class DetectorServing(Strict):
     """And until both sides together have at most so many; 0: no such bound."""
     threshold: float = Field(default=0.3, gt=0, lt=1)
     """Pixels of the map above it are text."""
+    split_threshold: float = Field(default=0.0, ge=0, lt=1)
+    """Above it, lines that touch below it are told apart; 0: never, as in DB."""
+    score: Literal["fast", "slow"] = "fast"
+    """A box's score: the mean of the map over its rectangle, or over its core alone."""
     box_threshold: float = Field(default=0.6, ge=0, lt=1)
     """Boxes with a lower mean of the map are dropped."""
     unclip_ratio: float = Field(default=1.5, gt=0)

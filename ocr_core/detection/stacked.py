@@ -1,0 +1,128 @@
+"""Lines so close above each other that their cores touch: told apart where the map is surer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.geometry import min_area_quad
+
+Contour = NDArray[np.generic]
+Floats = NDArray[np.float32]
+
+LINE_LIKE = 1.5
+"""A row is at least so many times as long as it is high: letters of a column, or of one wide word, are no rows."""
+SIDE_BY_SIDE = 0.5
+"""Rows above each other share at least this part of the shorter one's length."""
+LEAST_PIXELS = 6
+"""Smaller parts are noise."""
+
+
+def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[Contour]:
+    """Return the outlines [n, 2] of the rows a core falls into above `threshold`; its own where it is one line.
+
+    A row is what is left of a line: parts beside each other, words mostly, belong to one. It gets back the pixels of
+    the core that are nearest to it.
+
+    Args:
+        contour: the core's outline [n, 2], in pixels of the map.
+        probability: the map, H×W.
+        threshold: above the one that the core was cut out with.
+    """
+    left, top, width, height = cv2.boundingRect(contour.astype(np.int32))
+    core = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(core, [contour.astype(np.int32) - np.array([left, top], np.int32)], (1,))
+    sure = core & (probability[top : top + height, left : left + width] > threshold)
+    count, labels = cv2.connectedComponents(sure.astype(np.uint8))
+    parts = [part for part in (_points(labels == i) for i in range(1, count)) if len(part) >= LEAST_PIXELS]
+    if len(parts) < 2:
+        return [contour]
+    rows = _rows(parts)
+    if not _are_stacked(rows):
+        return [contour]
+    corner = np.array([left, top], np.float32)
+    return [row + corner for row in _shared_out(core, [_pixels(row, parts) for row in rows])]
+
+
+class _Row:
+    """Parts beside each other: what they cover along the line and across it."""
+
+    def __init__(self, number: int, along: tuple[float, float], across: tuple[float, float]) -> None:
+        self.parts = [number]
+        self.along = along
+        self.across = across
+
+    def takes(self, across: tuple[float, float]) -> bool:
+        """Whether a part lies beside, not above or below."""
+        middle, own = sum(across) / 2, sum(self.across) / 2
+        return self.across[0] <= middle <= self.across[1] or across[0] <= own <= across[1]
+
+    def add(self, number: int, along: tuple[float, float], across: tuple[float, float]) -> None:
+        self.parts.append(number)
+        self.along = (min(self.along[0], along[0]), max(self.along[1], along[1]))
+        self.across = (min(self.across[0], across[0]), max(self.across[1], across[1]))
+
+
+def _rows(parts: list[Floats]) -> list[_Row]:
+    """Group parts into rows, in the direction of the largest part's longer side; from above to below."""
+    corners, wide, tall = min_area_quad(max(parts, key=len))
+    edge = corners[1] - corners[0] if wide >= tall else corners[3] - corners[0]
+    direction = edge / max(float(np.hypot(*edge)), 1e-6)
+    normal = np.array([-direction[1], direction[0]], np.float32)
+    spans = [(_span(part @ direction), _span(part @ normal)) for part in parts]
+    rows: list[_Row] = []
+    for number in sorted(range(len(parts)), key=lambda i: -len(parts[i])):
+        along, across = spans[number]
+        home = next((row for row in rows if row.takes(across)), None)
+        if home is None:
+            rows.append(_Row(number, along, across))
+        else:
+            home.add(number, along, across)
+    return sorted(rows, key=lambda row: row.across)
+
+
+def _span(places: Floats) -> tuple[float, float]:
+    return float(places.min()), float(places.max()) + 1
+
+
+def _are_stacked(rows: list[_Row]) -> bool:
+    """Whether there are several lines, each long and beside the next."""
+    lengths = [row.along[1] - row.along[0] for row in rows]
+    heights = [row.across[1] - row.across[0] for row in rows]
+    if len(rows) < 2 or any(length < LINE_LIKE * height for length, height in zip(lengths, heights, strict=True)):
+        return False
+    return all(
+        min(one.along[1], other.along[1]) - max(one.along[0], other.along[0])
+        >= SIDE_BY_SIDE * min(one.along[1] - one.along[0], other.along[1] - other.along[0])
+        for one, other in pairwise(rows)
+    )
+
+
+def _pixels(row: _Row, parts: list[Floats]) -> NDArray[np.intp]:
+    return np.concatenate([parts[number] for number in row.parts]).astype(np.intp)
+
+
+def _shared_out(core: NDArray[np.uint8], rows: list[NDArray[np.intp]]) -> list[Floats]:
+    """Give each pixel of the core to the nearest row and return what each has as an outline."""
+    distances = []
+    for row in rows:
+        free = np.ones(core.shape, np.uint8)
+        free[row[:, 1], row[:, 0]] = 0
+        distances.append(cv2.distanceTransform(free, cv2.DIST_L2, 3))
+    nearest = np.argmin(distances, axis=0)
+    return [_outline((nearest == i) & (core > 0)) for i in range(len(rows))]
+
+
+def _outline(mask: NDArray[np.bool_]) -> Floats:
+    """Return the outline of a mask's largest part, [n, 2]."""
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return np.asarray(max(contours, key=cv2.contourArea)[:, 0], np.float32)
+
+
+def _points(mask: NDArray[np.bool_]) -> Floats:
+    """Return the x, y of a mask's pixels, [n, 2]."""
+    y, x = np.nonzero(mask)
+    return np.stack([x, y], axis=1).astype(np.float32)
