@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 import trainer
-from trainer.config import DetectorRun, load_config, load_publish_config, parse_config
+from trainer.config import DetectorRun, load_config, load_publish_config, load_quantize_config, parse_config
 from trainer.errors import ConfigError
 from trainer.options import KINDS, describe
 
 CONFIGS = Path(trainer.__file__).parent / "configs"
-RUNS = sorted(path for path in CONFIGS.rglob("*.toml") if not path.stem.startswith("publish"))
+RUNS = sorted(path for path in CONFIGS.rglob("*.toml") if not path.stem.startswith(("publish", "quantize")))
 PUBLISHED = sorted(CONFIGS.rglob("publish*.toml"))
 
 
@@ -26,6 +26,10 @@ def test_shipped_configurations_load(path):
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
 def test_shipped_publications_load(path):
     assert load_publish_config(path).validate_on
+
+
+def test_the_shipped_quantization_loads():
+    assert load_quantize_config(CONFIGS / "quantize.toml").calibrate_on
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
