@@ -22,7 +22,7 @@ _DILATION = np.ones((2, 2), np.uint8)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """A piece of text: where it is and how sure the detector is (mean probability over the core's rectangle)."""
+    """A piece of text: where it is and how sure the detector is: `spec.score` says over what the map is averaged."""
 
     quad: Points
     score: float

@@ -12,6 +12,8 @@ from ocr_core.geometry import min_area_quad
 
 Contour = NDArray[np.generic]
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.intp]
+"""x, y of pixels, [n, 2]."""
 
 LINE_LIKE = 1.5
 """A row is at least so many times as long as it is high: letters of a column, or of one wide word, are no rows."""
@@ -19,6 +21,8 @@ SIDE_BY_SIDE = 0.5
 """Rows above each other share at least this part of the shorter one's length."""
 LEAST_PIXELS = 6
 """Smaller parts are noise."""
+MOST_PARTS = 400
+"""What falls into more parts is a texture, not text; grouping them would take long."""
 
 
 def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[Contour]:
@@ -36,15 +40,26 @@ def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[
     core = np.zeros((height, width), np.uint8)
     cv2.fillPoly(core, [contour.astype(np.int32) - np.array([left, top], np.int32)], (1,))
     sure = core & (probability[top : top + height, left : left + width] > threshold)
-    count, labels = cv2.connectedComponents(sure.astype(np.uint8))
-    parts = [part for part in (_points(labels == i) for i in range(1, count)) if len(part) >= LEAST_PIXELS]
-    if len(parts) < 2:
+    parts = _parts(sure.astype(np.uint8))
+    if not 2 <= len(parts) <= MOST_PARTS:
         return [contour]
     rows = _rows(parts)
     if not _are_stacked(rows):
         return [contour]
     corner = np.array([left, top], np.float32)
-    return [row + corner for row in _shared_out(core, [_pixels(row, parts) for row in rows])]
+    pixels = [np.concatenate([parts[number] for number in row.parts]) for row in rows]
+    return [row + corner for row in _shared_out(core, pixels)]
+
+
+def _parts(sure: NDArray[np.uint8]) -> list[Pixels]:
+    """Return the x, y of the pixels of each connected part, [n, 2], noise left out; one pass over all of them."""
+    _, labels = cv2.connectedComponents(sure)
+    y, x = np.nonzero(sure)
+    label = labels[y, x]
+    order = np.argsort(label, kind="stable")
+    edges = np.flatnonzero(np.diff(label[order])) + 1
+    parts = np.split(np.stack([x, y], axis=1)[order], edges)
+    return [part for part in parts if len(part) >= LEAST_PIXELS]
 
 
 class _Row:
@@ -66,7 +81,7 @@ class _Row:
         self.across = (min(self.across[0], across[0]), max(self.across[1], across[1]))
 
 
-def _rows(parts: list[Floats]) -> list[_Row]:
+def _rows(parts: list[Pixels]) -> list[_Row]:
     """Group parts into rows, in the direction of the largest part's longer side; from above to below."""
     corners, wide, tall = min_area_quad(max(parts, key=len))
     edge = corners[1] - corners[0] if wide >= tall else corners[3] - corners[0]
@@ -84,7 +99,7 @@ def _rows(parts: list[Floats]) -> list[_Row]:
     return sorted(rows, key=lambda row: row.across)
 
 
-def _span(places: Floats) -> tuple[float, float]:
+def _span(places: NDArray[np.floating]) -> tuple[float, float]:
     return float(places.min()), float(places.max()) + 1
 
 
@@ -101,28 +116,21 @@ def _are_stacked(rows: list[_Row]) -> bool:
     )
 
 
-def _pixels(row: _Row, parts: list[Floats]) -> NDArray[np.intp]:
-    return np.concatenate([parts[number] for number in row.parts]).astype(np.intp)
-
-
-def _shared_out(core: NDArray[np.uint8], rows: list[NDArray[np.intp]]) -> list[Floats]:
+def _shared_out(core: NDArray[np.uint8], rows: list[Pixels]) -> list[Floats]:
     """Give each pixel of the core to the nearest row and return what each has as an outline."""
-    distances = []
-    for row in rows:
-        free = np.ones(core.shape, np.uint8)
-        free[row[:, 1], row[:, 0]] = 0
-        distances.append(cv2.distanceTransform(free, cv2.DIST_L2, 3))
-    nearest = np.argmin(distances, axis=0)
-    return [_outline((nearest == i) & (core > 0)) for i in range(len(rows))]
+    owner = np.zeros(core.shape, np.int32)
+    for number, row in enumerate(rows, 1):
+        owner[row[:, 1], row[:, 0]] = number
+    # One pass for all rows: it tells for each pixel which one of the rows' pixels is nearest.
+    free = (owner == 0).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    owners = np.zeros(int(nearest.max()) + 1, np.int32)
+    owners[nearest[free == 0]] = owner[free == 0]
+    owner = np.where(core > 0, owners[nearest], 0)
+    return [_outline(owner == number) for number in range(1, len(rows) + 1)]
 
 
 def _outline(mask: NDArray[np.bool_]) -> Floats:
     """Return the outline of a mask's largest part, [n, 2]."""
     contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return np.asarray(max(contours, key=cv2.contourArea)[:, 0], np.float32)
-
-
-def _points(mask: NDArray[np.bool_]) -> Floats:
-    """Return the x, y of a mask's pixels, [n, 2]."""
-    y, x = np.nonzero(mask)
-    return np.stack([x, y], axis=1).astype(np.float32)

@@ -78,3 +78,12 @@ def test_a_bent_line_scores_by_its_core_alone():
     slow = SPEC.model_copy(update={"box_threshold": 0.55, "score": "slow"})
     (found,) = find_quads(probability, slow, (240, 120))
     assert found.score == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_texture_that_covers_the_page_is_not_taken_apart():
+    probability = np.full((400, 400), 0.5, np.float32)
+    for y in range(2, 390, 8):
+        for x in range(2, 390, 16):
+            probability[y : y + 3, x : x + 9] = 0.9
+    found = find_quads(probability, SPEC, (400, 400))
+    assert len(found) == 1
