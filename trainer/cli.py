@@ -31,7 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Trains and publishes OCR models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_training(commands)
+    _add_publishing(commands)
+    _add_data(commands)
+    options = _command(commands, "options", _options, "describe every option of a configuration")
+    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish", "quantize"))
+    smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
+    smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
+    return parser
 
+
+def _add_training(commands: Any) -> None:
     train = _command(commands, "train", _train, "train a network, or go on with a run that was stopped")
     _configured(train)
     # torchrun takes `--run` for an abbreviation of an option of its own.
@@ -53,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     centers.add_argument("--out", type=Path, required=True, help="file to write")
     centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
 
+
+def _add_publishing(commands: Any) -> None:
     export = _command(commands, "export", _export, "write the network of a state as ONNX, compared with torch")
     export.add_argument("state", type=Path)
     export.add_argument("--out", type=Path, required=True, help="ONNX file to write")
@@ -72,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     quantize.add_argument("--store", required=True, help="folder or URL of the store")
     quantize.add_argument("--force", action="store_true", help="publish even if it is not good enough")
 
+
+def _add_data(commands: Any) -> None:
     label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
     label.add_argument("images", type=Path, help="folder of images; with --maps a set with labels.jsonl")
     label.add_argument("--store", required=True, help="folder or URL of the store")
@@ -90,13 +104,6 @@ def _parser() -> argparse.ArgumentParser:
 
     fonts = _command(commands, "web-fonts", _web_fonts, "list npm packages of fonts for signs, or install their files")
     fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
-
-    options = _command(commands, "options", _options, "describe every option of a configuration")
-    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish", "quantize"))
-
-    smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
-    smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
-    return parser
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str) -> Any:

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from ocr_core.scoring.datasets import CropSet, PageSet
+from ocr_core.scoring.datasets import CropSet, PageSet, validates
 from trainer.config import LabelledSource
-from trainer.data.readers import read_icdar, read_paddle, read_source, validates
+from trainer.data.readers import read_icdar, read_paddle, read_source
 from trainer.errors import ConfigError
 
 BOX = [[1, 2], [9, 2], [9, 6], [1, 6]]

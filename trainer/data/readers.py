@@ -6,7 +6,6 @@ by which rows train or validate.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, PageSet, Region, read_set
+from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, PageSet, Region, read_set, validates
 from trainer.config import LabelledSource
 from trainer.errors import ConfigError
 
@@ -31,12 +30,6 @@ class _PaddleBox:
 
 
 _BOXES = TypeAdapter(tuple[_PaddleBox, ...])
-
-
-def validates(image: str) -> bool:
-    """Whether the image of this name is kept for validation: sha1 of its file name, as a number, mod 8 is 0."""
-    digest = hashlib.sha1(Path(image).name.encode(), usedforsecurity=False).hexdigest()
-    return int(digest, 16) % 8 == 0
 
 
 def read_source(source: LabelledSource, root: Path) -> LabelledSet:

@@ -90,14 +90,12 @@ def _pdfs(source: PdfLinesSource | PdfPagesSource, characters: str, root: Path) 
 
 def photographs(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> Surfaces | None:
     """Return parts without text of the photographs that a source names, those that validate left out."""
-    if not source.photographs:
-        return None
-    return _surfaces(root / source.photographs)
+    return _surfaces(source.photographs, root) if source.photographs else None
 
 
 @lru_cache(maxsize=1)
-def _surfaces(folder: Path) -> Surfaces:
-    return text_free(read_source(LabelledSource(kind="labels", path=folder.name), folder.parent))
+def _surfaces(path: str, root: Path) -> Surfaces:
+    return text_free(read_source(LabelledSource(kind="labels", path=path), root))
 
 
 def font_library(source: RenderedLinesSource | RenderedPagesSource, root: Path) -> FontLibrary:

@@ -26,6 +26,7 @@ class Phrases:
 
     def __init__(self, corpus: Corpus, grammar: Path = GRAMMAR) -> None:
         self.corpus = corpus
+        self._words: dict[str, Part] = {"word": corpus.word, "spoken": corpus.spoken, "accented": corpus.accented}
         self._built_in: dict[str, Callable[..., str]] = {
             "text": lambda rng, low, high: corpus.text(rng, whole(rng, low, high)),
             "noise": lambda rng, low, high: corpus.noise(rng, whole(rng, low, high)),
@@ -67,8 +68,8 @@ class Phrases:
         name, _, rest = reference.partition(":")
         if name in _CASES or name == "cased":
             return partial(_cased, _CASES.get(name), self._part(rest))
-        if name in ("word", "spoken", "accented"):
-            return {"word": self.corpus.word, "spoken": self.corpus.spoken, "accented": self.corpus.accented}[name]
+        if name in self._words:
+            return self._words[name]
         if name in self._built_in:
             low, high = map(int, rest.split("-"))
             return partial(self._built_in[name], low=low, high=high)
