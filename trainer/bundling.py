@@ -17,12 +17,13 @@ from torch import nn
 
 from ocr_core.backends.base import Role, Tensor
 from ocr_core.bundle.golden import read_golden
-from ocr_core.bundle.manifest import File, Golden, Models, Network, Origin
+from ocr_core.bundle.manifest import File, Golden, Language, Models, Network, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
 from ocr_core.detection.detector import Detector
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
+from ocr_core.recognition.language import Table
 from ocr_core.recognition.recognizer import Recognizer
 from trainer.config import AnyRun, ClassifierRun, DetectorRun, GateConfig, PublishConfig, RecognizerRun
 from trainer.data.line_sources import VALIDATION_SEED
@@ -50,11 +51,14 @@ def validation_pages(config: GateConfig, root: Path) -> Iterator[tuple[int, Page
             yield number, page
 
 
-def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: Path, root: Path) -> Bundle:
-    """Write a bundle without scores into `work`.
+def build_bundle(
+    config: PublishConfig, trained: Mapping[Role, Trained], work: Path, root: Path, language: Path | None = None
+) -> Bundle:
+    """Write a bundle without scores into `work`; `language` is the file of a language model.
 
     Raises:
         ConfigError: a state is of another kind of network than the configuration says.
+        BundleCorruptError: the language model's file is none.
         GateError: the exported networks are not those that were trained, or do not read the golden image.
     """
     pages = [page for _, page in itertools.islice(validation_pages(config, root), COMPARED)]
@@ -67,6 +71,11 @@ def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: P
         log.info("%s: largest difference from torch %.2g", role, difference)
         models[role] = _spec(part.config, describe_file(path), config)
         files.append(path)
+    if language is not None and config.language is not None:
+        Table.read(language)
+        described = Language(model=describe_file(language), weight=config.language.weight, bonus=config.language.bonus)
+        models["recognizer"] = models["recognizer"].model_copy(update={"language": described})
+        files.append(language)
     image = work / "golden.png"
     cv2.imwrite(str(image), draw_golden(config.golden))
     manifest = make_manifest(

@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_publishing(commands)
     _add_data(commands)
     options = _command(commands, "options", _options, "describe every option of a configuration")
-    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "publish", "quantize"))
+    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "language", "publish", "quantize"))
     smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
     smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
     return parser
@@ -62,6 +62,10 @@ def _add_training(commands: Any) -> None:
     centers.add_argument("--state", type=Path, required=True, help="state of a recognizer trained with plain CTC")
     centers.add_argument("--out", type=Path, required=True, help="file to write")
     centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
+
+    language = _command(commands, "language", _language, "count the language model that settles doubtful words")
+    _configured(language)
+    language.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
 
 
 def _add_publishing(commands: Any) -> None:
@@ -149,6 +153,13 @@ def _centers(args: argparse.Namespace) -> None:
     from trainer.config import load_config
 
     centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
+
+
+def _language(args: argparse.Namespace) -> None:
+    from trainer.config import load_language_config
+    from trainer.language import write_language
+
+    print(f"{args.out}: {write_language(load_language_config(args.config, args.set), args.out)} n-grams")
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from trainer.config import ClassifierRun, DetectorRun, PublishConfig, QuantizeConfig, RecognizerRun
+from trainer.config import ClassifierRun, DetectorRun, LanguageConfig, PublishConfig, QuantizeConfig, RecognizerRun
 
 Schema = dict[str, Any]
 KINDS: dict[str, type] = {
     "classifier": ClassifierRun,
     "detector": DetectorRun,
     "recognizer": RecognizerRun,
+    "language": LanguageConfig,
     "publish": PublishConfig,
     "quantize": QuantizeConfig,
 }

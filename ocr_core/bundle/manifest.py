@@ -106,6 +106,14 @@ class DetectorSpec(Network):
     max_candidates: int = Field(default=1000, ge=1)
 
 
+class Language(Strict):
+    """A language model and how much it counts: P(text | image) · P(text)^weight · e^(bonus · length)."""
+
+    model: File
+    weight: float = Field(gt=0)
+    bonus: float
+
+
 class RecognizerSpec(Network):
     """A CTC recognizer: output N×T×C, rows of probabilities (or logits) over the blank and the characters."""
 
@@ -116,6 +124,8 @@ class RecognizerSpec(Network):
     blank: Literal[0] = 0
     characters: tuple[str, ...] = Field(min_length=1)
     """Texts of classes 1 to C − 1."""
+    language: Language | None = None
+    """Settles what the network is in doubt of; none: the network alone decides."""
 
     @model_validator(mode="after")
     def _widths_ascend(self) -> RecognizerSpec:
@@ -183,7 +193,9 @@ class Manifest(Strict):
     def files(self) -> tuple[File, ...]:
         """Every file of the bundle but the manifest itself."""
         networks = (self.models.detector, self.models.recognizer, self.models.classifier)
-        return (*(n.weights for n in networks if n is not None), self.golden.image)
+        language = self.models.recognizer.language
+        models = () if language is None else (language.model,)
+        return (*(n.weights for n in networks if n is not None), *models, self.golden.image)
 
     @model_validator(mode="after")
     def _one_content_a_file(self) -> Manifest:

@@ -16,6 +16,7 @@ from ocr_core.pipeline.result import Page, ReadOptions
 from ocr_core.pipeline.runner import LocalRunner, Networks, Runner
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
+from ocr_core.recognition.language import LanguageModel
 from ocr_core.recognition.recognizer import Recognizer
 
 PAGES = ((1600, 1600), (1240, 1754), (1754, 1240), (800, 1800))
@@ -29,6 +30,7 @@ class Engine:
         models = bundle.manifest.models
         self.bundle = bundle
         self.backend = backend
+        language = models.recognizer.language
         classifier = None
         if models.classifier is not None:
             network = backend.load(bundle.file(models.classifier.weights), "classifier")
@@ -36,7 +38,10 @@ class Engine:
         self.networks = Networks(
             Detector(backend.load(bundle.file(models.detector.weights), "detector"), models.detector),
             Recognizer(
-                backend.load(bundle.file(models.recognizer.weights), "recognizer"), models.recognizer, backend.policy
+                backend.load(bundle.file(models.recognizer.weights), "recognizer"),
+                models.recognizer,
+                backend.policy,
+                LanguageModel.load(bundle.file(language.model)) if language else None,
             ),
             classifier,
         )

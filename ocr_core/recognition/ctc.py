@@ -1,6 +1,6 @@
-"""Greedy CTC decoding, with the place of every character.
+"""CTC outputs reduced to their likeliest classes, and greedy decoding with the place of every character.
 
-Letters: T frames of a line, C classes of the charset (0 is the blank).
+Letters: T frames of a line, C classes of the charset (0 is the blank), K classes kept of each frame.
 """
 
 from __future__ import annotations
@@ -15,14 +15,25 @@ from ocr_core.charset import BLANK, Charset
 
 SURE = 0.5
 """No other class of a frame can be as probable as one above this."""
+SETTLED = 0.99
+"""The classes after one as probable as this are not looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """The best class of every frame of a line: `classes` and `probabilities` have length T."""
+    """The likeliest classes of every frame of a line, the likeliest first: both T×K, with K = 1 for the best path.
+
+    After a class as probable as `SETTLED` come blanks of probability 0.
+    """
 
     classes: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+
+    @property
+    def path(self) -> NDArray[np.int64]:
+        """The class of each frame (length T) on the best path."""
+        best: NDArray[np.int64] = self.classes[:, 0]
+        return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +51,40 @@ def best_path(output: NDArray[np.float32], kind: Literal["probabilities", "logit
     if kind == "logits":
         classes = output.argmax(axis=1)
         best = output[np.arange(len(output)), classes]
-        return Frames(classes, (1.0 / np.exp(output - best[:, None]).sum(axis=1)).astype(np.float32))
+        return Frames(classes[:, None], (1.0 / np.exp(output - best[:, None]).sum(axis=1))[:, None].astype(np.float32))
     classes = np.full(len(output), BLANK, np.int64)
     # A blank that is likelier than all else together needs no search among 18,000 classes, and most frames are blanks.
     for frame in np.flatnonzero(output[:, BLANK] <= SURE):
         classes[frame] = output[frame].argmax()
-    return Frames(classes, output[np.arange(len(output)), classes].astype(np.float32))
+    return Frames(classes[:, None], output[np.arange(len(output)), classes][:, None].astype(np.float32))
+
+
+def best_classes(output: NDArray[np.float32], kind: Literal["probabilities", "logits"], count: int) -> Frames:
+    """Reduce the T×C output for one line to the `count` likeliest classes of each frame."""
+    best = best_path(output, kind)
+    classes = np.full((len(output), count), BLANK, np.int64)
+    probabilities = np.zeros((len(output), count), np.float32)
+    classes[:, :1], probabilities[:, :1] = best.classes, best.probabilities
+    open_frames = np.flatnonzero(best.probabilities[:, 0] < SETTLED)
+    rows = output[open_frames]
+    if kind == "logits":
+        rows = np.exp(rows - rows.max(axis=1, keepdims=True))
+        rows /= rows.sum(axis=1, keepdims=True)
+    found = np.argsort(-rows, axis=1, kind="stable")[:, :count]
+    classes[open_frames, : found.shape[1]] = found
+    probabilities[open_frames, : found.shape[1]] = np.take_along_axis(rows, found, axis=1)
+    return Frames(classes, probabilities)
 
 
 def decode(frames: Frames, charset: Charset) -> tuple[Character, ...]:
     """Collapse repeats, then drop blanks (Graves et al. 2006). A character's probability is that of its first frame."""
-    classes = frames.classes
+    classes = frames.path
     if not len(classes):
         return ()
     starts = np.flatnonzero(np.concatenate(([True], classes[1:] != classes[:-1])))
     ends = np.append(starts[1:], len(classes))
     return tuple(
-        Character(charset.text(int(classes[start])), float(frames.probabilities[start]), int(start), int(end))
+        Character(charset.text(int(classes[start])), float(frames.probabilities[start, 0]), int(start), int(end))
         for start, end in zip(starts, ends, strict=True)
         if classes[start] != BLANK
     )

@@ -16,7 +16,9 @@ from ocr_core.backends.base import Network, Policy, Tensor
 from ocr_core.bundle.manifest import RecognizerSpec
 from ocr_core.charset import Charset
 from ocr_core.preprocess import Pixels, normalize_into
-from ocr_core.recognition.ctc import Character, Frames, best_path, decode
+from ocr_core.recognition.beam import ALTERNATIVES, Decoder
+from ocr_core.recognition.ctc import Character, Frames, best_classes, best_path, decode
+from ocr_core.recognition.language import LanguageModel
 from ocr_core.recognition.windows import join, window_starts
 from ocr_core.recognition.words import confidence
 
@@ -45,10 +47,15 @@ class Reading:
 class Recognizer:
     """Reads lines. Holds nothing that a call could change, hence safe from any thread."""
 
-    def __init__(self, network: Network, spec: RecognizerSpec, policy: Policy) -> None:
+    def __init__(
+        self, network: Network, spec: RecognizerSpec, policy: Policy, language: LanguageModel | None = None
+    ) -> None:
         self.network = network
         self.spec = spec
         self.charset = Charset(spec.characters)
+        self._decoder: Decoder | None = None
+        if language is not None and spec.language is not None:
+            self._decoder = Decoder(self.charset, language, spec.language.weight, spec.language.bonus)
         # From the widest down, so that the widest stays whatever the step.
         self.widths = spec.widths[:: -policy.width_step][::-1]
 
@@ -70,11 +77,13 @@ class Recognizer:
         return tensor
 
     def finish(self, output: Tensor) -> list[Frames]:
-        """Return the best path of every row of an output N×T×C."""
-        return [best_path(row, self.spec.output_kind) for row in output]
+        """Return the likeliest classes of every row of an output N×T×C."""
+        if self._decoder is None:
+            return [best_path(row, self.spec.output_kind) for row in output]
+        return [best_classes(row, self.spec.output_kind, ALTERNATIVES) for row in output]
 
     def read(self, lines: Sequence[Pixels]) -> list[Frames]:
-        """Return the best path of each of some lines that share a bucket."""
+        """Return the likeliest classes of each of some lines that share a bucket."""
         return self.network.reduce(self.prepare(lines), self.finish)
 
     def decode(self, parts: Sequence[Frames], line_width: int) -> Reading:
@@ -86,7 +95,10 @@ class Recognizer:
         """
         stride = self.bucket(line_width) / len(parts[0].classes)
         frames = join(parts, [round(start / stride) for start in self._starts(line_width)])
-        return Reading(decode(frames, self.charset), line_width / stride)
+        characters = decode(frames, self.charset)
+        if self._decoder is not None:
+            characters = self._decoder.correct(frames, characters)
+        return Reading(characters, line_width / stride)
 
     def _starts(self, width: int) -> list[int]:
         widest = self.widths[-1]

@@ -40,7 +40,7 @@ def join(parts: Sequence[Frames], starts: Sequence[int]) -> Frames:
 
 def _cut(left: Frames, right: Frames, start: int) -> int:
     """Return the frame at which to pass from `left` to `right`: both blank there, as near to the middle as possible."""
-    end = len(left.classes)
+    end = len(left.path)
     middle = (start + end) // 2
-    both_blank = np.flatnonzero((left.classes[start:] == BLANK) & (right.classes[: end - start] == BLANK)) + start
+    both_blank = np.flatnonzero((left.path[start:] == BLANK) & (right.path[: end - start] == BLANK)) + start
     return int(both_blank[np.abs(both_blank - middle).argmin()]) if len(both_blank) else middle

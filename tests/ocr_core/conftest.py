@@ -22,10 +22,10 @@ settings.load_profile("ocr_core")
 
 @pytest.fixture
 def make_engine(detector_spec, recognizer_spec) -> Iterator[Callable[..., Engine]]:
-    """Make an engine; `functions` replace networks, `fields` those of the recognizer."""
+    """Make an engine; `functions` replace networks, `fields` those of the recognizer, whose files lie in `folder`."""
     engines = []
 
-    def make(policy=None, *, classifier=False, functions=None, **fields) -> Engine:
+    def make(policy=None, *, classifier=False, functions=None, folder="unused", **fields) -> Engine:
         detector: DetectorSpec = detector_spec()
         recognizer: RecognizerSpec = recognizer_spec(characters=stripes.CHARACTERS, **fields)
         direction = None
@@ -42,7 +42,7 @@ def make_engine(detector_spec, recognizer_spec) -> Iterator[Callable[..., Engine
         )
         networks = {"detector": stripes.detect, "recognizer": stripes.recognize, "classifier": stripes.classify}
         backend = FakeBackend({**networks, **(functions or {})}, policy)
-        engine = Engine(Bundle(path=Path("unused"), manifest=manifest, digest="0" * 64), backend)
+        engine = Engine(Bundle(path=Path(folder), manifest=manifest, digest="0" * 64), backend)
         engines.append(engine)
         return engine
 

@@ -6,6 +6,7 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
+import ngrams
 import numpy as np
 import pytest
 import stripes
@@ -48,6 +49,31 @@ def test_lines_are_read_where_they_stand(engine):
         assert line.confidence == pytest.approx(stripes.SURE)
         assert line.words == ()
     assert set(page.seconds) == {"det", "crop", "rec", "post"}
+
+
+def unsure(batch):
+    """The recognizer of stripes, for which an a may well be a b."""
+    output = stripes.recognize(batch)
+    a, b = (stripes.CHARACTERS.index(character) + 1 for character in "ab")
+    is_a = output[..., a] == stripes.SURE
+    output[is_a, a], output[is_a, b] = 0.55, 0.4
+    return output
+
+
+def test_a_language_model_in_the_bundle_settles_what_the_network_is_in_doubt_of(make_engine, tmp_path):
+    ngrams.table(
+        " ab0",
+        {" a": (0.9, 0.1), " b": (0.1, 1.0), "ab": (0.9, 0.1), "a": (0.2, 0.02), "b": (0.2, 0.02), "b ": (0.9, 1.0)},
+    ).write(tmp_path / "words.npz")
+    model = {"file": "words.npz", "sha256": "0" * 64, "bytes": 1}
+    language = {"model": model, "weight": 1.0, "bonus": 1.0}
+    pixels, _ = make_page([("aa 8", 40, 40, 32), ("bb 1", 40, 140, 32)])
+    functions = {"recognizer": unsure}
+    assert texts(make_engine(functions=functions).read(pixels)) == ["aa 8", "bb 1"]
+    page = make_engine(functions=functions, folder=tmp_path, language=language).read(pixels, ReadOptions(words=True))
+    assert texts(page) == ["ab 8", "bb 1"]
+    assert [word.text for word in page.lines[0].words] == ["ab", "8"]
+    assert page.lines[0].words[0].quad[1, 0] <= page.lines[0].words[1].quad[0, 0] + 1
 
 
 def test_large_pages_are_read_in_their_own_pixels(engine):

@@ -90,15 +90,15 @@ def test_joined_windows_are_the_line(data):
         seen[: torn if i else 0] = 99
         if i < len(starts) - 1:
             seen[-torn:] = 99
-        parts.append(Frames(seen, seen.astype(np.float32)))
+        parts.append(Frames(seen[:, None], seen[:, None].astype(np.float32)))
     joined = join(parts, starts)
-    assert joined.classes.tolist() == line.tolist()
-    assert joined.probabilities.tolist() == line.tolist()
+    assert joined.path.tolist() == line.tolist()
+    assert joined.probabilities[:, 0].tolist() == line.tolist()
 
 
 def test_windows_that_never_agree_on_a_blank_meet_in_the_middle():
-    left, right = (Frames(np.full(10, label), np.ones(10, np.float32)) for label in (1, 2))
-    assert join([left, right], [0, 6]).classes.tolist() == [1] * 8 + [2] * 8
+    left, right = (Frames(np.full((10, 1), label), np.ones((10, 1), np.float32)) for label in (1, 2))
+    assert join([left, right], [0, 6]).path.tolist() == [1] * 8 + [2] * 8
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_inputs_narrower_than_the_overlap_still_move_on(make_recognizer):
 
 def test_a_reading_spans_the_frames_of_its_line_alone(make_recognizer):
     recognizer = make_recognizer()
-    frames = Frames(np.array([0] * 4 + [1] + [0] * 11), np.ones(16, np.float32))
+    frames = Frames(np.array([0] * 4 + [1] + [0] * 11)[:, None], np.ones((16, 1), np.float32))
     reading = recognizer.decode([frames], 48)  # 48 of 64 pixels, 4 pixels a frame
     assert reading.frames == 12
     assert reading.text == "0"

@@ -12,8 +12,15 @@ from trainer.config.data import (
     RenderedLinesSource,
     RenderedPagesSource,
 )
-from trainer.config.load import load_config, load_publish_config, load_quantize_config, parse_config
-from trainer.config.publish import GateConfig, PublishConfig, QuantizeConfig
+from trainer.config.language import LanguageConfig
+from trainer.config.load import (
+    load_config,
+    load_language_config,
+    load_publish_config,
+    load_quantize_config,
+    parse_config,
+)
+from trainer.config.publish import GateConfig, LanguageFile, PublishConfig, QuantizeConfig
 from trainer.config.runs import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, RunConfig
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
 
@@ -26,6 +33,8 @@ __all__ = [
     "DetectorRun",
     "GateConfig",
     "LabelledSource",
+    "LanguageConfig",
+    "LanguageFile",
     "LineSource",
     "OptimizerConfig",
     "PageSource",
@@ -41,6 +50,7 @@ __all__ = [
     "ScheduleConfig",
     "Strict",
     "load_config",
+    "load_language_config",
     "load_publish_config",
     "load_quantize_config",
     "parse_config",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from trainer.config.language import LanguageConfig
 from trainer.config.publish import PublishConfig, QuantizeConfig
 from trainer.config.runs import AnyRun
 from trainer.errors import ConfigError
@@ -30,6 +31,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> AnyRun:
         ConfigError: no such file, not TOML, or not a configuration; the message names every wrong key.
     """
     return parse_config(_read(path, overrides), str(path))
+
+
+def load_language_config(path: Path, overrides: Sequence[str] = ()) -> LanguageConfig:
+    """Read what `trainer language` needs; errors are those of `load_config`."""
+    return _validate(TypeAdapter(LanguageConfig), _read(path, overrides), str(path))
 
 
 def load_publish_config(path: Path, overrides: Sequence[str] = ()) -> PublishConfig:

@@ -23,6 +23,17 @@ class GateConfig(Strict):
     """By how much that figure may be below that of the bundle it is compared with."""
 
 
+class LanguageFile(Strict):
+    """A language model written by `trainer language`, and how much it counts beside the recognizer."""
+
+    file: str
+    """The file, relative to --runs."""
+    weight: float = Field(default=0.5, gt=0)
+    """Power of the text's probability."""
+    bonus: float = 1.3
+    """Added to the logarithm for each character: the model alone prefers short texts."""
+
+
 class PublishConfig(GateConfig):
     """Trained networks to publish; compared with the current bundle of the same name."""
 
@@ -32,6 +43,8 @@ class PublishConfig(GateConfig):
     """State of the trained recognizer, relative to --runs."""
     classifier: str = ""
     """State of the trained direction classifier, relative to --runs; empty: none."""
+    language: LanguageFile | None = None
+    """Settles words that the recognizer is in doubt of; unset: the recognizer alone reads."""
     widths: tuple[int, ...] = ()
     """Input widths of the recognizer in service; empty: those it was trained with."""
     licence: str = ""

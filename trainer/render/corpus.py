@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
@@ -72,17 +73,32 @@ class Corpus:
         self._languages = Weighted(weights or {"": 1.0})
 
     @classmethod
-    def installed(cls, characters: frozenset[str], root: str | Path = "/usr/share") -> Corpus:
-        """Reads the word lists and texts below `root`, up to 0.4 MB and 1.5 MB of each language."""
+    def installed(
+        cls,
+        characters: frozenset[str],
+        root: str | Path = "/usr/share",
+        *,
+        word_bytes: int = WORD_BYTES,
+        text_bytes: int = TEXT_BYTES,
+    ) -> Corpus:
+        """Reads the word lists and texts below `root`, up to so much of each language."""
         words = {
-            language: [word for name in names for word in _word_list(Path(root), name) if fits(word, characters)]
+            language: [
+                word for name in names for word in _word_list(Path(root), name, word_bytes) if fits(word, characters)
+            ]
             for language, names in _WORD_LISTS.items()
         }
         paragraphs = {
-            language: [text for text in _running_text(Path(root), language) if fits(text, characters)]
+            language: [text for text in _running_text(Path(root), language, text_bytes) if fits(text, characters)]
             for language in LANGUAGE_WEIGHTS
         }
         return cls(characters, words, paragraphs)
+
+    def vocabulary(self, language: str) -> Counter[str]:
+        """How often each word stands in the running text of a language, punctuation and all; once if only in a list."""
+        texts = self._texts.get(language)
+        seen = Counter(word for text in (texts.all if texts else ()) for word in text.split())
+        return seen + Counter(set(self._words.get(language, ())) - seen.keys())
 
     def language(self, rng: np.random.Generator) -> str:
         """One of the languages at hand, English most often; empty if there is none."""
@@ -142,13 +158,13 @@ class _Paragraphs:
     """Paragraphs drawn in proportion to their lengths."""
 
     def __init__(self, paragraphs: Sequence[str]) -> None:
-        self._paragraphs = paragraphs
+        self.all = paragraphs
         self._ends = list(accumulate(map(len, paragraphs)))
 
     def excerpt(self, rng: np.random.Generator, length: int) -> str:
         position = int(rng.random() * self._ends[-1])
         at = bisect_right(self._ends, position)
-        paragraph = self._paragraphs[at]
+        paragraph = self.all[at]
         start = position - (self._ends[at] - len(paragraph))
         if len(paragraph) <= length or chance(rng, 0.15):
             start = 0
@@ -175,8 +191,8 @@ def made_up_word(rng: np.random.Generator) -> str:
     return "".join(pick(rng, _ONSETS) + pick(rng, _VOWELS) + pick(rng, _CODAS) for _ in range(whole(rng, 1, 3)))
 
 
-def _word_list(root: Path, name: str) -> list[str]:
-    """Up to WORD_BYTES of a word list, taken from 64 places all over it: the Polish one has 60 MB.
+def _word_list(root: Path, name: str, size_limit: int) -> list[str]:
+    """Up to `size_limit` bytes of a word list, taken from 64 places all over it: the Polish one has 60 MB.
 
     Those that end in .dic are spelling dictionaries, with flags after each word and the encoding in another file.
     """
@@ -193,14 +209,13 @@ def _word_list(root: Path, name: str) -> list[str]:
     with path.open("rb") as file:
         for part in range(64):
             file.seek(size * part // 64)
-            words += [line.split("/")[0] for line in decode(file.read(WORD_BYTES // 64)).split("\n")[1:-1]]
+            words += [line.split("/")[0] for line in decode(file.read(size_limit // 64)).split("\n")[1:-1]]
     words = [unicodedata.normalize("NFC", word) for word in words if len(word) <= 24 and word.isalpha()]
     return [word for word in words if not _UNWANTED.search(word)]
 
 
-def _running_text(root: Path, language: str) -> Iterator[str]:
-    """Paragraphs of 20 to 2,000 characters, the packages' files taken in turn until TEXT_BYTES are read."""
-    budget = TEXT_BYTES
+def _running_text(root: Path, language: str, budget: int) -> Iterator[str]:
+    """Paragraphs of 20 to 2,000 characters, the packages' files taken in turn until `budget` is used up."""
     for path in _text_files(root, language):
         if budget <= 0:
             return

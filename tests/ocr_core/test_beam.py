@@ -1,0 +1,131 @@
+"""Prefix beam search: the same as trying every path, and what a language model settles."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+
+import ngrams
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_core.charset import Charset
+from ocr_core.recognition.beam import Decoder
+from ocr_core.recognition.ctc import Frames, best_classes, best_path, decode
+from ocr_core.recognition.language import LanguageModel
+
+CHARSET = Charset("abc ")
+EVEN = LanguageModel(ngrams.table(" abc", {}))
+"""Every character is as likely as any other."""
+FAIR = math.log(5)
+"""What a character costs in it."""
+WORDS = LanguageModel(ngrams.table(" abc", {" a": (0.9, 0.1), "ab": (0.9, 0.01), "b ": (0.9, 0.01)}))
+"""Knows one word: ab."""
+
+
+def decoder(model: LanguageModel = EVEN, weight: float = 1.0, bonus: float = FAIR) -> Decoder:
+    return Decoder(CHARSET, model, weight, bonus)
+
+
+def frames_of(*rows: dict[str, float]) -> Frames:
+    """Make frames of the probabilities of their characters; the rest is blank."""
+    output = np.zeros((len(rows), 5), np.float32)
+    for frame, row in zip(output, rows, strict=True):
+        for text, probability in row.items():
+            frame[CHARSET.encode(text)[0]] = probability
+        frame[0] = 1 - frame.sum()
+    return best_classes(output, "probabilities", 5)
+
+
+def text(seen) -> str:
+    return "".join(CHARSET.text(item.label) for item in seen)
+
+
+@given(st.lists(st.lists(st.floats(0.02, 1), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_without_a_language_the_likeliest_text_is_found(rows):
+    output = np.array(rows, np.float32)
+    output /= output.sum(axis=1, keepdims=True)
+    every: dict[str, float] = defaultdict(float)
+    for path in itertools.product(range(3), repeat=len(output)):
+        classes = [label for label, _ in itertools.groupby(path) if label]
+        every[CHARSET.decode(classes)] += float(np.prod(output[np.arange(len(output)), path]))
+    seen, share = Decoder(CHARSET, EVEN, 1e-9, 0.0).search(best_classes(output, "probabilities", 3), 0, len(output))
+    assert every[text(seen)] == pytest.approx(max(every.values()), rel=1e-3)
+    # A beam of twelve may lose texts of little probability, never the best.
+    assert share >= every[text(seen)] - 1e-4
+
+
+@pytest.mark.parametrize(("model", "expected"), [(EVEN, "ac"), (WORDS, "ab")])
+def test_the_language_settles_what_looks_alike(model, expected):
+    frames = frames_of({"a": 0.95}, {}, {"c": 0.5, "b": 0.4}, {})
+    seen, _ = decoder(model).search(frames, 0, 4)
+    assert text(seen) == expected
+
+
+def test_a_bonus_keeps_characters_that_the_language_finds_costly():
+    frames = frames_of({"a": 0.99}, {}, {"b": 0.5}, {})
+    assert text(decoder(bonus=FAIR - 0.5).search(frames, 0, 4)[0]) == "a"
+    assert text(decoder(bonus=FAIR + 0.5).search(frames, 0, 4)[0]) == "ab"
+
+
+def test_letters_that_repeat_need_a_blank_between_them():
+    assert text(decoder(bonus=2).search(frames_of({"a": 0.9}, {"a": 0.9}), 0, 2)[0]) == "a"
+    assert text(decoder(bonus=2).search(frames_of({"a": 0.9}, {}, {"a": 0.9}), 0, 3)[0]) == "aa"
+
+
+def test_each_character_stands_where_it_is_likeliest():
+    seen, _ = decoder(bonus=2).search(frames_of({"a": 0.3}, {"a": 0.8}, {"a": 0.6}, {}, {"b": 0.7}), 0, 5)
+    assert [(item.frame, item.probability) for item in seen] == [(1, pytest.approx(0.8)), (4, pytest.approx(0.7))]
+
+
+LINE = ({"a": 0.97}, {}, {"c": 0.5, "b": 0.4}, {}, {" ": 0.98}, {"c": 0.95}, {}, {"c": 0.92})
+"""`ac cc`, in doubt of its second character."""
+
+
+def test_words_that_are_sure_are_not_touched():
+    frames = frames_of(*LINE)
+    before = decode(frames, CHARSET)
+    after = decoder(WORDS).correct(frames, before)
+    assert "".join(c.text for c in before) == "ac cc"
+    assert "".join(c.text for c in after) == "ab cc"
+    assert after[2:] == before[2:]
+    assert after[0] == before[0]
+    corrected = after[1]
+    assert (corrected.start, corrected.end) == (2, 3)
+    assert 0.5 < corrected.probability < 1
+
+
+@given(st.lists(st.lists(st.floats(0.01, 1), min_size=5, max_size=5), max_size=12))
+def test_whatever_is_read_lies_in_order_within_the_line(rows):
+    output = np.array(rows, np.float32).reshape(-1, 5)
+    output /= output.sum(axis=1, keepdims=True)
+    frames = best_classes(output, "probabilities", 4)
+    found = decoder(WORDS).correct(frames, decode(frames, CHARSET))
+    assert all(0 <= c.start < c.end <= len(rows) and 0 < c.probability <= 1 for c in found)
+    assert all(left.start < right.start for left, right in itertools.pairwise(found))
+
+
+def test_hundreds_of_doubtful_frames_do_not_vanish():
+    frames = frames_of(*[{"a": 0.4, "b": 0.35}, {}] * 400)
+    seen, share = decoder().search(frames, 0, 800)
+    assert len(seen) > 200
+    assert 0 < share <= 1
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits"])
+def test_the_likeliest_classes_begin_with_the_best_path(kind, rng):
+    output = rng.normal(size=(40, 9)).astype(np.float32)
+    if kind == "probabilities":
+        output = np.exp(output) / np.exp(output).sum(axis=1, keepdims=True)
+        output[3] = np.eye(9)[5]
+    best, several = best_path(output, kind), best_classes(output, kind, 4)
+    assert np.array_equal(several.path, best.path)
+    assert np.allclose(several.probabilities[:, 0], best.probabilities[:, 0])
+    assert (np.diff(several.probabilities, axis=1) <= 0).all()
+    exact = output if kind == "probabilities" else np.exp(output) / np.exp(output).sum(axis=1, keepdims=True)
+    assert np.allclose(several.probabilities[0], np.sort(exact[0])[::-1][:4], atol=1e-6)
+    if kind == "probabilities":
+        assert several.probabilities[3].tolist() == [1, 0, 0, 0]

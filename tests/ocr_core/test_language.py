@@ -1,0 +1,104 @@
+"""Language models of characters: what they say is likely, and files that hold none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import ngrams
+import numpy as np
+import pytest
+
+from ocr_core.errors import BundleCorruptError
+from ocr_core.recognition.language import START, LanguageModel, Table
+
+TABLE = ngrams.table(
+    " abc0",
+    {
+        "a": (0.5, 0.25),
+        "b": (0.25, 1.0),
+        "c": (0.125, 1.0),
+        " a": (0.5, 0.5),
+        "ab": (0.75, 1.0),
+        " ab": (0.875, 1.0),
+    },
+)
+
+
+@pytest.fixture
+def model():
+    return LanguageModel(TABLE)
+
+
+def log_probability(model: LanguageModel, history: str, character: str) -> float:
+    return model.log_probability(b"".join(map(model.symbol, history)), model.symbol(character))
+
+
+@pytest.mark.parametrize(
+    ("history", "character", "probability"),
+    [
+        pytest.param(" a", "b", 0.875, id="the longest n-gram"),
+        pytest.param("ca", "b", 0.75, id="a history that was never seen"),
+        pytest.param(" a", "c", 0.5 * 0.25 * 0.125, id="weights of both histories"),
+        pytest.param("b", "c", 0.125, id="no weight, no pair"),
+        pytest.param("", "a", 0.5, id="no history"),
+    ],
+)
+def test_what_was_not_seen_is_told_by_shorter_histories(model, history, character, probability):
+    # Scores are rounded to sixteenths of a nat, at most three of them here.
+    assert log_probability(model, history, character) == pytest.approx(math.log(probability), abs=3 / 32)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a", "A"), ("1", "0"), ("7", "0"), ("٣", "0"), ("\u00a0", " "), ("文", "é"), ("ǰ", "x")]
+)
+def test_characters_that_count_as_one(model, one, other):
+    assert model.symbol(one) == model.symbol(other)
+
+
+def test_a_history_begins_at_the_last_space_and_is_no_longer_than_it_must_be(model):
+    history = START
+    for character in "cb":
+        history = model.after(history, model.symbol(character))
+    assert history == model.symbol("c") + model.symbol("b")
+    assert model.after(history, START) == START
+
+
+def test_a_model_survives_its_file(tmp_path):
+    TABLE.write(tmp_path / "model.npz")
+    model = LanguageModel.load(tmp_path / "model.npz")
+    assert log_probability(model, " a", "b") == log_probability(LanguageModel(TABLE), " a", "b")
+
+
+def pickled(path):
+    np.savez(path, alphabet=np.array([{}], object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        pytest.param(lambda path: path.write_bytes(b"PK no archive"), "no language model", id="noise"),
+        pytest.param(lambda path: path.write_bytes(b""), "no language model", id="empty"),
+        pytest.param(lambda path: np.savez(path, keys=np.zeros(1)), "no language model", id="parts missing"),
+        pytest.param(pickled, "no language model", id="objects"),
+        pytest.param(
+            lambda path: dataclasses.replace(TABLE, scores=TABLE.scores[1:]).write(path), "do not fit", id="lengths"
+        ),
+        pytest.param(
+            lambda path: dataclasses.replace(TABLE, alphabet="abc0 ").write(path), "do not fit", id="alphabet"
+        ),
+        pytest.param(
+            lambda path: dataclasses.replace(TABLE, keys=TABLE.keys[::-1]).write(path), "out of order", id="order"
+        ),
+        pytest.param(
+            lambda path: Table(TABLE.alphabet, TABLE.keys[2:], TABLE.scores[2:], TABLE.backoffs[2:]).write(path),
+            "single symbols missing",
+            id="symbols",
+        ),
+    ],
+)
+def test_a_file_that_is_none_says_so(tmp_path, write, message):
+    path = tmp_path / "model.npz"
+    write(path)
+    with pytest.raises(BundleCorruptError, match=message):
+        LanguageModel.load(path)
