@@ -19,9 +19,9 @@ ALTERNATIVES = 6
 """Classes of a frame that are tried."""
 DOUBTFUL = 0.9
 """A word with a character that is nowhere as probable as this is sought anew."""
-LEAST = 1e-3
+LEAST = 5e-3
 """Classes less probable than this are not tried."""
-BEAM = 12
+BEAM = 8
 """Texts kept after each frame."""
 
 Text = tuple[int, ...]
@@ -93,7 +93,12 @@ class Decoder:
         """Return the likeliest text of frames [begin, end), and its share of all that were kept to the end."""
         beams: dict[Text, _Beam] = {(): _Beam(1.0, START, (), blank=1.0)}
         for frame in range(begin, end):
-            beams = self._best(self._advance(beams, frame, list(self._tried(frames, frame))))
+            tried = list(self._tried(frames, frame))
+            if len(tried) == 1 and tried[0][0] == BLANK:
+                for beam in beams.values():
+                    beam.blank, beam.label = beam.blank + beam.label, 0.0
+            else:
+                beams = self._best(self._advance(beams, frame, tried))
         scores = {text: beam.score * self._grade(beam.history, START) for text, beam in beams.items()}
         best = max(scores, key=scores.__getitem__)
         return beams[best].seen, scores[best] / sum(scores.values())

@@ -70,9 +70,12 @@ def best_classes(output: NDArray[np.float32], kind: Literal["probabilities", "lo
     if kind == "logits":
         rows = np.exp(rows - rows.max(axis=1, keepdims=True))
         rows /= rows.sum(axis=1, keepdims=True)
-    found = np.argsort(-rows, axis=1, kind="stable")[:, :count]
-    classes[open_frames, : found.shape[1]] = found
-    probabilities[open_frames, : found.shape[1]] = np.take_along_axis(rows, found, axis=1)
+    count = min(count, rows.shape[1])
+    found = np.argpartition(rows, -count, axis=1)[:, -count:]
+    likely = np.take_along_axis(rows, found, axis=1)
+    order = np.argsort(-likely, axis=1, kind="stable")
+    classes[open_frames, :count] = np.take_along_axis(found, order, axis=1)
+    probabilities[open_frames, :count] = np.take_along_axis(likely, order, axis=1)
     return Frames(classes, probabilities)
 
 
