@@ -28,13 +28,20 @@ class ReadFields(BaseModel):
         default=DEFAULTS.min_confidence, ge=0, le=1, description="Lines below this confidence are left out."
     )
     words: bool = Field(default=DEFAULTS.words, description="Give the words of each line with boxes of their own.")
+    language: bool = Field(
+        default=DEFAULTS.language,
+        description="Settle doubtful words by the model's knowledge of languages, if it has any; `false` gives what "
+        "the recognizer alone sees, as for serial numbers and codes.",
+    )
     model: str | None = Field(
         default=None, pattern=MODEL_PATTERN, description="`name[@version]`: fail unless this model answers."
     )
 
     def options(self) -> result.ReadOptions:
         """Return the choices that the engine knows."""
-        return result.ReadOptions(detect=self.detect, min_confidence=self.min_confidence, words=self.words)
+        return result.ReadOptions(
+            detect=self.detect, min_confidence=self.min_confidence, words=self.words, language=self.language
+        )
 
 
 class JsonUpload(ReadFields):

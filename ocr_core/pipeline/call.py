@@ -131,7 +131,7 @@ class Call:
             frames = iter(self._runner.recognize([piece for pieces in windows for piece in pieces]))
         with self._stage("post"):
             return [
-                _Line(quad, recognizer.decode([next(frames) for _ in pieces], crop.shape[1]))
+                _Line(quad, recognizer.decode([next(frames) for _ in pieces], crop.shape[1], self._options.language))
                 for quad, crop, pieces in zip(quads, crops, windows, strict=True)
             ]
 

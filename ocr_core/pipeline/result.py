@@ -21,6 +21,8 @@ class ReadOptions:
     """Lines below this mean confidence are left out."""
     words: bool = False
     """Give the words of each line with boxes of their own."""
+    language: bool = True
+    """Settle doubtful words by the bundle's language model, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

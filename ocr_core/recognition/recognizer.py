@@ -86,17 +86,18 @@ class Recognizer:
         """Return the likeliest classes of each of some lines that share a bucket."""
         return self.network.reduce(self.prepare(lines), self.finish)
 
-    def decode(self, parts: Sequence[Frames], line_width: int) -> Reading:
+    def decode(self, parts: Sequence[Frames], line_width: int, language: bool = True) -> Reading:
         """Join the windows of one line and decode it.
 
         Args:
             parts: the frames of its windows, in order.
             line_width: of the whole line in pixels at the network's height.
+            language: settle doubtful words by the language model, if there is one.
         """
         stride = self.bucket(line_width) / len(parts[0].classes)
         frames = join(parts, [round(start / stride) for start in self._starts(line_width)])
         characters = decode(frames, self.charset)
-        if self._decoder is not None:
+        if language and self._decoder is not None:
             characters = self._decoder.correct(frames, characters)
         return Reading(characters, line_width / stride)
 

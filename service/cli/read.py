@@ -42,6 +42,7 @@ def read(
     ] = None,
     detect: Annotated[bool, typer.Option(help="Find lines first; else the whole image is one line.")] = True,
     words: Annotated[bool, typer.Option("--words", help="With --json: words and their boxes.")] = False,
+    language: Annotated[bool, typer.Option(help="Settle doubtful words by the model's language model.")] = True,
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out lines below this.")] = 0.5,
     model: ModelOption = None,
     store: StoreOption = None,
@@ -54,7 +55,7 @@ def read(
 
     files = image_files(images)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
-    options = ReadOptions(detect=detect, min_confidence=min_confidence, words=words)
+    options = ReadOptions(detect=detect, min_confidence=min_confidence, words=words, language=language)
     if draw and len(files) > 1:
         draw.mkdir(parents=True, exist_ok=True)
     failed = 0

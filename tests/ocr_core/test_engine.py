@@ -70,8 +70,10 @@ def test_a_language_model_in_the_bundle_settles_what_the_network_is_in_doubt_of(
     pixels, _ = make_page([("aa 8", 40, 40, 32), ("bb 1", 40, 140, 32)])
     functions = {"recognizer": unsure}
     assert texts(make_engine(functions=functions).read(pixels)) == ["aa 8", "bb 1"]
-    page = make_engine(functions=functions, folder=tmp_path, language=language).read(pixels, ReadOptions(words=True))
+    engine = make_engine(functions=functions, folder=tmp_path, language=language)
+    page = engine.read(pixels, ReadOptions(words=True))
     assert texts(page) == ["ab 8", "bb 1"]
+    assert texts(engine.read(pixels, ReadOptions(language=False))) == ["aa 8", "bb 1"]
     assert [word.text for word in page.lines[0].words] == ["ab", "8"]
     assert page.lines[0].words[0].quad[1, 0] <= page.lines[0].words[1].quad[0, 0] + 1
 

@@ -98,7 +98,7 @@ def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None
     assert {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
     assert "Retry-After" in operation["responses"]["429"]["headers"]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    assert names == {"detect", "min_confidence", "words", "model", "X-Request-Timeout-Ms"}
+    assert names == {"detect", "min_confidence", "words", "language", "model", "X-Request-Timeout-Ms"}
 
 
 @pytest.mark.anyio

@@ -70,19 +70,26 @@ async def test_every_form_of_request_is_read(serve: Serve, form: dict) -> None:
 
 
 CHOICES = {
-    "query": {"params": {"detect": "false", "min_confidence": 0.9, "words": 1}, "files": {"file": IMAGE}},
-    "form": {"data": {"detect": "false", "min_confidence": "0.9", "words": "true"}, "files": {"file": IMAGE}},
+    "query": {
+        "params": {"detect": "false", "min_confidence": 0.9, "words": 1, "language": 0},
+        "files": {"file": IMAGE},
+    },
+    "form": {
+        "data": {"detect": "false", "min_confidence": "0.9", "words": "true", "language": "no"},
+        "files": {"file": IMAGE},
+    },
     "json": {
         "json": {
             "image": base64.b64encode(IMAGE).decode(),
             "detect": False,
             "min_confidence": 0.9,
             "words": True,
+            "language": False,
         }
     },
     "form over query": {
         "params": {"detect": "true", "min_confidence": 0.9},
-        "data": {"detect": "false", "words": "true"},
+        "data": {"detect": "false", "words": "true", "language": "false"},
         "files": {"file": IMAGE},
     },
 }
@@ -94,7 +101,7 @@ async def test_choices_reach_the_engine(serve: Serve, request_: dict) -> None:
     async with serve(reader) as client:
         assert (await client.post(URL, **request_)).status_code == 200
     (options,) = reader.calls
-    assert (options.detect, options.min_confidence, options.words) == (False, 0.9, True)
+    assert (options.detect, options.min_confidence, options.words, options.language) == (False, 0.9, True, False)
 
 
 async def test_defaults_of_the_choices(serve: Serve) -> None:
@@ -102,7 +109,7 @@ async def test_defaults_of_the_choices(serve: Serve) -> None:
     async with serve(reader) as client:
         await client.post(URL, files={"file": IMAGE})
     (options,) = reader.calls
-    assert (options.detect, options.min_confidence, options.words) == (True, 0.5, False)
+    assert (options.detect, options.min_confidence, options.words, options.language) == (True, 0.5, False, True)
 
 
 @pytest.mark.parametrize(("model", "status"), [("fake", 200), ("fake@1", 200), ("fake@2", 422), ("other", 422)])
