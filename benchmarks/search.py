@@ -1,10 +1,10 @@
-"""How boxes are best made of a detector's map: word and character F1 with other thresholds, sizes and scores.
+"""How networks are best used: word and character F1 with other thresholds, sizes, scores and language models.
 
     python -m benchmarks.search --data DIR --sets receipts-sroie --validation --try score=fast,box_threshold=0.4
 
-Each variant sets fields of the manifest's detector, or of its `resize`, separated by commas (`key=` sets none); the
-first row is the bundle as it is. With --validation only the rows that validate are read: what is shipped is chosen on
-them.
+Each variant sets fields of the manifest's detector, of its `resize`, or of the recognizer's `language` (`weight`,
+`bonus`, or `language=` for none), separated by commas (`key=` sets none); the first row is the bundle as it is. With
+--validation only the rows that validate are read: what is shipped is chosen on them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
 from benchmarks.systems import add_model_arguments
-from ocr_core.bundle.manifest import DetectorResize, DetectorSpec
+from ocr_core.bundle.manifest import DetectorResize, Models
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.store import open_store
 from ocr_core.pipeline.engine import Engine
@@ -28,17 +28,20 @@ FIGURES = ("word_f1", "char_f1", "det_h")
 
 
 def changed(bundle: Bundle, variant: str) -> Bundle:
-    """Return a bundle of the same files whose detector is used as `key=value,…` says."""
+    """Return a bundle of the same files, used as `key=value,…` says."""
     pairs = {key: value or None for key, value in (pair.split("=") for pair in variant.split(",") if pair)}
     models = bundle.manifest.models
-    table: dict[str, Any] = models.detector.model_dump()
+    table: dict[str, Any] = models.model_dump()
     for key, value in pairs.items():
         if key in DetectorResize.model_fields:
-            table["resize"][key] = value
+            table["detector"]["resize"][key] = value
+        elif key == "language":
+            table["recognizer"][key] = value
+        elif key in ("weight", "bonus"):
+            table["recognizer"]["language"][key] = value
         else:
-            table[key] = value
-    detector = DetectorSpec.model_validate(table)
-    models = models.model_copy(update={"detector": detector})
+            table["detector"][key] = value
+    models = Models.model_validate(table)
     return replace(bundle, manifest=bundle.manifest.model_copy(update={"models": models}))
 
 
@@ -68,7 +71,7 @@ def main() -> None:
         for variant in ("", *args.variants)
         for figures in measure(changed(bundle, variant), sets, args.threads)
     ]
-    print_table(("detector", "set", "pages", *FIGURES), rows)
+    print_table(("variant", "set", "pages", *FIGURES), rows)
     write_result(args.out, args, {"bundle": bundle.ref, "rows": rows})
 
 

@@ -1,4 +1,4 @@
-"""Variants of a detector: fields of the manifest, fields of its resizing, and what is none."""
+"""Variants of a bundle: fields of the manifest, fields of its resizing and language model, and what is none."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def test_fields_of_the_detector_and_of_its_resizing_are_set(bundle):
     assert (new.score, new.box_threshold, new.split_threshold, new.resize.max_pixels) == ("fast", 0.4, None, 737280)
     old = bundle.manifest.models.detector
     assert (new.weights, new.resize.min_side) == (old.weights, old.resize.min_side)
+
+
+def test_the_language_model_is_weighed_or_left_out(bundle):
+    language = changed(bundle, "weight=0.25,bonus=2").manifest.models.recognizer.language
+    assert (language.weight, language.bonus) == (0.25, 2)
+    assert language.model == bundle.manifest.models.recognizer.language.model
+    assert changed(bundle, "language=").manifest.models.recognizer.language is None
 
 
 def test_no_variant_is_the_bundle_as_it_is(bundle):
