@@ -9,16 +9,32 @@ import sys
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_MMAP_MAX = -4
+_M_ARENA_MAX = -8
 _THRESHOLD = 256 * 1024
+_ARENAS = 2
 
 
 def return_large_blocks() -> bool:
     """Make the C library give freed blocks of 256 KiB and more back to the system at once; say whether it can.
 
     glibc raises this threshold by itself up to 32 MiB, after which tensors of ever new shapes leave holes in the heap
-    that stay with the process: a third of its memory after a few dozen images (docs/decisions/0004-memory.md).
+    that stay with the process: a third of its memory after a few dozen images (docs/decisions/0004-memory.md). Small
+    blocks of all threads come from few heaps, each of which keeps what it once needed.
     """
-    return _tell_malloc(_M_MMAP_THRESHOLD, _THRESHOLD)
+    return _tell_malloc(_M_MMAP_THRESHOLD, _THRESHOLD) and _tell_malloc(_M_ARENA_MAX, _ARENAS)
+
+
+def return_free_memory() -> bool:
+    """Make the C library give the system all freed memory that it holds; say whether it had any.
+
+    For once after a large task: compiling networks leaves holes that reading never fills.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):  # another C library
+        return False
 
 
 def keep_large_blocks() -> bool:

@@ -11,6 +11,7 @@ from ocr_core.backends import Backend, BackendName, Precision, load_backend
 from ocr_core.bundle.reader import Bundle
 from ocr_core.detection.detector import Detector
 from ocr_core.errors import BackendError
+from ocr_core.memory import return_free_memory
 from ocr_core.pipeline.call import Call
 from ocr_core.pipeline.result import Page, ReadOptions
 from ocr_core.pipeline.runner import LocalRunner, Networks, Runner
@@ -89,6 +90,7 @@ class Engine:
             self._runner.recognize(lines * self.backend.policy.streams)
         for width, height in PAGES:
             self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
+        return_free_memory()
 
     def close(self) -> None:
         """Free the networks; let the reads under way finish before, or they fail half way."""

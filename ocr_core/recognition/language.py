@@ -25,7 +25,7 @@ START: Final = bytes([SPACE])
 ORDER_LIMIT: Final = 7
 STEP: Final = 1 / 16
 """Nats in one unit of the stored scores: a byte then reaches from 1 to 1.2e-7."""
-_CACHED = 1 << 14
+_CACHED = 1 << 12
 
 
 def fold(character: str) -> str:
