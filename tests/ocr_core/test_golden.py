@@ -85,5 +85,5 @@ def test_ctc(case):
 def test_logits_become_probabilities():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05]], np.float32)
     frames = best_path(np.log(probabilities) + 3, "logits")
-    assert frames.classes.tolist() == [0, 1]
-    assert frames.probabilities == pytest.approx([0.7, 0.9], abs=1e-6)
+    assert frames.path.tolist() == [0, 1]
+    assert frames.probabilities[:, 0] == pytest.approx([0.7, 0.9], abs=1e-6)
