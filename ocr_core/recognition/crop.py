@@ -11,6 +11,8 @@ from ocr_core.preprocess import Pixels
 
 TALL = 1.5
 """From this ratio of height to width on, a quad is taken for a line that runs up or down."""
+LEVELLED = ((0.25, 0.0), (-0.25, 0.0), (0.45, 0.0), (-0.45, 0.0), (0.0, 0.3), (0.0, -0.3), (0.0, 0.5), (0.0, -0.5))
+"""Slopes and bows in which a word is looked for that reads badly as it is, in heights of its picture."""
 LONGEST = 250
 """Width of a line at most, in heights. Longer ones are squeezed: a picture of one row of pixels has no text to lose."""
 
@@ -37,4 +39,28 @@ def cut_line(pixels: Pixels, quad: Points, height: int) -> Pixels:
     line = cv2.warpPerspective(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if shrink > 1:
         line = cv2.resize(line, (columns, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(line, np.uint8)
+
+
+def level(pixels: Pixels, height: int, slope: float, bow: float) -> Pixels:
+    """Return a line that runs across a picture at a slope or in a bow, levelled to `height` rows (h×w×3 BGR).
+
+    Args:
+        pixels: the picture of the line, H×W×3.
+        height: rows to return.
+        slope: how much lower the line ends than it begins, in H.
+        bow: how much lower its ends are than its middle, in H.
+    """
+    own_height, own_width = pixels.shape[:2]
+    share = 1.0 - abs(slope) - abs(bow)  # of H that the text takes: the rest is where the others of its letters are
+    columns = max(1, min(LONGEST * height, round(own_width * height / (own_height * share))))
+    x = (np.arange(columns, dtype=np.float32) + 0.5) / columns
+    across = 2 * x - 1
+    middle = 0.5 + slope / 2 * across + bow * (across**2 - 0.5)
+    rows = (np.arange(height, dtype=np.float32) + 0.5) / height - 0.5
+    y = (middle[None, :] + share * rows[:, None]) * own_height - 0.5
+    left = np.broadcast_to((x * own_width - 0.5)[None, :], y.shape)
+    line = cv2.remap(
+        pixels, left.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(line, np.uint8)

@@ -13,7 +13,7 @@ import stripes
 
 from ocr_core.backends import Policy
 from ocr_core.errors import BackendError
-from ocr_core.pipeline import ReadOptions
+from ocr_core.pipeline import ReadOptions, call
 
 LINES = [("0123 456", 40, 40, 32), ("ab 11", 500, 44, 24), ("789", 60, 140, 64), ("1 2 3", 300, 400, 40)]
 """Text, left, top and height of lines, in reading order."""
@@ -76,6 +76,40 @@ def test_a_language_model_in_the_bundle_settles_what_the_network_is_in_doubt_of(
     assert texts(engine.read(pixels, ReadOptions(language=False))) == ["aa 8", "bb 1"]
     assert [word.text for word in page.lines[0].words] == ["ab", "8"]
     assert page.lines[0].words[0].quad[1, 0] <= page.lines[0].words[1].quad[0, 0] + 1
+
+
+def picture(text: str, lower) -> np.ndarray:
+    """A picture of one line 64 pixels high that stands `lower(x)` pixels lower at x, which runs from -1 to 1."""
+    flat = np.full((64, stripes.block_width(text, 64), 3), stripes.BLANK, np.uint8)
+    stripes.draw(flat, text, 0, 0, 64)
+    places = np.linspace(-1, 1, flat.shape[1])
+    drops = np.round(lower(places)).astype(int)
+    drops -= drops.min()
+    tilted = np.full((64 + drops.max(), flat.shape[1], 3), stripes.BLANK, np.uint8)
+    for column, drop in enumerate(drops):
+        tilted[drop : drop + 64, column] = flat[:, column]
+    return tilted
+
+
+@pytest.mark.parametrize(
+    "lower",
+    [
+        pytest.param(lambda x: 11 * x, id="falling"),
+        pytest.param(lambda x: -26 * x, id="rising steeply"),
+        pytest.param(lambda x: 27 * x**2, id="arch"),
+        pytest.param(lambda x: -64 * x**2, id="deep bowl"),
+    ],
+)
+def test_a_picture_of_one_line_is_levelled_where_it_reads_badly(engine, monkeypatch, lower):
+    pixels, flat = picture("0123 456", lower), picture("0123 456", lambda x: 0 * x)
+    page = engine.read(pixels, ReadOptions(detect=False, min_confidence=0))
+    assert texts(page) == ["0123 456"]
+    assert page.lines[0].confidence > call.SLANTED
+    assert page.lines[0].quad.tolist() == [[0, 0], [pixels.shape[1], 0], [*pixels.shape[1::-1]], [0, pixels.shape[0]]]
+    monkeypatch.setattr(call, "SLANTED", 0.0)
+    as_it_is = engine.read(pixels, ReadOptions(detect=False, min_confidence=0)).lines
+    assert texts(page) != [line.text for line in as_it_is] or as_it_is[0].confidence < 0.9
+    assert texts(engine.read(flat, ReadOptions(detect=False))) == ["0123 456"]
 
 
 def test_large_pages_are_read_in_their_own_pixels(engine):
