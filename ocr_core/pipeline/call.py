@@ -62,9 +62,9 @@ class Call:
         rotation = self._which_side(pixels, quads) if orientation.lies_on_its_side(quads) else 0
         if not rotation:
             lines = self._read_downward(pixels, quads)
-            if not self._is_upside_down(pixels, lines):
+            rotation = self._how_turned(pixels, quads, lines)
+            if not rotation:
                 return 0, self._settle(pixels, quads, lines)
-            rotation = 180
         # Searched again as it should stand: detectors see less in pages that lie on their side.
         turned = np.ascontiguousarray(np.rot90(pixels, -rotation // 90))
         quads = self._detect(turned)
@@ -80,14 +80,31 @@ class Call:
             return 0
         return 270 if np.mean(down) >= np.mean(up) else 90
 
-    def _is_upside_down(self, pixels: Pixels, lines: Sequence[_Line]) -> bool:
-        if not lines:
-            return False
-        picked = [lines[i] for i in orientation.sample([line.quad for line in lines])]
+    def _how_turned(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[_Line]) -> int:
+        """Return by how much to turn a page whose lines run across, as it seems; 0 if they read no better turned.
+
+        A detector may join the letters of lines that run up or down across those lines, so that none looks tall.
+        """
+        across = [line for quad, line in zip(quads, lines, strict=True) if not is_tall(quad)]
+        picked = [across[i] for i in orientation.sample([line.quad for line in across])]
         this = [line.reading.confidence for line in picked]
-        if np.mean(this) >= orientation.SURE:
-            return False
-        return orientation.is_better(self._confidences(pixels, [orientation.flipped(p.quad) for p in picked]), this)
+        if not picked or np.mean(this) >= orientation.SURE:
+            return 0
+        ways = {180: self._confidences(pixels, [orientation.flipped(line.quad) for line in picked])}
+        if np.mean(ways[180]) < orientation.SURE:
+            ways |= self._sideways(pixels)
+        best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
+        return best if orientation.is_better(ways[best], this) else 0
+
+    def _sideways(self, pixels: Pixels) -> dict[int, list[float]]:
+        """Return how surely the longest lines of the page read when it is turned by 90 and by 270 degrees."""
+        turned = np.ascontiguousarray(np.rot90(pixels, -1))
+        quads = [quad for quad in self._detect(turned) if not is_tall(quad)]
+        picked = [quads[i] for i in orientation.sample(quads)]
+        if not picked:
+            return {}
+        flipped = [orientation.flipped(quad) for quad in picked]
+        return {90: self._confidences(turned, picked), 270: self._confidences(turned, flipped)}
 
     def _read_downward(self, pixels: Pixels, quads: Sequence[Points]) -> list[_Line]:
         return self._read_lines(pixels, [orientation.downward(quad) for quad in quads])
