@@ -22,7 +22,7 @@ from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks
 from ocr_core.recognition.recognizer import Recognizer
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that waits for another thread gives up."""
 
 QUAD = np.array([[1, 2], [30, 2], [30, 12], [1, 12]], np.float32)

@@ -9,12 +9,20 @@ import pytest
 from pydantic import TypeAdapter
 
 import trainer
-from trainer.config import DetectorRun, load_config, load_publish_config, load_quantize_config, parse_config
+from trainer.config import (
+    DetectorRun,
+    load_config,
+    load_language_config,
+    load_publish_config,
+    load_quantize_config,
+    parse_config,
+)
 from trainer.errors import ConfigError
 from trainer.options import KINDS, describe
+from trainer.render.domains import BY_NAME
 
 CONFIGS = Path(trainer.__file__).parent / "configs"
-RUNS = sorted(path for path in CONFIGS.rglob("*.toml") if not path.stem.startswith(("publish", "quantize")))
+RUNS = sorted(path for path in CONFIGS.rglob("*.toml") if not path.stem.startswith(("publish", "quantize", "language")))
 PUBLISHED = sorted(CONFIGS.rglob("publish*.toml"))
 
 
@@ -30,6 +38,10 @@ def test_shipped_publications_load(path):
 
 def test_the_shipped_quantization_loads():
     assert load_quantize_config(CONFIGS / "quantize.toml").calibrate_on
+
+
+def test_the_shipped_language_model_loads():
+    assert set(load_language_config(CONFIGS / "language.toml").mix) <= set(BY_NAME)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
