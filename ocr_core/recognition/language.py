@@ -92,18 +92,42 @@ class Table:
         raise BundleCorruptError(f"{path}: a language model with {problem}. Publish the bundle again.")
 
 
+@dataclass(frozen=True, slots=True)
+class _NGrams:
+    """The columns of a table."""
+
+    keys: array[int]
+    scores: bytes
+    backoffs: array[int]
+
+    def log_probability(self, history: bytes, symbol: bytes) -> float:
+        """Return log P(symbol | history), in nats."""
+        units = 0
+        while (found := self._find(history + symbol)) is None:
+            context = self._find(history)
+            units += 0 if context is None else self.backoffs[context]
+            history = history[1:]
+        return -STEP * (units + self.scores[found])
+
+    def _find(self, symbols: bytes) -> int | None:
+        key = key_of(symbols)
+        at = bisect_left(self.keys, key)
+        return at if at < len(self.keys) and self.keys[at] == key else None
+
+
 class LanguageModel:
     """Says how likely a character is after others. Immutable but for a cache, hence safe from any thread."""
 
     def __init__(self, table: Table) -> None:
         self._symbols = {text: bytes([symbol]) for symbol, text in enumerate(table.alphabet)}
         self._unknown = bytes([len(table.alphabet)])
-        # Of Python's own type: searching an array of NumPy by bisection makes an object of it at every step.
-        self._keys = array("Q", table.keys.tobytes())
-        self._scores = table.scores.tobytes()
-        self._backoffs = array("b", table.backoffs.tobytes())
         self._longest = (int(table.keys[-1]).bit_length() - 1) // 8
-        self.log_probability = lru_cache(_CACHED)(self._log_probability)
+        # Of Python's own types: searching an array of NumPy by bisection makes an object of it at every step. And no
+        # method of this object, which would then hold on to itself: models come and go.
+        ngrams = _NGrams(
+            array("Q", table.keys.tobytes()), table.scores.tobytes(), array("b", table.backoffs.tobytes())
+        )
+        self.log_probability = lru_cache(_CACHED)(ngrams.log_probability)
 
     @classmethod
     def load(cls, path: Path) -> LanguageModel:
@@ -117,17 +141,3 @@ class LanguageModel:
     def after(self, history: bytes, symbol: bytes) -> bytes:
         """Return the history after one more symbol."""
         return START if symbol == START else (history + symbol)[1 - self._longest :]
-
-    def _log_probability(self, history: bytes, symbol: bytes) -> float:
-        """Return log P(symbol | history), in nats."""
-        units = 0
-        while (found := self._find(history + symbol)) is None:
-            context = self._find(history)
-            units += 0 if context is None else self._backoffs[context]
-            history = history[1:]
-        return -STEP * (units + self._scores[found])
-
-    def _find(self, symbols: bytes) -> int | None:
-        key = key_of(symbols)
-        at = bisect_left(self._keys, key)
-        return at if at < len(self._keys) and self._keys[at] == key else None

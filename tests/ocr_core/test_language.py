@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
+import weakref
 
 import ngrams
 import numpy as np
@@ -62,6 +64,19 @@ def test_a_history_begins_at_the_last_space_and_is_no_longer_than_it_must_be(mod
         history = model.after(history, model.symbol(character))
     assert history == model.symbol("c") + model.symbol("b")
     assert model.after(history, START) == START
+
+
+def test_a_model_that_nobody_needs_is_gone_at_once():
+    """Without waiting for a garbage collection: a service takes up one version after the other."""
+    model = LanguageModel(TABLE)
+    log_probability(model, " a", "b")
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_model_survives_its_file(tmp_path):
