@@ -124,9 +124,7 @@ class LanguageModel:
         self._longest = (int(table.keys[-1]).bit_length() - 1) // 8
         # Of Python's own types: searching an array of NumPy by bisection makes an object of it at every step. And no
         # method of this object, which would then hold on to itself: models come and go.
-        ngrams = _NGrams(
-            array("Q", table.keys.tobytes()), table.scores.tobytes(), array("b", table.backoffs.tobytes())
-        )
+        ngrams = _NGrams(array("Q", table.keys.tobytes()), table.scores.tobytes(), array("b", table.backoffs.tobytes()))
         self.log_probability = lru_cache(_CACHED)(ngrams.log_probability)
 
     @classmethod
