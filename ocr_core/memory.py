@@ -21,7 +21,7 @@ def return_large_blocks() -> bool:
     that stay with the process: a third of its memory after a few dozen images (docs/decisions/0004-memory.md). Small
     blocks of all threads come from few heaps, each of which keeps what it once needed.
     """
-    return _tell_malloc(_M_MMAP_THRESHOLD, _THRESHOLD) and _tell_malloc(_M_ARENA_MAX, _ARENAS)
+    return _call("mallopt", _M_MMAP_THRESHOLD, _THRESHOLD) and _call("mallopt", _M_ARENA_MAX, _ARENAS)
 
 
 def return_free_memory() -> bool:
@@ -29,12 +29,7 @@ def return_free_memory() -> bool:
 
     For once after a large task: compiling networks leaves holes that reading never fills.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (OSError, AttributeError):  # another C library
-        return False
+    return _call("malloc_trim", 0)
 
 
 def keep_large_blocks() -> bool:
@@ -43,13 +38,13 @@ def keep_large_blocks() -> bool:
     For a process that asks for the same large blocks again and again, as a training step does: mapping them anew costs
     a page fault for each 4 KiB, a sixth of the time of a step on a CPU.
     """
-    return _tell_malloc(_M_MMAP_MAX, 0) and _tell_malloc(_M_TRIM_THRESHOLD, 2**31 - 1)
+    return _call("mallopt", _M_MMAP_MAX, 0) and _call("mallopt", _M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def _tell_malloc(option: int, value: int) -> bool:
+def _call(function: str, *arguments: int) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
-        return bool(ctypes.CDLL(None).mallopt(option, value))
+        return bool(ctypes.CDLL(None)[function](*arguments))
     except (OSError, AttributeError):  # another C library
         return False

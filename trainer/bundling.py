@@ -25,7 +25,15 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import Table
 from ocr_core.recognition.recognizer import Recognizer
-from trainer.config import AnyRun, ClassifierRun, DetectorRun, GateConfig, PublishConfig, RecognizerRun
+from trainer.config import (
+    AnyRun,
+    ClassifierRun,
+    DetectorRun,
+    GateConfig,
+    LanguageFile,
+    PublishConfig,
+    RecognizerRun,
+)
 from trainer.data.line_sources import VALIDATION_SEED
 from trainer.data.page_sources import all_pages
 from trainer.data.pages import PageSample
@@ -51,13 +59,11 @@ def validation_pages(config: GateConfig, root: Path) -> Iterator[tuple[int, Page
             yield number, page
 
 
-def build_bundle(
-    config: PublishConfig, trained: Mapping[Role, Trained], work: Path, root: Path, language: Path | None = None
-) -> Bundle:
-    """Write a bundle without scores into `work`; `language` is the file of a language model.
+def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: Path, root: Path, runs: Path) -> Bundle:
+    """Write a bundle without scores into `work`; a language model comes from its file below `runs`.
 
     Raises:
-        ConfigError: a state is of another kind of network than the configuration says.
+        ConfigError: a state is of another kind of network than the configuration says, or there is no such file.
         BundleCorruptError: the language model's file is none.
         GateError: the exported networks are not those that were trained, or do not read the golden image.
     """
@@ -71,11 +77,10 @@ def build_bundle(
         log.info("%s: largest difference from torch %.2g", role, difference)
         models[role] = _spec(part.config, describe_file(path), config)
         files.append(path)
-    if language is not None and config.language is not None:
-        Table.read(language)
-        described = Language(model=describe_file(language), weight=config.language.weight, bonus=config.language.bonus)
-        models["recognizer"] = models["recognizer"].model_copy(update={"language": described})
-        files.append(language)
+    if config.language is not None:
+        path = runs / config.language.file
+        models["recognizer"] = models["recognizer"].model_copy(update={"language": _language(config.language, path)})
+        files.append(path)
     image = work / "golden.png"
     cv2.imwrite(str(image), draw_golden(config.golden))
     manifest = make_manifest(
@@ -100,6 +105,13 @@ def _spec(run: AnyRun, weights: File, config: PublishConfig) -> Network:
         return classifier_spec(run, weights)
     spec = recognizer_spec(run, weights)
     return spec.model_copy(update={"widths": config.widths or spec.widths})
+
+
+def _language(use: LanguageFile, path: Path) -> Language:
+    if not path.is_file():
+        raise ConfigError(f"language: there is no {path}; `trainer language` writes it")
+    Table.read(path)
+    return Language(model=describe_file(path), weight=use.weight, bonus=use.bonus)
 
 
 def _inputs(part: Trained, pages: list[PageSample]) -> list[Tensor]:

@@ -52,7 +52,7 @@ def publish(config: PublishConfig, store: Store, root: Path, runs: Path, *, forc
     trained = {role: load_trained(runs / state) for role, state in states.items()}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        draft = build_bundle(config, trained, work, root, runs / config.language.file if config.language else None)
+        draft = build_bundle(config, trained, work, root, runs)
         scores = score(draft, config, root)
         in_torch = TorchBackend({role: part.network for role, part in trained.items()})
         torch_scores = score(draft, config, root, in_torch)

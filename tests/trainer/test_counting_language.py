@@ -11,7 +11,7 @@ from ocr_core.recognition.language import START, LanguageModel
 from trainer import bundling
 from trainer.cli import main
 from trainer.config import PublishConfig
-from trainer.errors import EX_CONFIG
+from trainer.errors import EX_CONFIG, ConfigError
 from trainer.language import alphabet_of, gather, train
 from trainer.publish import publish
 from trainer.render.corpus import Corpus
@@ -115,6 +115,18 @@ def test_the_command_writes_a_model_that_a_bundle_can_hold(config, runs, data, m
     assert (language.weight, language.bonus) == (0.25, 0.5)
     assert bundle.file(language.model).read_bytes() == (runs / "words" / "language.npz").read_bytes()
     LanguageModel.load(bundle.file(language.model))
+
+
+def test_a_model_that_was_not_counted_yet_is_named(runs, data):
+    fields = {
+        "name": "tiny",
+        "detector": "det/state.safetensors",
+        "recognizer": "rec/state.safetensors",
+        "validate_on": [{"kind": "labels", "path": "pages", "rows": "all", "limit": 1}],
+        "language": {"file": "absent.npz"},
+    }
+    with pytest.raises(ConfigError, match=r"absent\.npz; `trainer language` writes it"):
+        publish(PublishConfig.model_validate(fields), open_store(runs / "store"), data, runs)
 
 
 def test_a_domain_that_there_is_not_is_named(config, tmp_path, capsys):
