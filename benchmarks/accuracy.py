@@ -28,7 +28,7 @@ from benchmarks.common import (
     write_result,
 )
 from benchmarks.systems import PEERS, Worker, add_engine_arguments, engine, peer
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.scoring import LabelledSet, PageRow, PageSet, Region, Report, evaluate
 
 FIGURES = ("word_f1", "char_f1", "det_h", "e2e_h", "acc", "acc_full")

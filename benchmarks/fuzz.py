@@ -37,7 +37,7 @@ from benchmarks.common import (
 )
 from benchmarks.servers import Running, running, service, watching
 from benchmarks.systems import add_model_arguments
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 
 ALLOWED = frozenset({200, 413, 415, 422, 429, 503, 504})
 SEEDS = 64

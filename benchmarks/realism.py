@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.common import ROOT, add_out_argument, print_table, write_result
 from benchmarks.systems import PEERS, Worker, peer
 from ocr_core.geometry import quad_size
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.recognition.crop import cut_line, is_tall
 from ocr_core.scoring import CropSet, PageSet, read_set
 from ocr_core.scoring.text import alphanumeric, edit_distance

@@ -28,7 +28,7 @@ from benchmarks.common import (
     write_result,
 )
 from benchmarks.systems import Worker, add_engine_arguments, engine, peer
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.preprocess import Pixels
 from ocr_core.scoring import PageSet
 

@@ -26,7 +26,7 @@ from benchmarks.common import (
 )
 from benchmarks.systems import add_engine_arguments
 from ocr_core.bundle.store import open_store
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import ReadOptions
 from ocr_core.pipeline.runner import LocalRunner

@@ -33,7 +33,7 @@ from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, Normalization
 from ocr_core.bundle.store import open_store
 from ocr_core.bundle.writer import describe_file
 from ocr_core.detection.detector import Detector
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.runner import LocalRunner, Networks
 from ocr_core.preprocess import Pixels

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.common import add_data_arguments, chosen_sets
 from benchmarks.systems import Worker, add_engine_arguments, engine
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.scoring import CropSet, LabelledSet, PageSet, Region
 from ocr_core.scoring.matching import hulls, intersections, iou, match
 from ocr_core.scoring.text import edit_distance, squash

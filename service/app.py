@@ -10,19 +10,19 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
-from service.access import Access
-from service.api import health, models, ocr
-from service.context import Context
-from service.loading import load_engine, load_keys
-from service.metrics import Metrics
-from service.middleware import ExchangeMiddleware
-from service.models.registry import ReaderFactory
-from service.openapi import install_openapi
-from service.problems import install_handlers
-from service.rates import RateLimit
-from service.serving import OnFailure, Serving
+from service.auth.access import Access
+from service.auth.rates import RateLimit
+from service.engine.loading import load_engine, load_keys
+from service.engine.models.registry import ReaderFactory
+from service.engine.serving import OnFailure, Serving
+from service.http.context import Context
+from service.http.middleware import ExchangeMiddleware
+from service.http.openapi import install_openapi
+from service.http.problems import install_handlers
+from service.http.routes import health, models, ocr
+from service.observe.metrics import Metrics
+from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
-from service.tracing import NoTracing, OpenTelemetry
 from service.version import program_version
 
 DESCRIPTION = (

@@ -14,8 +14,8 @@ from pydantic import ByteSize, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.bundle.remote import default_cache
-from ocr_core.images import MAX_PIXELS
-from service.admission import BODY_COPIES, BYTES_PER_PIXEL
+from ocr_core.pages.images import MAX_PIXELS
+from service.engine.admission import BODY_COPIES, BYTES_PER_PIXEL
 
 CONFIG_VARIABLE = "OCR_CONFIG"
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"

@@ -9,6 +9,6 @@ import sys
 # a run do, a step then takes many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from trainer.cli import main
+from trainer.commands.cli import main
 
 sys.exit(main())

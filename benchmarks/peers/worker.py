@@ -92,7 +92,7 @@ class OurEngine:
         from ocr_core.backends.onnxruntime import OnnxNetwork
         from ocr_core.backends.openvino import OpenVinoNetwork
         from ocr_core.bundle.store import open_store
-        from ocr_core.images import decode
+        from ocr_core.pages.images import decode
         from ocr_core.pipeline.engine import Engine
         from ocr_core.pipeline.result import ReadOptions
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_core.geometry import Points, turn_points
+from ocr_core.layout.order import reading_order
 from ocr_core.pipeline import orientation
-from ocr_core.pipeline.order import reading_order
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.preprocess import Pixels

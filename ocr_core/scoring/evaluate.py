@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.errors import OcrError
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.pipeline.result import Page, ReadOptions
 from ocr_core.scoring.datasets import LabelledSet, PageSet, Region
 from ocr_core.scoring.scorers import CropScorer, PageScorer

@@ -51,7 +51,7 @@ def bench(
 
 def _time(engine: Engine, path: Path, max_pixels: int) -> dict[str, float]:
     """Return the seconds that one image spends in each stage, and their `total`."""
-    from ocr_core.images import decode
+    from ocr_core.pages.images import decode
     from ocr_core.pipeline.result import ReadOptions
 
     data = path.read_bytes()

@@ -42,7 +42,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 @contextmanager
 def opened_engine(settings: Settings) -> Iterator[Engine]:
     """Load the engine that `settings` describe, and close it in the end."""
-    from service.loading import load_engine
+    from service.engine.loading import load_engine
 
     engine = load_engine(settings)
     try:

@@ -16,7 +16,7 @@ def new(
     admin: Annotated[bool, typer.Option("--admin", help="It may load and unload models too.")] = False,
 ) -> None:
     """Print a new key, which is kept nowhere, and the line to put into OCR_API_KEYS or its file."""
-    from service.keys import new_key
+    from service.auth.keys import new_key
 
     secret, key = new_key(name, ("read", "admin") if admin else ("read",))
     typer.echo(f"key:  {secret}")

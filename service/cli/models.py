@@ -18,7 +18,7 @@ OnnxFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, show
 @app.command("list")
 def list_models(store: StoreOption = None) -> None:
     """List the bundles of the store, one `name@version` a line; an asterisk marks the current version of a name."""
-    from service.loading import open_model_store
+    from service.engine.loading import open_model_store
     from service.settings import load_settings
 
     for entry in open_model_store(load_settings(model_store=store)).list():
@@ -40,7 +40,7 @@ def import_model(
 ) -> None:
     """Make a bundle of PP-OCR's ONNX files, or without --det and --rec of those in the installed package rapidocr."""
     from ocr_core.bundle.ppocr import import_ppocr, import_rapidocr
-    from service.loading import open_model_store
+    from service.engine.loading import open_model_store
     from service.settings import load_settings
 
     if (det is None) != (rec is None) or (det is None and (cls or dictionary)):
@@ -76,7 +76,7 @@ def verify(
 ) -> None:
     """Check every hash of bundles, and that they read their golden samples. Exits with 1 if one does not."""
     from ocr_core.errors import OcrError
-    from service.loading import load_engine, open_model_store
+    from service.engine.loading import load_engine, open_model_store
     from service.settings import load_settings
 
     settings = load_settings(model_store=store, backend=backend)
@@ -98,7 +98,7 @@ def verify(
 @app.command()
 def use(ref: Annotated[str, typer.Argument(metavar="NAME@VERSION")], *, store: StoreOption = None) -> None:
     """Make a version the current one of its name. Running services take it up within `OCR_MODEL_POLL_SECONDS`."""
-    from service.loading import open_model_store
+    from service.engine.loading import open_model_store
     from service.settings import load_settings
 
     name, _, version = ref.partition("@")

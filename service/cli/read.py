@@ -89,14 +89,14 @@ def _read_all(
 
 
 def _read_file(engine: Engine, path: Path, options: ReadOptions, max_pixels: int, target: Path | None) -> Page:
-    from ocr_core.images import decode
+    from ocr_core.pages.images import decode
 
     image = decode(path.read_bytes(), max_pixels=max_pixels)
     page = engine.read(image.pixels, options)
     if target is not None:
         import cv2
 
-        from ocr_core.drawing import draw_quads
+        from ocr_core.formats.drawing import draw_quads
 
         suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
         drawn = cv2.imencode(suffix, draw_quads(image.pixels, [line.quad for line in page.lines]))[1]
@@ -111,8 +111,8 @@ def _target(draw: Path | None, path: Path, count: int) -> Path | None:
 
 
 def _print(result: _Result, *, as_json: bool, headed: bool) -> None:
-    from service.problems import problem_of
-    from service.schemas import Page as PageBody
+    from service.http.problems import problem_of
+    from service.http.schemas import Page as PageBody
 
     name, page = str(result.path), result.page
     if as_json:

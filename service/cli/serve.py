@@ -24,8 +24,8 @@ def serve(
     from prometheus_client import disable_created_metrics
 
     from service.app import create_app
-    from service.logs import configure_logging
-    from service.server import ANSWER_SECONDS, Server
+    from service.http.server import ANSWER_SECONDS, Server
+    from service.observe.logs import configure_logging
     from service.settings import load_settings
 
     settings = load_settings(host=host, port=port, model=model, model_store=store, backend=backend, threads=threads)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import variants
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.scoring import CropRow, CropSet, PageRow, PageSet, Region
 
 LEFT, TOP, RIGHT, BOTTOM = 10, 20, 40, 28

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.clients import NO_ANSWER, Client, Post, closed_loop
 from benchmarks.drawn import CELL, COLUMNS, long_page
 from benchmarks.servers import Program, Running, free_port, watching
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 
 POST = Post("/", b"x", {})
 

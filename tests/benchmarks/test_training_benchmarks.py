@@ -11,8 +11,8 @@ import pytest
 from benchmarks import memorise, networks, runs, table4, table5, training
 from ocr_core.backends.fake import FakeBackend
 from ocr_core.errors import BackendUnavailableError
+from trainer.commands.export_net import NAMES
 from trainer.config import load_config
-from trainer.export_net import NAMES
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dashboard import DASHBOARD, queries
 from manifests import K8S, ROOT
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.metrics import Metrics
+from service.observe.metrics import Metrics
 
 PROMETHEUS = ROOT / "docker/prometheus"
 RUNBOOK = ROOT / "docs/runbook.md"

@@ -7,7 +7,7 @@ import re
 import pytest
 from manifests import K8S, KUBECTL, ROOT, render
 
-from trainer.cli import _parser
+from trainer.commands.cli import _parser
 from trainer.errors import EX_CONFIG, EX_TEMPFAIL
 
 if KUBECTL is None:

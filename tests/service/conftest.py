@@ -10,7 +10,7 @@ import pytest
 from service_fakes import FakeReader
 
 from service.app import create_app
-from service.serving import State
+from service.engine.serving import State
 from service.settings import Settings
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.loading import writable
+from service.engine.loading import writable
 from service.settings import Settings, load_settings
 
 

@@ -11,9 +11,9 @@ import torch.multiprocessing as mp
 from trainer.config import parse_config
 from trainer.data.stream import stream
 from trainer.distributed import World
-from trainer.loop import Loop
+from trainer.run.loop import Loop
+from trainer.run.train import start_from, train
 from trainer.tasks.build import build_task
-from trainer.train import start_from, train
 
 CPU = torch.device("cpu")
 

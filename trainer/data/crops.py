@@ -13,7 +13,7 @@ import shapely
 from ocr_core.charset import Charset, normalize
 from ocr_core.errors import ImageError
 from ocr_core.geometry import min_area_quad
-from ocr_core.images import decode
+from ocr_core.pages.images import decode
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import cut_line
 from ocr_core.scoring.datasets import LabelledSet, PageRow, Region

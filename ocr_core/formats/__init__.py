@@ -1,0 +1,1 @@
+"""A page that was read, written down for others."""

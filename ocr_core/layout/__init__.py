@@ -1,0 +1,1 @@
+"""The order in which a person reads what was found."""

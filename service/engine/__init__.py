@@ -1,0 +1,1 @@
+"""What computes, knowing nothing of HTTP."""

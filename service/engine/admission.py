@@ -1,0 +1,129 @@
+"""What is let in: bounded by requests, images, memory and time, refused at once and never queued without end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from service.engine.batching.fairness import LIGHT
+from service.errors import MemoryExhaustedError, OverloadedError, TooManyImagesError
+
+BYTES_PER_PIXEL = 8
+"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
+RESERVE = 4
+"""One place for light images on top of every so many."""
+BODY_COPIES = 2
+"""A body is held as it came and as what it contains, for a moment both."""
+
+
+class Place:
+    """An image's place inside, given back once."""
+
+    def __init__(self, release: Callable[[int], None], nbytes: int) -> None:
+        self._release: Callable[[int], None] | None = release
+        self._bytes = nbytes
+
+    def release(self) -> None:
+        """Give the place back; a second time does nothing."""
+        release, self._release = self._release, None
+        if release:
+            release(self._bytes)
+
+
+class Admission:
+    """Counts what is inside. Requests come and go on the event loop, places are given back from any thread.
+
+    Args:
+        max_requests: requests inside, uploads under way included.
+        max_images: images that wait or are worked on, and a quarter more where they are light.
+        max_bytes: memory for bodies and decoded images, as predicted from their headers.
+        max_body: bytes of the largest body that may come.
+        backlog: seconds until all that is inside will be done.
+    """
+
+    def __init__(
+        self, *, max_requests: int, max_images: int, max_bytes: int, max_body: int, backlog: Callable[[], float]
+    ) -> None:
+        self._max_requests = max_requests
+        self._max_images = max_images
+        self._max_bytes = max_bytes
+        self._max_body = max_body
+        self._backlog = backlog
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._images = 0
+        self._bytes = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def images(self) -> int:
+        """Images inside."""
+        return self._images
+
+    @property
+    def max_images(self) -> int:
+        """The most images that there can be inside, the light ones among them."""
+        return self._max_images + self._max_images // RESERVE
+
+    async def empty(self) -> None:
+        """Wait until no request is inside."""
+        await self._empty.wait()
+
+    def retry_after(self) -> int:
+        """Return the whole seconds, at least 1, until what is inside will be done."""
+        return max(1, math.ceil(self._backlog()))
+
+    @contextmanager
+    def request(self, body: int | None) -> Iterator[None]:
+        """Let in a request while this lasts; it has a body of so many bytes, or does not say how many.
+
+        Raises:
+            OverloadedError: there are as many as there may be, or no memory is left for the body.
+        """
+        if self._requests >= self._max_requests:
+            raise OverloadedError("too many requests at a time", retry_after=self.retry_after())
+        nbytes = BODY_COPIES * min(self._max_body, self._max_body if body is None else body)
+        self._take(0, nbytes, self.max_images)
+        self._requests += 1
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._give_back(0, nbytes)
+            self._requests -= 1
+            if not self._requests:
+                self._empty.set()
+
+    def places(self, images: Sequence[tuple[int, float]]) -> list[Place]:
+        """Return a place for every image of a request, given their pixels and expected costs; all or none.
+
+        Raises:
+            OverloadedError: there are not so many places now, or not so much memory.
+            TooManyImagesError: there never is so much memory.
+        """
+        sizes = [pixels * BYTES_PER_PIXEL for pixels, _ in images]
+        if sum(sizes) > self._max_bytes - BODY_COPIES * self._max_body:
+            raise TooManyImagesError("the images of this request together are too large; send them one by one")
+        light = sum(cost for _, cost in images) < LIGHT
+        self._take(len(sizes), sum(sizes), self.max_images if light else self._max_images)
+        return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
+
+    def _take(self, images: int, nbytes: int, max_images: int) -> None:
+        with self._lock:
+            full = self._images + images > max_images
+            if not full and self._bytes + nbytes <= self._max_bytes:
+                self._images += images
+                self._bytes += nbytes
+                return
+        if full:
+            raise OverloadedError("the queue is full", retry_after=self.retry_after())
+        raise MemoryExhaustedError("the images inside take all the memory", retry_after=self.retry_after())
+
+    def _give_back(self, images: int, nbytes: int) -> None:
+        with self._lock:
+            self._images -= images
+            self._bytes -= nbytes

@@ -1,0 +1,120 @@
+"""The queue of network inputs: which of them are computed next, and which together. Pure; its time is an argument."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from service.engine.batching.fairness import FairClock, Share
+
+Stage = Literal["det", "rec", "cls"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What inputs must have in common to share a batch."""
+
+    stage: Stage
+    model: Hashable
+    """Whose network computes them."""
+    height: int
+    width: int
+    """Pixels of the padded input."""
+    sizes: tuple[int, ...] = (1,)
+    """Inputs that a batch may have, ascending: a few sizes, so that the shapes of batches are few too."""
+
+
+@dataclass(eq=False, slots=True)
+class Entry(Generic[T]):
+    """One input that waits. `cost` is in seconds of a stream, `queued` a time of the caller's clock."""
+
+    kind: Kind
+    share: Share
+    cost: float
+    queued: float
+    payload: T
+
+
+class BatchQueue(Generic[T]):
+    """Entries of several requests, handed out in fair order.
+
+    Args:
+        clock: ranks the requests; told of what is handed out.
+        max_pixels: padded pixels in a batch; an input that is larger by itself goes alone.
+        max_delay: seconds that an input may wait for company while its batch is not full.
+    """
+
+    def __init__(self, clock: FairClock, *, max_pixels: int, max_delay: float = 0.0) -> None:
+        self._clock = clock
+        self._max_pixels = max_pixels
+        self._max_delay = max_delay
+        self._waiting: dict[Share, dict[Kind, deque[Entry[T]]]] = {}
+
+    def put(self, entries: Sequence[Entry[T]]) -> None:
+        """Add entries; those of one request and kind leave in this order."""
+        for entry in entries:
+            entry.share.claimed += entry.cost
+            self._waiting.setdefault(entry.share, defaultdict(deque))[entry.kind].append(entry)
+
+    def take(self, now: float) -> list[Entry[T]]:
+        """Remove and return the next batch: the input that is first in line, filled up with others of its kind.
+
+        Where the first in line still waits for company, the next kind is looked at; the batch is empty if none is due.
+        """
+        kind = next((kind for kind in self._kinds() if self._due_at(kind) <= now), None)
+        return [] if kind is None else self._remove(kind)
+
+    def drop(self) -> list[Entry[T]]:
+        """Remove and return the inputs of requests that are over; called before `take`."""
+        over = [share for share in self._waiting if share.ticket.over()]
+        return [entry for share in over for part in self._waiting.pop(share).values() for entry in part]
+
+    def due_at(self) -> float | None:
+        """Return the time from which `take` has something to give; None while nothing waits."""
+        return min(map(self._due_at, self._kinds()), default=None)
+
+    def __len__(self) -> int:
+        return sum(len(entries) for kinds in self._waiting.values() for entries in kinds.values())
+
+    def _kinds(self) -> Iterator[Kind]:
+        """Give every kind that waits, in the order of the first request that has it."""
+        return iter(dict.fromkeys(kind for share in self._in_order() for kind in self._waiting[share]))
+
+    def _in_order(self) -> list[Share]:
+        return sorted(self._waiting, key=lambda share: share.rank)
+
+    def _due_at(self, kind: Kind) -> float:
+        """Return when a batch of `kind` goes: at once if it is full, else when its oldest has waited long enough."""
+        parts = [kinds[kind] for kinds in self._waiting.values() if kind in kinds]
+        oldest = min(part[0].queued for part in parts)
+        return oldest if sum(map(len, parts)) >= self._limit(kind) else oldest + self._max_delay
+
+    def _limit(self, kind: Kind) -> int:
+        fitting = max(1, self._max_pixels // (kind.height * kind.width))
+        return max(size for size in (1, *kind.sizes) if size <= fitting)
+
+    def _remove(self, kind: Kind) -> list[Entry[T]]:
+        limit = self._limit(kind)
+        shares = [share for share in self._in_order() if kind in self._waiting[share]]
+        count = min(limit, sum(len(self._waiting[share][kind]) for share in shares))
+        count = max(size for size in (1, *kind.sizes) if size <= count)
+        batch: list[Entry[T]] = []
+        for share in shares:
+            entries = self._waiting[share][kind]
+            while entries and len(batch) < count:
+                batch.append(entries.popleft())
+            self._forget_empty(share, kind)
+        for entry in batch:
+            self._clock.spend(entry.share, entry.cost)
+        return batch
+
+    def _forget_empty(self, share: Share, kind: Kind) -> None:
+        kinds = self._waiting[share]
+        if not kinds[kind]:
+            del kinds[kind]
+        if not kinds:
+            del self._waiting[share]

@@ -1,0 +1,174 @@
+"""The engine room: models, threads and limits of one process, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum
+
+from ocr_core.cpu import available_cores
+from ocr_core.errors import OcrError
+from service.engine.admission import Admission
+from service.engine.batching.scheduler import Scheduler
+from service.engine.health import Health
+from service.engine.loading import open_model_store
+from service.engine.models.registry import Models, ReaderFactory
+from service.engine.models.watcher import Watcher
+from service.engine.workers import Workers
+from service.errors import NotReadyError
+from service.observe.metrics import Metrics
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OnFailure = Callable[[Exception], None]
+
+JOIN_SECONDS = 2.0
+"""How long a thread that computes is waited for at the end."""
+
+
+class State(Enum):
+    """Where the process stands."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+_REASONS = {
+    State.LOADING: "the model is being loaded",
+    State.FAILED: "the model could not be loaded",
+    State.CLOSED: "the service is stopping",
+}
+
+
+class Serving:
+    """Load, warm up, serve, drain, close, in this order and once each.
+
+    Args:
+        settings: what to load and within which limits.
+        load: makes a reader; runs in a thread and may take seconds.
+        metrics: told of what happens.
+        on_failure: told why the model could not be loaded.
+    """
+
+    def __init__(
+        self, settings: Settings, load: ReaderFactory, metrics: Metrics, on_failure: OnFailure | None = None
+    ) -> None:
+        self.settings = settings
+        self.state = State.LOADING
+        self.models = Models(settings, load, metrics)
+        self.admission = Admission(
+            max_requests=settings.max_concurrent_requests,
+            max_images=settings.max_queue_size,
+            max_bytes=settings.max_memory,
+            max_body=settings.payload_limit,
+            backlog=lambda: self.scheduler.backlog_seconds(),
+        )
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._scheduler: Scheduler | None = None
+        self._workers: Workers | None = None
+        self._health: Health | None = None
+        self._start: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What computes the networks; there is one once the state is READY."""
+        assert self._scheduler is not None
+        return self._scheduler
+
+    @property
+    def workers(self) -> Workers:
+        """The threads that read; there are some once the state is READY."""
+        assert self._workers is not None
+        return self._workers
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the model that answers as a rule, None while there is none."""
+        return self.models.default.bundle.digest if self.state is State.READY else None
+
+    def require_ready(self) -> None:
+        """Raise NotReadyError unless requests can be served."""
+        if self.state is not State.READY:
+            raise NotReadyError(_REASONS[self.state])
+
+    def require_alive(self) -> None:
+        """Raise NotReadyError or UnhealthyError if only a new process will help."""
+        if self.state is State.FAILED:
+            self.require_ready()
+        if self._health is not None:
+            self._health.require()
+
+    def start(self) -> None:
+        """Begin to load; returns at once."""
+        self._start = asyncio.create_task(self._run())
+
+    async def settled(self) -> State:
+        """Wait until the model is ready or has failed."""
+        if self._start is not None:
+            await self._start
+        return self.state
+
+    async def drain(self) -> None:
+        """Let in no more requests and wait for those inside; what is left after the time of grace is given up."""
+        await self.settled()
+        self.state = State.CLOSED
+        log.info("draining")
+        try:
+            await asyncio.wait_for(self.admission.empty(), self.settings.shutdown_grace_seconds)
+        except asyncio.TimeoutError:
+            log.error("not all requests were finished in time")
+            self.scheduler.give_up()
+
+    async def close(self) -> None:
+        """Drain and free everything."""
+        await self.drain()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.to_thread(self._free)
+
+    def _free(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.close(JOIN_SECONDS)
+        if self._workers is not None:
+            self._workers.close()
+        self.models.close()
+
+    async def _run(self) -> None:
+        try:
+            model = await self.models.start()
+        except Exception as error:
+            self.state = State.FAILED
+            expected = isinstance(error, OcrError)
+            log.error("the model could not be loaded: %s", error, exc_info=None if expected else error)
+            if self._on_failure:
+                self._on_failure(error)
+            return
+        streams = model.reader.backend.policy.streams
+        self._scheduler = Scheduler(
+            streams,
+            max_pixels=self.settings.max_batch_pixels,
+            max_delay=self.settings.max_queue_delay_microseconds / 1e6,
+            metrics=self._metrics,
+        )
+        # Enough that every stream and every core has an image to work on. With more of them the streams share their
+        # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
+        slots = max(streams, self.settings.threads or available_cores())
+        self._workers = Workers(slots, self.admission.max_images, self._metrics)
+        self._health = Health(self._scheduler, self.models)
+        self._watch()
+        self.state = State.READY
+        log.info("ready", extra={"model": model.bundle.ref})
+
+    def _watch(self) -> None:
+        assert self._health is not None
+        self._watching.append(asyncio.create_task(self._health.run()))
+        if self.settings.model_poll_seconds:
+            watcher = Watcher(self.models, lambda name: open_model_store(self.settings).current(name))
+            self._watching.append(asyncio.create_task(watcher.run(self.settings.model_poll_seconds)))

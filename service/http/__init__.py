@@ -1,0 +1,1 @@
+"""What speaks HTTP: requests in, answers and problems out."""

@@ -1,0 +1,101 @@
+"""What every request gets: an id, a log line, metrics, and an answer even when something unexpected happens."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.engine.serving import Serving, State
+from service.http.exchange import Exchange, choose_request_id, request_id
+from service.http.problems import REJECTED, problem_response
+from service.observe.metrics import READ_ENDPOINT, Metrics
+from service.observe.tracing import NoTracing, Record
+
+log = logging.getLogger("service.request")
+
+ID_HEADER = "X-Request-Id"
+DIGEST_HEADER = "X-Model-Digest"
+
+
+class ExchangeMiddleware:
+    """Opens an `Exchange` for each request and closes it with a log line and metrics."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, serving: Serving, tracing: NoTracing) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._tracing = tracing
+        self._serving = serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        exchange = Exchange(request_id=choose_request_id(headers.get(ID_HEADER)))
+        scope.setdefault("state", {})["exchange"] = exchange
+        reading = scope["path"] == READ_ENDPOINT and scope["method"] == "POST"
+        token = request_id.set(exchange.request_id)
+        with self._tracing.request(headers) as record:
+            if reading:
+                self._metrics.in_progress.inc()
+            try:
+                status = await self._serve(scope, receive, send, exchange)
+            finally:
+                if reading:
+                    self._metrics.in_progress.dec()
+            self._close(scope, exchange, status, record, reading=reading)
+        request_id.reset(token)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> int:
+        """Return the status that was sent."""
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[ID_HEADER] = exchange.request_id
+                if self._serving.state is State.CLOSED:
+                    headers["Connection"] = "close"
+                if digest := exchange.model_digest or self._serving.digest:
+                    headers[DIGEST_HEADER] = digest
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except Exception as error:
+            log.exception("unexpected error")
+            exchange.error = error
+            if not status:
+                await problem_response(exchange.request_id, error)(scope, receive, send_named)
+        return status or HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def _close(self, scope: Scope, exchange: Exchange, status: int, record: Record, *, reading: bool) -> None:
+        # The route's template, never the path itself: a scanner must not make labels.
+        endpoint = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(endpoint, str(status)).inc()
+        if reading:
+            self._metrics.duration.observe(exchange.elapsed())
+        for kind in type(exchange.error).__mro__:
+            if kind in REJECTED:
+                self._metrics.rejected.labels(REJECTED[kind]).inc()
+                break
+        fields = {
+            "method": scope["method"],
+            "endpoint": endpoint,
+            "status": status,
+            "duration_ms": round(exchange.elapsed() * 1000, 2),
+            "code": getattr(exchange.error, "code", None),
+            "model_digest": exchange.model_digest or self._serving.digest,
+            **exchange.facts,
+        }
+        fields = {name: value for name, value in fields.items() if value is not None}
+        record(f"{scope['method']} {endpoint}", fields)
+        quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST
+        log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
+        exchange.error = None  # its traceback leads back here, a circle that would keep the upload in memory

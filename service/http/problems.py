@@ -1,0 +1,157 @@
+"""Errors as problem documents (RFC 9457): one table from error to status, one shape for all of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from ocr_core.errors import (
+    BundleNotFoundError,
+    ImageError,
+    ImageTooLargeError,
+    OcrError,
+    UnsupportedImageError,
+)
+from service import errors
+from service.http.exchange import exchange_of
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+STATUS: Mapping[type[OcrError], int] = {
+    errors.MalformedRequestError: 400,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    BundleNotFoundError: 404,
+    errors.ModelConflictError: 409,
+    errors.PayloadTooLargeError: 413,
+    errors.TooManyImagesError: 413,
+    ImageTooLargeError: 413,
+    errors.UnsupportedContentTypeError: 415,
+    UnsupportedImageError: 415,
+    errors.InvalidRequestError: 422,
+    errors.ModelNotServedError: 422,
+    errors.NoImageReadError: 422,
+    ImageError: 422,
+    errors.OverloadedError: 429,
+    # Nobody receives this one; it is the number that logs and metrics know a vanished client by.
+    errors.ClientGoneError: 499,
+    OcrError: 500,
+    errors.NotReadyError: 503,
+    errors.UnhealthyError: 503,
+    errors.DeadlineExceededError: 504,
+}
+"""Status of an error: that of its nearest class."""
+
+REJECTED: Mapping[type[OcrError], str] = {
+    errors.OverloadedError: "queue_full",
+    errors.MemoryExhaustedError: "memory",
+    errors.RateLimitedError: "rate_limit",
+    errors.DeadlineExceededError: "deadline",
+    errors.ClientGoneError: "cancelled",
+    errors.PayloadTooLargeError: "too_large",
+    errors.TooManyImagesError: "too_large",
+    ImageTooLargeError: "too_large",
+}
+"""Label `reason` of `ocr_requests_rejected_total`."""
+
+
+class Problem(BaseModel):
+    """A problem document. Match on `code`: it is stable, `detail` is for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = "about:blank"
+    title: str = Field(description="The status in words.", examples=["Unprocessable Content"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    code: str = Field(description="What went wrong, for machines.", examples=["undecodable_image"])
+    detail: str = Field(description="What went wrong, for people.", examples=["the JPEG data is damaged"])
+
+
+class ProblemDocument(Problem):
+    """A problem document as the answer to a whole request."""
+
+    request_id: str = Field(description="The request, as logs know it.", examples=["5f0c8ad1f8c94f0f8a1d3e0f3b6b7a55"])
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="With code `invalid_request`: the fields that were refused, `loc` and `msg` each."
+    )
+    pages: list[dict[str, Any]] | None = Field(
+        default=None, description="With code `no_image_read`: `file`, `page` and `error` of every image."
+    )
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what a client may know of `error`: nothing of what happens inside."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if isinstance(error, OcrError):
+        detail = str(error) if status != 500 else "the engine failed; the log has more under this request's id"
+        return _problem(status, error.code, detail)
+    return _problem(500, "internal_error", "an unexpected error; the log has more under this request's id")
+
+
+def is_fault(error: Exception) -> bool:
+    """Tell whether `error` is ours and nobody else's: neither the request's nor the hour's."""
+    return problem_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def report(error: Exception) -> None:
+    """Log an error whose cause the client is not told."""
+    if is_fault(error):
+        log.error("an image could not be read", exc_info=error)
+
+
+def problem_response(request_id: str, error: Exception) -> Response:
+    """Return the problem document for `error`."""
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.OverloadedError):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.UnauthorizedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    extra: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidRequestError):
+        extra["errors"] = error.errors
+    if isinstance(error, errors.NoImageReadError):
+        extra["pages"] = error.pages
+    return _respond(problem_of(error), request_id, headers, extra)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer errors of the domain, of validation and of routing with problem documents."""
+
+    async def domain(request: Request, error: Exception) -> Response:
+        report(error)
+        exchange = exchange_of(request)
+        exchange.error = error
+        return problem_response(exchange.request_id, error)
+
+    async def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return await domain(request, errors.InvalidRequestError(error.errors()))
+
+    async def routing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        phrase = HTTPStatus(error.status_code).phrase
+        problem = _problem(error.status_code, phrase.lower().replace(" ", "_"), str(error.detail))
+        return _respond(problem, exchange_of(request).request_id, error.headers, {})
+
+    app.add_exception_handler(OcrError, domain)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(HTTPException, routing)
+
+
+def _problem(status: int, code: str, detail: str) -> Problem:
+    title = "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
+    return Problem(title=title, status=status, code=code, detail=detail)
+
+
+def _respond(problem: Problem, request_id: str, headers: Mapping[str, str] | None, extra: dict[str, Any]) -> Response:
+    document = ProblemDocument(**problem.model_dump(), request_id=request_id, **extra)
+    return Response(document.model_dump_json(exclude_none=True), problem.status, headers, media_type=CONTENT_TYPE)

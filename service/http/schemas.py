@@ -1,0 +1,214 @@
+"""The bodies of requests and responses, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from ocr_core.bundle.reader import Bundle
+from ocr_core.pipeline import result
+from service.http.problems import Problem
+from service.settings import MODEL_PATTERN, VERSION_PATTERN
+
+DEFAULTS = result.ReadOptions()
+
+
+class ReadFields(BaseModel):
+    """Choices of a request: query parameters, and fields of a form or a JSON object, which win over the query."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detect: bool = Field(default=DEFAULTS.detect, description="`false` reads the whole image as one line.")
+    min_confidence: float = Field(
+        default=DEFAULTS.min_confidence, ge=0, le=1, description="Lines below this confidence are left out."
+    )
+    words: bool = Field(default=DEFAULTS.words, description="Give the words of each line with boxes of their own.")
+    language: bool = Field(
+        default=DEFAULTS.language,
+        description="Settle doubtful words by the model's knowledge of languages, if it has any; `false` gives what "
+        "the recognizer alone sees, as for serial numbers and codes.",
+    )
+    model: str | None = Field(
+        default=None, pattern=MODEL_PATTERN, description="`name[@version]`: fail unless this model answers."
+    )
+
+    def options(self) -> result.ReadOptions:
+        """Return the choices that the engine knows."""
+        return result.ReadOptions(
+            detect=self.detect, min_confidence=self.min_confidence, words=self.words, language=self.language
+        )
+
+
+class JsonUpload(ReadFields):
+    """An image inside a JSON object."""
+
+    image: Annotated[bytes, Field(description="The file, in base64.", json_schema_extra={"format": "base64"})]
+
+    @field_validator("image", mode="before")
+    @classmethod
+    def _from_base64(cls, value: object) -> bytes:
+        if not isinstance(value, str):
+            raise PydanticCustomError("base64", "must be a string")
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise PydanticCustomError("base64", "is not base64") from error
+
+
+Point = tuple[float, float]
+Polygon = Annotated[
+    tuple[Point, Point, Point, Point],
+    Field(
+        description="Corners x, y clockwise from the top left of the text as it is read, in pixels of the upload as a "
+        "person sees it: after its EXIF orientation, before any other turn."
+    ),
+]
+Confidence = Annotated[float, Field(ge=0, le=1, description="Mean probability of the characters.")]
+
+
+class Word(BaseModel):
+    """A run of characters without white space."""
+
+    text: str
+    confidence: Confidence
+    polygon: Polygon
+
+
+class Line(BaseModel):
+    """A line of text."""
+
+    text: str
+    confidence: Confidence
+    polygon: Polygon
+    words: list[Word] = Field(description="Empty unless the request says `words=true`.")
+
+
+class Page(BaseModel):
+    """What one page of one file gave. A failed page has `error` and neither size nor lines."""
+
+    file: str = Field(description="Name that the upload came with; `image-1` and so on for those without.")
+    page: int = Field(default=1, ge=1, description="Page within the file, from 1.")
+    width: int | None = Field(default=None, description="Pixels, after the EXIF orientation.")
+    height: int | None = Field(default=None, description="Pixels, after the EXIF orientation.")
+    rotation: Literal[0, 90, 180, 270] | None = Field(
+        default=None, description="Degrees clockwise that would make the page upright."
+    )
+    lines: list[Line] = Field(default=[], description="In reading order; empty where there is no text.")
+    error: Problem | None = Field(default=None, description="Why the page could not be read; absent where it was.")
+
+    @classmethod
+    def of(cls, file: str, page: result.Page) -> Page:
+        """Return the page as it is sent."""
+        lines = [_line(line) for line in page.lines]
+        return cls.model_validate(
+            {"file": file, "width": page.width, "height": page.height, "rotation": page.rotation, "lines": lines}
+        )
+
+
+class Model(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+    digest: str = Field(description="sha256 of the bundle's manifest, which holds the sha256 of all its files.")
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Model:
+        """Return how a response names `bundle`."""
+        return cls(name=bundle.manifest.name, version=bundle.manifest.version, digest=bundle.digest)
+
+
+class OcrResponse(BaseModel):
+    """The answer of `POST /v1/ocr`."""
+
+    pages: list[Page] = Field(description="In the order of the upload.")
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds in each stage, summed over the pages, and `total`, from the request's first byte."
+    )
+    model: Model
+
+
+class Score(BaseModel):
+    """A figure from the model's manifest."""
+
+    dataset: str
+    metric: str
+    value: float
+    images: int
+
+
+class ModelEntry(BaseModel):
+    """A model of this service."""
+
+    name: str
+    version: str | None = Field(description="Null until it is known.")
+    digest: str | None
+    state: Literal["loading", "ready", "trial", "fallback", "extra", "failed", "closed"] = Field(
+        description="`ready` answers for its name; so does `trial`, whose failures `fallback` reads again; `extra` "
+        "answers those who ask for this version."
+    )
+    metrics: list[Score] = Field(description="What the model scored before it was published.")
+
+
+class LoadOrder(BaseModel):
+    """Which version of a model to load or unload."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str | None = Field(
+        default=None,
+        pattern=VERSION_PATTERN,
+        description="Load: beside the one that answers for the name, for requests that ask for it; without it the "
+        "store's current version is taken up for the name. Unload: this version; without it all of the name.",
+    )
+
+
+class ModelList(BaseModel):
+    """The answer of `GET /v1/models`."""
+
+    models: list[ModelEntry]
+
+
+class Health(BaseModel):
+    """A green probe."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Runtime(BaseModel):
+    """What computes the networks."""
+
+    backend: str
+    provider: str = Field(description="The execution provider really in use.")
+    streams: int = Field(description="Inferences side by side.")
+    threads: int = Field(description="Cores that they share.")
+
+
+class Version(BaseModel):
+    """The answer of `GET /version`."""
+
+    version: str
+    model: Model | None = Field(description="Null until it is loaded.")
+    runtime: Runtime | None = Field(description="Null until the model is loaded.")
+
+
+def _line(line: result.Line) -> dict[str, object]:
+    return _text(line) | {"words": [_text(word) for word in line.words]}
+
+
+def _text(item: result.Line | result.Word) -> dict[str, object]:
+    return {"text": item.text, "confidence": _share(item.confidence), "polygon": _corners(item.quad)}
+
+
+def _share(value: float) -> float:
+    return min(1.0, max(0.0, round(float(value), 4)))
+
+
+def _corners(quad: result.Quad) -> Sequence[Sequence[float]]:
+    # A hundredth of a pixel: more digits would only be noise of float32, and bytes.
+    return [[round(x, 2), round(y, 2)] for x, y in quad.astype(float).tolist()]

@@ -1,0 +1,112 @@
+"""From a request to the bytes of its images, whichever of three forms it has, within the payload limit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from service.errors import (
+    ClientGoneError,
+    InvalidRequestError,
+    MalformedRequestError,
+    PayloadTooLargeError,
+    UnsupportedContentTypeError,
+)
+from service.http.multipart import FILE_FIELD, FormReader
+from service.http.schemas import JsonUpload, ReadFields
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file as it came."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request's images, at least one, and its choices."""
+
+    uploads: tuple[Upload, ...]
+    fields: ReadFields
+
+
+async def receive(request: Request, query: ReadFields, settings: Settings) -> Received:
+    """Take in the body of `request`; choices in it win over those of the `query`.
+
+    Raises:
+        UnsupportedContentTypeError: none of multipart/form-data, application/json, image/*.
+        PayloadTooLargeError: more bytes than the limit; the rest is not read.
+        TooManyImagesError, MalformedRequestError, InvalidRequestError: what the body is.
+        ClientGoneError: the client left before the end.
+    """
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    chunks = _limited(request, settings.payload_limit)
+    if kind == "multipart/form-data":
+        return await _from_form(chunks, content_type, query, settings.max_client_batch_size)
+    if kind == "application/json":
+        body = b"".join([chunk async for chunk in chunks])
+        return await run_in_threadpool(_from_json, body, query)
+    if kind.startswith("image/"):
+        return Received((Upload("image-1", b"".join([chunk async for chunk in chunks])),), query)
+    if kind == "application/pdf":
+        raise UnsupportedContentTypeError("PDF is not read yet; send its pages as images")
+    raise UnsupportedContentTypeError(
+        f"send multipart/form-data with `{FILE_FIELD}`, an image with Content-Type image/*, or application/json"
+    )
+
+
+async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    received = 0
+    try:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > limit:
+                raise _too_large(limit)
+            yield chunk
+    except ClientDisconnect as error:
+        raise ClientGoneError("the client left before the end of its upload") from error
+
+
+def _too_large(limit: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"the body is over the limit of {limit} bytes")
+
+
+async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: ReadFields, max_files: int) -> Received:
+    form = FormReader(content_type, max_files)
+    await form.read(chunks)
+    if not form.files:
+        raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "Field required"}])
+    uploads = tuple(Upload(name or f"image-{i}", data) for i, (name, data) in enumerate(form.files, start=1))
+    return Received(uploads, _merge(query, dict(form.fields)))
+
+
+def _from_json(body: bytes, query: ReadFields) -> Received:
+    try:
+        upload = JsonUpload.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)
+        if first[0]["type"] == "json_invalid":
+            raise MalformedRequestError(f"the body is not JSON: {first[0]['msg']}") from error
+        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in first]) from error
+    chosen = upload.model_dump(exclude={"image"}, exclude_unset=True)
+    return Received((Upload("image-1", upload.image),), _merge(query, chosen))
+
+
+def _merge(query: ReadFields, chosen: dict[str, object]) -> ReadFields:
+    try:
+        return ReadFields.model_validate(query.model_dump(exclude_unset=True) | chosen)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in found]) from error

@@ -1,0 +1,160 @@
+"""API keys, scopes, rate limits, and web sites of others."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from pydantic import ValidationError
+from service_fakes import FakeReader, encoded, parts
+from typer.testing import CliRunner
+
+from service.auth.keys import ApiKey, Keyring, KeysError, new_key, parse_keys
+from service.auth.rates import RateLimit
+from service.cli import app
+from service.engine.loading import load_keys
+from service.settings import Settings, load_settings
+
+URL = "/v1/ocr"
+IMAGE = encoded()
+READ, READ_KEY = new_key("till", ["read"])
+ADMIN, ADMIN_KEY = new_key("ops", ["admin"])
+KEYS = f"{READ_KEY.line()}; {ADMIN_KEY.line()}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"x-api-key": "wrong"}, 401),
+        ({"x-api-key": READ_KEY.sha256}, 401),
+        ({"authorization": f"Basic {READ}"}, 401),
+        ({"x-api-key": "é".encode()}, 401),
+        ({"x-api-key": ADMIN}, 403),
+        ({"x-api-key": READ}, 200),
+        ({"authorization": f"Bearer {READ}"}, 200),
+    ],
+)
+async def test_reading_needs_a_key_once_there_are_keys(serve: Serve, headers: dict, status: int) -> None:
+    reader = FakeReader()
+    async with serve(reader, api_keys=KEYS) as client:
+        answer = await client.post(URL, headers=headers, files=parts(IMAGE))
+        listed = await client.get("/v1/models", headers=headers)
+        probes = [(await client.get(path)).status_code for path in ("/livez", "/readyz", "/version", "/metrics")]
+    assert (answer.status_code, listed.status_code) == (status, status)
+    assert len(reader.calls) == (status == 200)
+    assert probes == [200] * 4
+    if status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+    if status != 200:
+        assert answer.json()["code"] == {401: "unauthorized", 403: "forbidden"}[status]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("keys", "headers", "status"), [("", {}, 403), (KEYS, {}, 401), (KEYS, {"x-api-key": READ}, 403)]
+)
+@pytest.mark.parametrize("path", ["/v1/models/fake/load", "/v1/models/fake/unload"])
+async def test_only_admins_change_models(serve: Serve, keys: str, headers: dict, status: int, path: str) -> None:
+    async with serve(api_keys=keys) as client:
+        answer = await client.post(path, headers=headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.anyio
+async def test_a_key_that_is_used_too_often_gets_429_and_others_do_not_suffer(serve: Serve) -> None:
+    other, other_key = new_key("other", ["read"])
+    async with serve(api_keys=f"{KEYS};{other_key.line()}", rate_limit=0.1, rate_limit_burst=2) as client:
+        for _ in range(2):
+            assert (await client.post(URL, headers={"x-api-key": READ}, files=parts(IMAGE))).status_code == 200
+        refused = await client.post(URL, headers={"x-api-key": READ}, files=parts(IMAGE))
+        assert (await client.post(URL, headers={"x-api-key": other}, files=parts(IMAGE))).status_code == 200
+        scrape = (await client.get("/metrics")).text
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 10
+    assert 'ocr_requests_rejected_total{reason="rate_limit"} 1.0' in scrape
+
+
+def test_buckets_fill_with_time_up_to_a_burst() -> None:
+    now = 0.0
+    limit = RateLimit(2.0, 3, clock=lambda: now)
+    assert [limit.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert limit.take("b") == 0
+    now = 0.25
+    assert limit.take("a") == 0.25
+    now = 0.5
+    assert limit.take("a") == 0
+    now = 1000.0
+    assert [limit.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_without_a_rate_nothing_is_refused() -> None:
+    limit = RateLimit(None, 1)
+    assert {limit.take("a") for _ in range(100)} == {0}
+
+
+def test_keys_are_read_from_settings_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# made by ocr keys new\n\n{ADMIN_KEY.line()}  # the operators\n")
+    monkeypatch.setenv("OCR_API_KEYS", READ_KEY.line())
+    monkeypatch.setenv("OCR_API_KEYS_FILE", str(file))
+    keys = load_keys(load_settings())
+    assert (keys.find(READ), keys.find(ADMIN), keys.find("else")) == (READ_KEY, ADMIN_KEY, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "till read",
+        f"till write {'0' * 64}",
+        f"till read {'0' * 63}",
+        f"till read {'A' * 64}",
+        f"a b read {'0' * 64}",
+        READ,
+        f"{READ_KEY.line()}\n{READ_KEY.line()}",
+    ],
+)
+def test_keys_that_are_none_are_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(KeysError) as caught:
+        parse_keys(f"{text}\n")
+    assert READ not in str(caught.value)
+    assert "0000" not in str(caught.value)
+
+
+def test_settings_do_not_show_keys() -> None:
+    assert READ_KEY.sha256 not in repr(Settings(api_keys=KEYS))
+
+
+def test_a_key_is_known_by_its_sha256() -> None:
+    key = ApiKey(name="a", scopes=frozenset({"read"}), sha256=hashlib.sha256(b"secret").hexdigest())
+    assert Keyring([READ_KEY, key]).find("secret") is key
+    assert parse_keys(key.line()) == (key,)
+
+
+def test_the_command_line_makes_keys() -> None:
+    done = CliRunner().invoke(app, ["keys", "new", "till", "--admin"])
+    secret, line = re.search(r"key:  (\S+)\nline: (.*)\n", done.output).groups()
+    assert Keyring(parse_keys(line)).find(secret).scopes == {"read", "admin"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("settings", "allowed"), [({}, None), ({"cors_origins": "https://a.example"}, "https://a.example")]
+)
+async def test_web_sites_of_others_are_refused_unless_named(serve: Serve, settings: dict, allowed: str | None) -> None:
+    async with serve(**settings) as client:
+        answer = await client.post(URL, headers={"origin": "https://a.example"}, files=parts(IMAGE))
+        other = await client.get("/version", headers={"origin": "https://b.example"})
+    assert answer.headers.get("access-control-allow-origin") == allowed
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_CORS_ORIGINS", "https://a.example, https://b.example")
+    assert load_settings().cors_origins == ("https://a.example", "https://b.example")
+    with pytest.raises(ValidationError):
+        Settings(rate_limit=0)

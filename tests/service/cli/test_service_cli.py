@@ -1,0 +1,195 @@
+"""The command `ocr`, through its own parser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from service_fakes import FakeReader, bundle, encoded, picture
+from typer.testing import CliRunner
+
+from ocr_core.bundle.manifest import Golden, Models
+from ocr_core.bundle.writer import describe_file, write_bundle
+from ocr_core.errors import BundleNotFoundError
+from service.cli import app
+from service.settings import Settings
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """Let commands load a fake reader; gives the settings that they asked for."""
+    asked = []
+
+    def load(settings: Settings) -> FakeReader:
+        asked.append(settings)
+        if settings.model == "absent":
+            raise BundleNotFoundError("no bundle 'absent'. Make one.")
+        return FakeReader(streams=2)
+
+    monkeypatch.setattr("service.engine.loading.load_engine", load)
+    return asked
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(encoded())
+    (folder / "deep" / "b.JPG").write_bytes(encoded(".jpg"))
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def ocr(*arguments: object) -> tuple[int, str, str]:
+    result = runner.invoke(app, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_reading_prints_the_text(loaded: list[Settings], images: Path) -> None:
+    assert ocr("read", images / "a.png") == (0, "Total 12.95\nsmudge\n", "")
+
+
+def test_of_several_files_each_is_named_in_order(loaded: list[Settings], images: Path) -> None:
+    code, out, _ = ocr("read", images, "--min-confidence", "0.9")
+    assert code == 0
+    assert out.splitlines() == [
+        f"==> {images / 'a.png'} <==",
+        "Total 12.95",
+        f"==> {images / 'deep' / 'b.JPG'} <==",
+        "Total 12.95",
+    ]
+
+
+def test_json_is_one_object_a_file_and_failures_have_their_error(loaded: list[Settings], images: Path) -> None:
+    files = [images / "a.png", images / "notes.txt", images / "absent.png"]
+    code, out, err = ocr("read", *files, "--json", "--words")
+    assert code == 1
+    good, bad, absent = map(json.loads, out.splitlines())
+    assert [line["text"] for line in good["lines"]] == ["Total 12.95", "smudge"]
+    assert good["lines"][0]["words"][0]["text"] == "Total"
+    assert (bad["file"], bad["error"]["code"]) == (str(files[1]), "unsupported_image_type")
+    assert absent["error"]["detail"] == "No such file or directory"
+    assert err.splitlines()[0] == f"{files[1]}: not a JPEG, PNG, WebP, BMP, TIFF or GIF image"
+
+
+def test_boxes_are_drawn_into_a_file_or_a_folder(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
+    one, several = tmp_path / "one.png", tmp_path / "several"
+    assert ocr("read", images / "a.png", "--draw", one)[0] == 0
+    assert (cv2.imread(str(one)) != picture()).any()
+    assert ocr("read", images, "--draw", several)[0] == 0
+    assert sorted(path.name for path in several.iterdir()) == ["a.png", "b.png"]
+
+
+def test_options_choose_the_engine(loaded: list[Settings], images: Path) -> None:
+    ocr("read", images / "a.png", "--model", "m@2", "--store", "s", "--backend", "onnxruntime", "--threads", "3")
+    (settings,) = loaded
+    assert (settings.model, settings.model_store, settings.backend, settings.threads) == ("m@2", "s", "onnxruntime", 3)
+
+
+FAILURES = {
+    "unknown model": (("read", "x.png", "--model", "absent"), 1, "error: no bundle 'absent'. Make one."),
+    "bad setting": (("read", "x.png", "--backend", "tpu"), 2, "error: OCR_BACKEND: Input should be"),
+    "unknown store": (("models", "list", "--store", "s3x://y"), 1, "error: s3x://y: Protocol not known"),
+    "no such set": (("eval", "nowhere"), 1, "error: [Errno 2] No such file or directory: 'nowhere/labels.jsonl'"),
+    "no argument": (("read",), 2, "Usage: "),
+    "half a version": (("models", "use", "name"), 2, "Usage: "),
+    "half an import": (("models", "import", "--det", __file__), 2, "Usage: "),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), FAILURES.values(), ids=FAILURES)
+def test_failures_are_one_line(loaded: list[Settings], arguments: tuple[str, ...], code: int, message: str) -> None:
+    found, out, err = ocr(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith(message)
+    assert "Traceback" not in err
+
+
+def test_version() -> None:
+    code, out, _ = ocr("--version")
+    assert code == 0
+    assert out.strip()
+
+
+def test_bench_prints_stages(loaded: list[Settings], images: Path) -> None:
+    code, out, _ = ocr("bench", images, "--repeat", 2)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "fake@1 on FakeProvider, 2 streams"
+    assert [line.split()[0] for line in lines[1:-1]] == ["decode", "det", "crop", "rec", "post", "total"]
+    assert lines[-1].startswith("4 readings, ")
+
+
+def test_eval_prints_figures(loaded: list[Settings], tmp_path: Path) -> None:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(encoded())
+    (folder / "labels.jsonl").write_text('{"image": "1.png", "text": "TOTAL 12.95"}\n')
+    code, out, _ = ocr("eval", "crops", "--data", tmp_path)
+    assert code == 0
+    assert out.split()[:7] == ["crops", "images", "1", "acc", "1.0000", "acc_full", "0.0000"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store of `fake`, versions 1 and 2, none current."""
+    source = tmp_path / "x.onnx"
+    source.write_bytes(b"weights")
+    file = describe_file(source)
+    for version in ("1", "2"):
+        manifest = bundle(version=version).manifest
+        models = manifest.models.model_dump()
+        models["detector"]["weights"] = models["recognizer"]["weights"] = file
+        update = {"models": Models.model_validate(models), "golden": Golden(image=file, text=("a",))}
+        write_bundle(tmp_path / "store" / "fake" / version, manifest.model_copy(update=update), [source])
+    return tmp_path / "store"
+
+
+def test_models_are_listed_and_chosen(store: Path) -> None:
+    assert ocr("models", "list", "--store", store) == (0, "  fake@1\n  fake@2\n", "")
+    assert ocr("models", "use", "fake@2", "--store", store)[0] == 0
+    assert ocr("models", "list", "--store", store)[1] == "  fake@1\n* fake@2\n"
+    code, _, err = ocr("models", "use", "fake@3", "--store", store)
+    assert code == 1
+    assert "no version '3' of 'fake'" in err
+
+
+def test_verify_looks_at_each_bundle_and_fails_if_one_does(
+    loaded: list[Settings], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ocr("models", "verify", "--store", store) == (0, "fake@1: good\nfake@2: good\n", "")
+    monkeypatch.undo()
+    (store / "fake" / "1" / "x.onnx").write_bytes(b"WEIGHTS")
+    code, out, err = ocr("models", "verify", "fake@1", "--store", store)
+    assert (code, out) == (1, "")
+    assert "sha256" in err
+
+
+def test_import_leaves_alone_what_is_there(store: Path) -> None:
+    assert ocr("models", "import", "fake", "--if-absent", "--store", store) == (0, "", "")
+
+
+def test_import_publishes_what_it_made(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(folder: Path, *, name: str, version: str | None):  # type: ignore[no-untyped-def]
+        manifest = bundle(name, version or "7").manifest
+        models = manifest.models.model_dump()
+        file = describe_file(store / "fake" / "1" / "x.onnx")
+        models["detector"]["weights"] = models["recognizer"]["weights"] = file
+        update = {"models": Models.model_validate(models), "golden": Golden(image=file, text=("a",))}
+        return write_bundle(folder, manifest.model_copy(update=update), [store / "fake" / "1" / "x.onnx"])
+
+    monkeypatch.setattr("ocr_core.bundle.ppocr.import_rapidocr", make)
+    assert ocr("models", "import", "other", "--store", store) == (0, "other@7\n", "")
+    assert "* other@7" in ocr("models", "list", "--store", store)[1]
+
+
+def test_serve_ends_with_1_if_the_model_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.observe.logs.configure_logging", lambda *_: None)
+    code, _, _ = ocr("serve", "--host", "127.0.0.1", "--port", 0, "--store", tmp_path)
+    assert code == 1

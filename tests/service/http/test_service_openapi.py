@@ -1,0 +1,123 @@
+"""The OpenAPI document is right: valid, with examples that follow their own schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Serve
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from service_fakes import encoded, parts
+
+from service.app import create_app
+from service.auth.keys import new_key
+from service.http.problems import CONTENT_TYPE
+from service.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(Settings()).openapi()
+
+
+def check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_paths(document: dict[str, Any]) -> None:
+    found = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert found == {
+        ("/v1/ocr", "post"),
+        ("/v1/models", "get"),
+        ("/v1/models/{name}/load", "post"),
+        ("/v1/models/{name}/unload", "post"),
+        ("/livez", "get"),
+        ("/readyz", "get"),
+        ("/version", "get"),
+    }
+
+
+def test_a_key_is_asked_for_only_where_there_are_keys(document: dict[str, Any]) -> None:
+    def secured(document: dict[str, Any]) -> set[str]:
+        return {
+            path for path, item in document["paths"].items() for operation in item.values() if "security" in operation
+        }
+
+    _, key = new_key("till", ["read"])
+    assert secured(document) == set()
+    assert secured(create_app(Settings(api_keys=key.line())).openapi()) == {
+        "/v1/ocr",
+        "/v1/models",
+        "/v1/models/{name}/load",
+        "/v1/models/{name}/unload",
+    }
+
+
+@pytest.mark.anyio
+async def test_the_example_of_a_body_is_read(serve: Serve, document: dict[str, Any]) -> None:
+    example = document["paths"]["/v1/ocr"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    async with serve() as client:
+        assert (await client.post("/v1/ocr", json=example)).status_code == 200
+
+
+def contents(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every media type object below `node`, with its media type."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "content":
+                yield from value.items()
+            else:
+                yield from contents(value)
+
+
+def test_examples_follow_their_schemas(document: dict[str, Any]) -> None:
+    examples = [(c["schema"], c["example"]) for _, c in contents(document["paths"]) if "example" in c]
+    assert len(examples) > 10
+    for schema, example in examples:
+        check(document, schema, example)
+
+
+def test_every_failure_is_a_problem_document(document: dict[str, Any]) -> None:
+    for item in document["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    assert set(response["content"]) == {CONTENT_TYPE}
+                    assert response["content"][CONTENT_TYPE]["example"]["status"] == int(status)
+
+
+def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v1/ocr"]["post"]
+    assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/*"}
+    assert {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
+    assert "Retry-After" in operation["responses"]["429"]["headers"]
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert names == {"detect", "min_confidence", "words", "language", "model", "X-Request-Timeout-Ms"}
+
+
+@pytest.mark.anyio
+async def test_real_answers_follow_the_schemas(serve: Serve, document: dict[str, Any]) -> None:
+    image = encoded()
+    responses = document["paths"]["/v1/ocr"]["post"]["responses"]
+    async with serve(max_client_batch_size=4) as client:
+        assert (await client.get("/openapi.json")).json() == document
+        for query, files in (
+            ({"words": True}, parts(image)),
+            ({}, parts(image, b"no image")),
+            ({}, parts(b"", b"no image")),
+            ({}, parts(b"no image")),
+            ({"words": "maybe"}, parts(image)),
+            ({}, parts(*[image] * 5)),
+        ):
+            answer = await client.post("/v1/ocr", params=query, files=files)
+            (content,) = responses[str(answer.status_code)]["content"].values()
+            check(document, content["schema"], answer.json())
+        for path in ("/v1/models", "/version", "/livez", "/readyz"):
+            (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
+            check(document, content["schema"], (await client.get(path)).json())

@@ -1,0 +1,158 @@
+"""Names, labels and buckets are a contract with dashboards and alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
+
+from service.app import create_app
+from service.observe.metrics import Metrics
+from service.settings import Settings
+
+URL = "/v1/ocr"
+IMAGE = encoded()
+
+NAMES = {
+    "ocr_requests": {"endpoint", "code"},
+    "ocr_request_duration_seconds": set(),
+    "ocr_stage_duration_seconds": {"stage"},
+    "ocr_batch_size": {"stage"},
+    "ocr_queue_size": {"stage"},
+    "ocr_requests_in_progress": set(),
+    "ocr_requests_rejected": {"reason"},
+    "ocr_lines_per_image": set(),
+    "ocr_line_confidence": set(),
+    "ocr_empty_results": set(),
+    "ocr_model_info": {"name", "version", "digest", "backend", "provider"},
+    "ocr_model_reload": {"result"},
+}
+
+
+def test_names_and_labels_are_those_of_the_conventions() -> None:
+    metrics = Metrics()
+    found = {
+        collector._name: set(collector._labelnames)
+        for collector in vars(metrics).values()
+        if hasattr(collector, "_labelnames")
+    }
+    assert found == NAMES
+
+
+def test_duration_buckets_are_those_of_the_conventions() -> None:
+    buckets = [sample.labels["le"] for sample in samples(Metrics(), "ocr_request_duration_seconds_bucket")]
+    wanted = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, float("inf")]
+    assert [float(bucket) for bucket in buckets] == wanted
+
+
+def samples(metrics: Metrics, name: str) -> list:
+    body, _ = metrics.expose("")
+    families = text_string_to_metric_families(body.decode())
+    return [sample for family in families for sample in family.samples if sample.name == name]
+
+
+@pytest.mark.anyio
+async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
+    async with serve(max_pixels=2000, max_client_batch_size=3) as client:
+        assert (await client.post(URL, files=parts(IMAGE))).status_code == 200
+        assert (await client.post(URL, params={"min_confidence": 1}, files=parts(IMAGE))).status_code == 200
+        assert (await client.post(URL, files=parts(IMAGE, b"no image"))).status_code == 200
+        assert (await client.post(URL, files=parts(encoded(width=100)))).status_code == 413
+        assert (await client.post(URL, files=parts(*[IMAGE] * 4))).status_code == 413
+        assert (await client.post(URL, files=parts(b""))).status_code == 422
+        assert (await client.get("/some/thing")).status_code == 404
+        answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = set(answer.text.splitlines())
+    assert lines >= {
+        'ocr_requests_total{code="200",endpoint="/v1/ocr"} 3.0',
+        'ocr_requests_total{code="413",endpoint="/v1/ocr"} 2.0',
+        'ocr_requests_total{code="422",endpoint="/v1/ocr"} 1.0',
+        'ocr_requests_total{code="404",endpoint="unmatched"} 1.0',
+        "ocr_request_duration_seconds_count 6.0",
+        "ocr_requests_in_progress 0.0",
+        'ocr_requests_rejected_total{reason="too_large"} 2.0',
+        "ocr_lines_per_image_count 3.0",
+        "ocr_lines_per_image_sum 4.0",
+        "ocr_line_confidence_count 4.0",
+        'ocr_line_confidence_bucket{le="0.6"} 2.0',
+        "ocr_empty_results_total 1.0",
+        f'ocr_model_info{{backend="fake",digest="{DIGEST}",name="fake",provider="FakeProvider",version="1"}} 1.0',
+    }
+    for stage in ("queue", "decode", "det", "crop", "rec", "post"):
+        assert f'ocr_stage_duration_seconds_count{{stage="{stage}"}} 3.0' in lines
+    assert 'ocr_stage_duration_seconds_bucket{le="0.025",stage="det"} 3.0' in lines
+    assert "process_resident_memory_bytes" in answer.text
+
+
+@pytest.mark.anyio
+async def test_requests_under_way_and_given_up_are_counted(serve: Serve) -> None:
+    reader = FakeReader(held=True)
+    async with serve(reader, max_concurrent_requests=1) as client:
+        first = asyncio.create_task(client.post(URL, headers={"x-request-timeout-ms": "300"}, files=parts(IMAGE)))
+        assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
+        during = (await client.get("/metrics")).text
+        assert (await client.post(URL, files=parts(IMAGE))).status_code == 429
+        assert (await first).status_code == 504
+        reader.release()
+        after = (await client.get("/metrics")).text
+    assert "ocr_requests_in_progress 1.0" in during
+    assert "ocr_requests_in_progress 0.0" in after
+    assert 'ocr_requests_rejected_total{reason="queue_full"} 1.0' in after
+    assert 'ocr_requests_rejected_total{reason="deadline"} 1.0' in after
+
+
+def test_every_application_has_metrics_of_its_own() -> None:
+    registry = CollectorRegistry()
+    first = create_app(Settings(), registry=registry).state.context.metrics
+    second = create_app(Settings()).state.context.metrics
+    first.empty.inc()
+    assert first.registry is registry
+    assert registry.get_sample_value("ocr_empty_results_total") == 1
+    assert second.registry.get_sample_value("ocr_empty_results_total") == 0
+
+
+WORKER = """
+import sys
+from service.observe.metrics import Metrics
+metrics = Metrics()
+metrics.requests.labels("/v1/ocr", "200").inc()
+metrics.in_progress.inc()
+metrics.queue_size.labels("rec").inc(5)
+metrics.queue_size.labels("rec").dec(2)
+metrics.batch_size.labels("rec").observe(4)
+metrics.show_model("fake", "1", "ab", "fake", "fake")
+metrics.show_model("fake", "0", "cd", "fake", "fake")
+metrics.hide_model("fake", "0", "cd", "fake", "fake")
+if sys.argv[1] == "scrape":
+    print(metrics.expose("")[0].decode())
+elif sys.argv[1] == "stop":
+    metrics.close()
+"""
+
+
+def test_several_workers_answer_for_all(tmp_path: Path) -> None:
+    for end in ("killed", "stop", "scrape"):
+        done = subprocess.run(
+            [sys.executable, "-c", WORKER, end],
+            env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    lines = done.stdout.splitlines()
+    assert 'ocr_requests_total{code="200",endpoint="/v1/ocr"} 3.0' in lines
+    assert "ocr_requests_in_progress 2.0" in lines  # the one that stopped took its own away
+    assert 'ocr_queue_size{stage="rec"} 6.0' in lines
+    assert 'ocr_batch_size_sum{stage="rec"} 12.0' in lines
+    assert 'ocr_model_info{backend="fake",digest="ab",name="fake",provider="fake",version="1"} 1.0' in lines
+    assert 'ocr_model_info{backend="fake",digest="cd",name="fake",provider="fake",version="0"} 0.0' in lines
+    assert not any(line.startswith("process_") for line in lines)

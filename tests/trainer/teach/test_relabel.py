@@ -1,0 +1,90 @@
+"""A teacher corrects case and adds words; what it reads otherwise is not learned from."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_core.pipeline.result import Line, Page
+from ocr_core.scoring.datasets import read_set
+from trainer.errors import ConfigError
+from trainer.teach import relabel as module
+from trainer.teach.relabel import recased, relabel
+
+
+@pytest.mark.parametrize(
+    ("label", "reading", "expected"),
+    [
+        pytest.param("TAN WOON YANN", "Tan Woon Yann", "Tan Woon Yann", id="case"),
+        pytest.param("TOTAL: RM 9.00", "Total:RM9.00", "Total: RM 9.00", id="the label's spaces stay"),
+        pytest.param("STRASSE", "straße", "straSSE", id="letters that fold to two are left as labelled"),
+    ],
+)
+def test_case_is_taken_from_the_reading_and_spaces_from_the_label(label, reading, expected):
+    assert recased(label, reading) == expected
+
+
+READINGS = {50: ("Total", 0.9), 100: ("0ther", 0.99), 150: ("Open", 0.97), 200: ("Shut", 0.4), 250: ("12", 0.99)}
+
+
+class _Teacher:
+    """Reads a line by the brightness it was painted with."""
+
+    ref = "teacher@1"
+
+    @classmethod
+    def load(cls, bundle):
+        return cls()
+
+    def read(self, pixels, options):
+        assert not options.detect
+        text, confidence = READINGS[round(float(pixels.mean()) / 50) * 50]
+        quad = np.zeros((4, 2), np.float32)
+        return Page(
+            width=9,
+            height=9,
+            rotation=0,
+            lines=(Line(text=text, confidence=confidence, quad=quad, words=()),),
+            seconds={},
+        )
+
+    def close(self):
+        pass
+
+
+def test_each_line_meets_its_fate(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "Engine", _Teacher)
+    page = np.zeros((300, 200, 3), np.uint8)
+    labels = [("TOTAL", False), ("OTHER", False), ("###", True), ("###", True), ("12.50", False)]
+    lines = []
+    for number, (text, ignore) in enumerate(labels):
+        page[number * 50 : number * 50 + 40, 10:110] = 50 * (number + 1)
+        top, bottom = number * 50, number * 50 + 40
+        points = [[10, top], [110, top], [110, bottom], [10, bottom]]
+        lines.append({"points": points, "text": text, "ignore": ignore})
+    folder = tmp_path / "set"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "page.png"), page)
+    (folder / "labels.jsonl").write_text(json.dumps({"image": "page.png", "lines": lines, "granularity": "line"}))
+
+    fates = relabel(_Teacher(), read_set(folder), tmp_path / "new", confidence=0.95)
+
+    assert fates == {"agreed": 1, "dropped": 1, "added": 1, "ignored": 1, "kept": 1}
+    new = read_set(tmp_path / "new")
+    assert new.path(new.rows[0]).resolve() == folder / "page.png"
+    assert [(line.text, line.ignore) for line in new.rows[0].lines] == [
+        ("Total", False),
+        ("###", True),
+        ("Open", False),
+        ("###", True),
+        ("12.50", False),
+    ]
+
+
+def test_single_lines_are_refused(tmp_path):
+    (tmp_path / "labels.jsonl").write_text(json.dumps({"image": "a.png", "text": "a"}))
+    with pytest.raises(ConfigError, match="single lines"):
+        relabel(_Teacher(), read_set(tmp_path), tmp_path / "new", confidence=0.9)

@@ -1,0 +1,244 @@
+"""The commands of `python -m trainer`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ocr_core.errors import OcrError
+from trainer.errors import EX_CONFIG, ConfigError, Interrupted, TrainerError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 75 after SIGTERM, 78 for a wrong configuration."""
+    args = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        args.run_command(args)
+    except (TrainerError, Interrupted) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except OcrError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Trains and publishes OCR models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_training(commands)
+    _add_publishing(commands)
+    _add_data(commands)
+    options = _command(commands, "options", _options, "describe every option of a configuration")
+    options.add_argument("kind", choices=("classifier", "detector", "recognizer", "language", "publish", "quantize"))
+    smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
+    smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
+    return parser
+
+
+def _add_training(commands: Any) -> None:
+    train = _command(commands, "train", _train, "train a network, or go on with a run that was stopped")
+    _configured(train)
+    # torchrun takes `--run` for an abbreviation of an option of its own.
+    train.add_argument("--out", "--run", dest="run", type=Path, help="folder of the run (default: runs/NAME)")
+    train.add_argument("--init", type=Path, help="state of an earlier run to start from")
+    train.add_argument("--fresh", action="append", default=[], metavar="PREFIX", help="tensors that --init may lack")
+
+    preview = _command(commands, "preview", _preview, "draw a contact sheet of what training sees, with its targets")
+    _configured(preview)
+    preview.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write")
+    preview.add_argument("--count", type=int, default=48, help="samples to show")
+
+    check = _command(commands, "check-data", _check_data, "report on the labelled data of a configuration")
+    _configured(check)
+
+    centers = _command(commands, "centers", _centers, "collect the class centers that Enhanced CTC needs")
+    _configured(centers)
+    centers.add_argument("--state", type=Path, required=True, help="state of a recognizer trained with plain CTC")
+    centers.add_argument("--out", type=Path, required=True, help="file to write")
+    centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
+
+    language = _command(commands, "language", _language, "count the language model that settles doubtful words")
+    _configured(language)
+    language.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
+
+
+def _add_publishing(commands: Any) -> None:
+    export = _command(commands, "export", _export, "write the network of a state as ONNX, compared with torch")
+    export.add_argument("state", type=Path)
+    export.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+
+    net = _command(commands, "export-net", _export_net, "write a network of the paper, untrained, as ONNX to be timed")
+    net.add_argument("name", help="of the network; a wrong one is answered by the list of all")
+    net.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+
+    publish = _command(commands, "publish", _publish, "publish a bundle to the store, if it is good enough")
+    _configured(publish)
+    publish.add_argument("--store", required=True, help="folder or URL of the store")
+    publish.add_argument("--runs", type=Path, default=Path(), help="folder that the states' paths start from")
+    publish.add_argument("--force", action="store_true", help="publish even if it is not good enough")
+
+    quantize = _command(commands, "quantize", _quantize, "publish a bundle of 8-bit integers made from one of floats")
+    _configured(quantize)
+    quantize.add_argument("--store", required=True, help="folder or URL of the store")
+    quantize.add_argument("--force", action="store_true", help="publish even if it is not good enough")
+
+
+def _add_data(commands: Any) -> None:
+    label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
+    label.add_argument("images", type=Path, help="folder of images; with --maps a set with labels.jsonl")
+    label.add_argument("--store", required=True, help="folder or URL of the store")
+    label.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
+    label.add_argument("--out", type=Path, required=True, help="folder to write")
+    label.add_argument("--crops", action="store_true", help="each image is one line")
+    label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
+    label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
+
+    relabel = _command(commands, "relabel", _relabel, "correct the case of a set's labels, and add words, by a bundle")
+    relabel.add_argument("images", type=Path, help="a set of pages with labels.jsonl")
+    relabel.add_argument("--store", required=True, help="folder or URL of the store")
+    relabel.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
+    relabel.add_argument("--out", type=Path, required=True, help="folder to write")
+    relabel.add_argument("--min-confidence", type=float, default=0.95, help="of a line that was left out and is added")
+
+    fonts = _command(commands, "web-fonts", _web_fonts, "list npm packages of fonts for signs, or install their files")
+    fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str) -> Any:
+    command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    command.set_defaults(run_command=run)
+    return command
+
+
+def _configured(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, help="TOML file; its options are described in trainer/config")
+    command.add_argument("--data", type=Path, default=Path(), help="folder that the configuration's paths start from")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override an option")
+
+
+# Imported where they are needed: torch takes seconds, and a wrong option should be answered at once.
+
+
+def _train(args: argparse.Namespace) -> None:
+    from trainer.config import load_config
+    from trainer.run.train import train
+
+    config = load_config(args.config, args.set)
+    train(config, args.run or Path("runs") / config.name, args.data, args.init, tuple(args.fresh))
+
+
+def _preview(args: argparse.Namespace) -> None:
+    from trainer.commands.preview import write_preview
+    from trainer.config import load_config
+
+    write_preview(load_config(args.config, args.set), args.data, args.out, args.count)
+
+
+def _check_data(args: argparse.Namespace) -> None:
+    from trainer.commands.check_data import check_data
+    from trainer.config import load_config
+
+    for finding in check_data(load_config(args.config, args.set), args.data):
+        print(finding)
+
+
+def _centers(args: argparse.Namespace) -> None:
+    from trainer.config import load_config
+    from trainer.teach.collect_centers import centers_of
+
+    centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
+
+
+def _language(args: argparse.Namespace) -> None:
+    from trainer.config import load_language_config
+    from trainer.teach.language import write_language
+
+    print(f"{args.out}: {write_language(load_language_config(args.config, args.set), args.out)} n-grams")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from trainer.release.export import export_state
+
+    print(f"{args.out}: differs from torch by {export_state(args.state, args.out):.2g}")
+
+
+def _export_net(args: argparse.Namespace) -> None:
+    from trainer.commands.export_net import export_net
+
+    print(f"{args.out}: differs from torch by {export_net(args.name, args.out):.2g}")
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from trainer.config import load_publish_config
+    from trainer.release.publish import publish
+
+    config = load_publish_config(args.config, args.set)
+    done = publish(config, open_store(args.store), args.data, args.runs, force=args.force)
+    print(f"published {done.bundle.ref}")
+    for score, in_torch in zip(done.scores, done.compared, strict=True):
+        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (in torch {in_torch.value:.4f})")
+
+
+def _quantize(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from trainer.config import load_quantize_config
+    from trainer.release.quantize import quantize
+
+    done = quantize(load_quantize_config(args.config, args.set), open_store(args.store), args.data, force=args.force)
+    print(f"published {done.bundle.ref}")
+    for score, before in zip(done.scores, done.compared, strict=True):
+        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (before {before.value:.4f})")
+
+
+def _label(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from ocr_core.scoring.datasets import read_set
+    from trainer.teach.label import label_images, write_maps
+
+    bundle = open_store(args.store).open(args.bundle)
+    if args.maps:
+        images = [row.image for row in read_set(args.images).rows]
+        print(f"{write_maps(bundle, args.images, images, args.out)} maps in {args.out}")
+    else:
+        print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
+
+
+def _relabel(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from ocr_core.scoring.datasets import read_set
+    from trainer.teach.relabel import relabel
+
+    bundle = open_store(args.store).open(args.bundle)
+    fates = relabel(bundle, read_set(args.images), args.out, confidence=args.min_confidence)
+    print(*(f"{count} {fate}" for fate, count in sorted(fates.items())), sep=", ")
+
+
+def _options(args: argparse.Namespace) -> None:
+    from trainer.commands.options import KINDS, describe
+
+    print(describe(KINDS[args.kind]))
+
+
+def _smoke(args: argparse.Namespace) -> None:
+    from trainer.commands.smoke import smoke
+
+    smoke(args.work)
+
+
+def _web_fonts(args: argparse.Namespace) -> None:
+    from trainer.render import web_fonts
+
+    if args.install is None:
+        print(*(f"@fontsource/{family}" for family, _ in web_fonts.listed()))
+        return
+    try:
+        print(f"{web_fonts.install(args.install)} faces in {web_fonts.INSTALLED}")
+    except OSError as error:
+        raise ConfigError(str(error)) from error

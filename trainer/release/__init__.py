@@ -1,0 +1,1 @@
+"""From trained states to a published bundle."""

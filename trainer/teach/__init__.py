@@ -1,0 +1,1 @@
+"""What teachers give: labels, maps, centers, a language model."""
