@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ocr_core.errors import OcrError
+from ocr_core.errors import BundleNotFoundError, ImageError, OcrError
 
 
 class ServiceError(OcrError):
@@ -129,3 +129,8 @@ class NoImageReadError(ServiceError):
     def __init__(self, pages: Sequence[dict[str, Any]]) -> None:
         super().__init__(f"none of the {len(pages)} images could be read")
         self.pages = list(pages)
+
+
+def is_fault(error: Exception) -> bool:
+    """Tell whether `error` is ours and nobody else's: neither the request's nor the hour's."""
+    return not isinstance(error, (ServiceError, ImageError, BundleNotFoundError))

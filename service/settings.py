@@ -15,9 +15,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.bundle.remote import default_cache
 from ocr_core.pages.images import MAX_PIXELS
-from service.engine.admission import BODY_COPIES, BYTES_PER_PIXEL
 
 CONFIG_VARIABLE = "OCR_CONFIG"
+BYTES_PER_PIXEL = 8
+"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
+BODY_COPIES = 2
+"""A body is held as it came and as what it contains, for a moment both."""
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 

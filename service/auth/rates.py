@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-
-from service.engine.ticket import Clock
+from collections.abc import Callable
 
 
 class RateLimit:
@@ -13,7 +12,7 @@ class RateLimit:
     Used from the event loop alone.
     """
 
-    def __init__(self, rate: float | None, burst: int, *, clock: Clock = time.monotonic) -> None:
+    def __init__(self, rate: float | None, burst: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._burst = burst
         self._clock = clock

@@ -24,7 +24,7 @@ def serve(
     from prometheus_client import disable_created_metrics
 
     from service.app import create_app
-    from service.http.server import ANSWER_SECONDS, Server
+    from service.http.server import ANSWER_SECONDS, DrainingServer
     from service.observe.logs import configure_logging
     from service.settings import load_settings
 
@@ -47,7 +47,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
-    server = Server(config, app.state.context.serving.drain)
+    server = DrainingServer(config, app.state.context.serving.drain)
     # uvicorn raises the signal that stopped it again, for whoever listened before: to be told to stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server.run()

@@ -10,13 +10,10 @@ from contextlib import contextmanager
 
 from service.engine.batching.fairness import LIGHT
 from service.errors import MemoryExhaustedError, OverloadedError, TooManyImagesError
+from service.settings import BODY_COPIES, BYTES_PER_PIXEL
 
-BYTES_PER_PIXEL = 8
-"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
 RESERVE = 4
 """One place for light images on top of every so many."""
-BODY_COPIES = 2
-"""A body is held as it came and as what it contains, for a moment both."""
 
 
 class Place:

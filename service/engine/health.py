@@ -22,7 +22,7 @@ IDLE = 5.0
 """Seconds without a good inference after which the canary runs."""
 
 
-class Health:
+class Watchdog:
     """Looks after one scheduler. Under load the requests themselves prove that it works."""
 
     def __init__(self, scheduler: Scheduler, models: Models, *, clock: Clock = time.monotonic) -> None:

@@ -5,47 +5,43 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from fastapi import Request
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 
+from ocr_core.bundle.reader import Bundle
 from ocr_core.errors import ImageError
 from ocr_core.pages import images
-from ocr_core.pipeline.result import Page, ReadOptions
+from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Place
 from service.engine.batching.fairness import Share
-from service.engine.batching.runner import ScheduledRunner
+from service.engine.image_job import ImageJob, Reading
 from service.engine.models.loaded import Loaded
 from service.engine.serving import Serving
 from service.engine.ticket import Ticket, client_gone
-from service.errors import DeadlineExceededError, OverloadedError
-from service.http.problems import is_fault
-from service.http.schemas import Model
-from service.http.uploads import Received, Upload
-from service.observe.tracing import span
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An image that was read, and the seconds that it spent in each stage."""
-
-    page: Page
-    seconds: dict[str, float]
-
+from service.errors import DeadlineExceededError, OverloadedError, is_fault
 
 Outcome = Reading | Exception
 """What an image gave."""
 
 
-async def read_images(
-    request: Request, received: Received, serving: Serving, ticket: Ticket
-) -> tuple[Model, list[Outcome]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What a request asks for."""
+
+    images: Sequence[bytes]
+    """Files, as they were uploaded."""
+    model: str | None
+    """`name[@version]`; None: the model that answers by default."""
+    options: ReadOptions
+    gone: Callable[[], Awaitable[None]]
+    """Returns when the client has left; cancelled when it no longer matters."""
+
+
+async def read_images(order: Order, serving: Serving, ticket: Ticket) -> tuple[Bundle, list[Outcome]]:
     """Read the images of a request with one model and return which it was and what each image gave, in order.
 
     If a model on trial fails, all of them are read again by the one before it, so that no answer mixes two models.
@@ -55,21 +51,20 @@ async def read_images(
         OverloadedError: the images do not fit in; none was begun.
         ClientGoneError: the client left; what had not begun will not begin.
     """
-    model = serving.models.find(received.fields.model)
-    options = received.fields.options()
+    model = serving.models.find(order.model)
     with model.lease():
-        outlook = await run_in_threadpool(_foresee, received.uploads, model, options, serving.settings.max_pixels)
+        outlook = await to_thread.run_sync(_foresee, order, model, serving.settings.max_pixels)
         places = serving.admission.places(outlook)
         share = serving.scheduler.enter(ticket, sum(cost for _, cost in outlook))
         try:
             _refuse_if_late(serving.scheduler.lateness(share))
-            visit = _Visit(request, received.uploads, options, serving, share)
+            visit = _Visit(order, serving, share)
             outcomes = await visit.read_with(model, places)
             other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
-            if other is None or ticket.over() or "@" in (received.fields.model or ""):
-                return Model.of(model.bundle), outcomes
+            if other is None or ticket.over() or "@" in (order.model or ""):
+                return model.bundle, outcomes
             with other.lease():
-                return Model.of(other.bundle), await visit.read_with(other, [])
+                return other.bundle, await visit.read_with(other, [])
         finally:
             serving.scheduler.leave(share)
             for place in places:
@@ -79,23 +74,26 @@ async def read_images(
 class _Visit:
     """A request whose images were let in."""
 
-    def __init__(
-        self, request: Request, uploads: Sequence[Upload], options: ReadOptions, serving: Serving, share: Share
-    ) -> None:
-        self._request = request
-        self._uploads = uploads
-        self._options = options
+    def __init__(self, order: Order, serving: Serving, share: Share) -> None:
+        self._order = order
         self._serving = serving
         self._share = share
 
     async def read_with(self, model: Loaded, places: Sequence[Place]) -> list[Outcome]:
         """Read every image; those that the deadline overtakes give its error."""
         spare = itertools.chain(places, itertools.repeat(None))
-        futures = [self._begin(upload, model, place) for upload, place in zip(self._uploads, spare, strict=False)]
+        futures = [self._begin(data, model, place) for data, place in zip(self._order.images, spare, strict=False)]
         return await self._settle([asyncio.wrap_future(future) for future in futures])
 
-    def _begin(self, upload: Upload, model: Loaded, place: Place | None) -> Future[Reading]:
-        job = partial(self._read, upload.data, model, time.perf_counter())
+    def _begin(self, data: bytes, model: Loaded, place: Place | None) -> Future[Reading]:
+        job = ImageJob(
+            data=data,
+            options=self._order.options,
+            max_pixels=self._serving.settings.max_pixels,
+            model=model,
+            scheduler=self._serving.scheduler,
+            share=self._share,
+        )
         model.acquire()
 
         def end(_: Future[Reading]) -> None:
@@ -103,31 +101,14 @@ class _Visit:
             if place is not None:
                 place.release()
 
-        future = self._serving.workers.submit(self._share, job)
+        future = self._serving.workers.submit(self._share, job.run)
         future.add_done_callback(end)
         return future
-
-    def _read(self, data: bytes, model: Loaded, queued: float) -> Reading:
-        """Read one image; runs in a thread."""
-        ticket = self._share.ticket
-        ticket.check()
-        begun = time.perf_counter()
-        with span("decode"):
-            image = images.decode(data, max_pixels=self._serving.settings.max_pixels)
-        decoded = time.perf_counter()
-        ticket.check()
-        runner = ScheduledRunner(model.stages, self._serving.scheduler, self._share)
-        page = model.reader.read(image.pixels, self._options, runner=runner)
-        runner.teach()
-        waited = runner.waited
-        stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
-        queue = begun - queued + sum(waited.values())
-        return Reading(page, {"queue": queue, "decode": decoded - begun, **stages})
 
     async def _settle(self, futures: Sequence[asyncio.Future[Reading]]) -> list[Outcome]:
         ticket = self._share.ticket
         finished = asyncio.gather(*futures, return_exceptions=True)
-        gone = asyncio.ensure_future(_disconnected(self._request))
+        gone = asyncio.ensure_future(self._order.gone())
         try:
             watched: set[asyncio.Future[Any]] = {finished, gone}
             await asyncio.wait(watched, timeout=ticket.remaining(), return_when=asyncio.FIRST_COMPLETED)
@@ -149,9 +130,7 @@ def _refuse_if_late(lateness: float) -> None:
         )
 
 
-def _foresee(
-    uploads: Sequence[Upload], model: Loaded, options: ReadOptions, max_pixels: int
-) -> list[tuple[int, float]]:
+def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, float]]:
     """Return for each image its pixels and its cost, as its header tells; what will not be decoded has none."""
 
     def one(data: bytes) -> tuple[int, float]:
@@ -162,9 +141,9 @@ def _foresee(
         pixels = header.width * header.height
         if pixels > max_pixels:
             return 0, 0.0
-        return pixels, model.stages.expected_cost(header.width, header.height, detect=options.detect)
+        return pixels, model.stages.expected_cost(header.width, header.height, detect=order.options.detect)
 
-    return [one(upload.data) for upload in uploads]
+    return [one(data) for data in order.images]
 
 
 def _outcome(future: asyncio.Future[Reading]) -> Outcome:
@@ -180,8 +159,3 @@ def _outcome(future: asyncio.Future[Reading]) -> Outcome:
 
 def _is_fault(outcome: Outcome) -> bool:
     return isinstance(outcome, Exception) and is_fault(outcome)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

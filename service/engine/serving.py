@@ -11,7 +11,7 @@ from ocr_core.cpu import available_cores
 from ocr_core.errors import OcrError
 from service.engine.admission import Admission
 from service.engine.batching.scheduler import Scheduler
-from service.engine.health import Health
+from service.engine.health import Watchdog
 from service.engine.loading import open_model_store
 from service.engine.models.registry import Models, ReaderFactory
 from service.engine.models.watcher import Watcher
@@ -71,7 +71,7 @@ class Serving:
         self._on_failure = on_failure
         self._scheduler: Scheduler | None = None
         self._workers: Workers | None = None
-        self._health: Health | None = None
+        self._watchdog: Watchdog | None = None
         self._start: asyncio.Task[None] | None = None
         self._watching: list[asyncio.Task[None]] = []
 
@@ -101,8 +101,8 @@ class Serving:
         """Raise NotReadyError or UnhealthyError if only a new process will help."""
         if self.state is State.FAILED:
             self.require_ready()
-        if self._health is not None:
-            self._health.require()
+        if self._watchdog is not None:
+            self._watchdog.require()
 
     def start(self) -> None:
         """Begin to load; returns at once."""
@@ -161,14 +161,14 @@ class Serving:
         # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
         slots = max(streams, self.settings.threads or available_cores())
         self._workers = Workers(slots, self.admission.max_images, self._metrics)
-        self._health = Health(self._scheduler, self.models)
+        self._watchdog = Watchdog(self._scheduler, self.models)
         self._watch()
         self.state = State.READY
         log.info("ready", extra={"model": model.bundle.ref})
 
     def _watch(self) -> None:
-        assert self._health is not None
-        self._watching.append(asyncio.create_task(self._health.run()))
+        assert self._watchdog is not None
+        self._watching.append(asyncio.create_task(self._watchdog.run()))
         if self.settings.model_poll_seconds:
             watcher = Watcher(self.models, lambda name: open_model_store(self.settings).current(name))
             self._watching.append(asyncio.create_task(watcher.run(self.settings.model_poll_seconds)))

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from fastapi import Request
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""Id of the request being served in this context; log lines take it from here."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -9,8 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.engine.serving import Serving, State
-from service.http.exchange import Exchange, choose_request_id, request_id
+from service.http.exchange import Exchange, choose_request_id
 from service.http.problems import REJECTED, problem_response
+from service.observe.logs import request_id
 from service.observe.metrics import READ_ENDPOINT, Metrics
 from service.observe.tracing import NoTracing, Record
 

@@ -20,6 +20,7 @@ from ocr_core.errors import (
     UnsupportedImageError,
 )
 from service import errors
+from service.errors import is_fault
 from service.http.exchange import exchange_of
 
 log = logging.getLogger(__name__)
@@ -95,11 +96,6 @@ def problem_of(error: Exception) -> Problem:
         detail = str(error) if status != 500 else "the engine failed; the log has more under this request's id"
         return _problem(status, error.code, detail)
     return _problem(500, "internal_error", "an unexpected error; the log has more under this request's id")
-
-
-def is_fault(error: Exception) -> bool:
-    """Tell whether `error` is ours and nobody else's: neither the request's nor the hour's."""
-    return problem_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def report(error: Exception) -> None:

@@ -13,7 +13,7 @@ ANSWER_SECONDS = 3
 """How long answers may take to be sent when all are ready and the server stops."""
 
 
-class Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """When told to stop, goes on answering until `drain` is over: probes turn red, new requests are refused.
 
     Told a second time, it stops at once.

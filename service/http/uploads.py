@@ -79,6 +79,12 @@ async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
         raise ClientGoneError("the client left before the end of its upload") from error
 
 
+async def disconnected(request: Request) -> None:
+    """Return when the client of `request`, whose body was read, has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _too_large(limit: int) -> PayloadTooLargeError:
     return PayloadTooLargeError(f"the body is over the limit of {limit} bytes")
 

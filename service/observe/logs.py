@@ -6,11 +6,14 @@ import json
 import logging
 import sys
 import warnings
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Literal
 
-from service.http.exchange import request_id
 from service.observe.tracing import trace_id
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request being served in this context; log lines take it from here."""
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 

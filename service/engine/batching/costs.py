@@ -18,30 +18,30 @@ class Costs:
     Used from many threads without a lock: a lost update of a running mean does no harm.
 
     Args:
-        rates: seconds a padded pixel, for each stage.
+        seconds_a_pixel: of padded input, for each stage.
         text: pixels of lines to be recognized for each pixel that is searched for lines.
     """
 
-    def __init__(self, rates: Mapping[Stage, float], *, text: float = 1.0) -> None:
-        self._rates = dict(rates)
+    def __init__(self, seconds_a_pixel: Mapping[Stage, float], *, text: float = 1.0) -> None:
+        self._seconds_a_pixel = dict(seconds_a_pixel)
         self._text = text
 
     def of(self, kind: Kind) -> float:
         """Return the cost of one input."""
-        return self._rates[kind.stage] * kind.height * kind.width
+        return self._seconds_a_pixel[kind.stage] * kind.height * kind.width
 
     def of_page(self, pixels: int) -> float:
         """Return the cost of a page that is searched in `pixels`, with as many lines as recent pages had."""
-        return pixels * (self._rates["det"] + self._text * self._rates["rec"])
+        return pixels * (self._seconds_a_pixel["det"] + self._text * self._seconds_a_pixel["rec"])
 
     def of_lines(self, pixels: int) -> float:
         """Return the cost of recognizing lines of `pixels` in all."""
-        return pixels * self._rates["rec"]
+        return pixels * self._seconds_a_pixel["rec"]
 
     def learn(self, kind: Kind, count: int, seconds: float) -> None:
         """Take note that a batch of `count` inputs took so long."""
-        rate = seconds / (count * kind.height * kind.width)
-        self._rates[kind.stage] += MEMORY * (rate - self._rates[kind.stage])
+        observed = seconds / (count * kind.height * kind.width)
+        self._seconds_a_pixel[kind.stage] += MEMORY * (observed - self._seconds_a_pixel[kind.stage])
 
     def learn_page(self, searched: int, recognized: int) -> None:
         """Take note of the pixels that a page had in detection and in recognition."""

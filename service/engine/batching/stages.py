@@ -60,20 +60,20 @@ def measured(networks: Networks, policy: Policy, *, max_pixels: int, clock: Cloc
     On a CPU that is one run of each network; where batches pay, every batch of lines has been run once afterwards.
     """
     sizes: dict[Stage, tuple[int, ...]] = {}
-    rates: dict[Stage, float] = {}
+    seconds_a_pixel: dict[Stage, float] = {}
     ladder = [2**i for i in range(policy.max_batch.bit_length())]
     for stage, sample, pixels in _samples(networks):
         tried = [size for size in ladder if size == 1 or size * pixels <= max_pixels]
         seconds = {size: _time(networks, stage, [sample] * size, clock) / size for size in tried}
         chosen = min(size for size in tried if seconds[size] <= WORTH * min(seconds.values()))
         sizes[stage] = tuple(size for size in tried if size <= chosen)
-        rates[stage] = seconds[chosen] / pixels
+        seconds_a_pixel[stage] = seconds[chosen] / pixels
     height = networks.recognizer.spec.height
     for width in networks.recognizer.widths:
         for size in sizes["rec"][1:]:
             if size * height * width <= max_pixels:
                 _compute(networks, "rec", [_blank(height, width)] * size)
-    return Stages(networks, sizes, Costs(rates))
+    return Stages(networks, sizes, Costs(seconds_a_pixel))
 
 
 def _compute(networks: Networks, stage: Stage, inputs: Sequence[Any]) -> list[Any]:

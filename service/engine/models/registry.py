@@ -15,7 +15,6 @@ from service.engine.batching.stages import measured
 from service.engine.models.loaded import Loaded, Reader
 from service.engine.models.trial import Trial, Verdict
 from service.errors import ModelConflictError, ModelNotServedError
-from service.http.schemas import Model
 from service.observe.metrics import Metrics
 from service.settings import Settings
 
@@ -224,7 +223,9 @@ class Models:
         log.info(
             "model loaded",
             extra={
-                **{f"model_{key}": value for key, value in Model.of(model.bundle)},
+                "model_name": model.name,
+                "model_version": model.version,
+                "model_digest": model.bundle.digest,
                 "backend": backend.name,
                 "provider": backend.provider,
                 "streams": backend.policy.streams,

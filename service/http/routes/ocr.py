@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from service.engine.reading import Outcome, Reading, read_images
+from service.engine.image_job import Reading
+from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
 from service.errors import DeadlineExceededError, NoImageReadError
 from service.http.context import Context, ContextDep
@@ -18,7 +20,7 @@ from service.http.openapi import problems, read_operation
 from service.http.problems import problem_of, report
 from service.http.routes.security import READER
 from service.http.schemas import Model, OcrResponse, Page, ReadFields
-from service.http.uploads import Received, Upload, receive
+from service.http.uploads import Received, Upload, disconnected, receive
 from service.observe.metrics import READ_ENDPOINT
 
 router = APIRouter(tags=["ocr"])
@@ -58,7 +60,14 @@ async def read(
     ticket = _ticket(exchange, timeout_ms, context)
     with serving.admission.request(_declared_length(request)):
         received = await _receive(request, query, context, ticket)
-        return _answer(received, *await read_images(request, received, serving, ticket), context, exchange)
+        order = Order(
+            images=[upload.data for upload in received.uploads],
+            model=received.fields.model,
+            options=received.fields.options(),
+            gone=partial(disconnected, request),
+        )
+        bundle, outcomes = await read_images(order, serving, ticket)
+        return _answer(received, Model.of(bundle), outcomes, context, exchange)
 
 
 def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Ticket:

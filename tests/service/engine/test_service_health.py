@@ -132,7 +132,7 @@ async def test_the_canary_tells_in_idle_times_that_the_engine_fails_and_that_it_
     monkeypatch.setattr("service.engine.health.IDLE", 0.0)
     recognizer = Recognizer()
     async with serving_with(recognizer) as (serving, client):
-        health = serving._health
+        health = serving._watchdog
         await health.check()
         assert await probe(client) == (200, 200)
         recognizer.mood = recognizer.fail
@@ -150,7 +150,7 @@ async def test_the_canary_does_not_wait_for_ever_for_a_hung_engine(monkeypatch: 
     async with serving_with(recognizer) as (serving, client):
         recognizer.mood = recognizer.hang
         monkeypatch.setattr("service.engine.health.STUCK", 0.1)
-        await serving._health.check()
+        await serving._watchdog.check()
         monkeypatch.setattr("service.engine.health.STUCK", 1000.0)
         assert "canary" in (await client.get("/livez")).json()["detail"]
 
@@ -160,7 +160,7 @@ async def test_no_canary_is_sent_while_requests_prove_that_the_engine_works() ->
     async with serving_with(recognizer) as (serving, client):
         assert (await read(client)).status_code == 200
         recognizer.mood = recognizer.fail
-        await serving._health.check()
+        await serving._watchdog.check()
         assert await probe(client) == (200, 200)
 
 

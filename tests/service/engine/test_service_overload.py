@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from functools import partial
-from types import SimpleNamespace
 
 import pytest
 from conftest import Serve
@@ -15,8 +13,8 @@ from ocr_core.pipeline.result import ReadOptions
 from service.app import create_app
 from service.engine.batching.fairness import FairClock
 from service.engine.batching.queue import Kind
+from service.engine.image_job import ImageJob
 from service.engine.models.loaded import Loaded
-from service.engine.reading import Reading, _Visit
 from service.engine.ticket import Ticket
 from service.errors import ClientGoneError, DeadlineExceededError
 from service.settings import Settings
@@ -267,27 +265,31 @@ class Connection:
         self.status = message.get("status", self.status)
 
 
-def visit(reader: FakeReader, ticket: Ticket) -> Callable[[], Reading]:
+def job_of(reader: FakeReader, ticket: Ticket) -> ImageJob:
     """Return the job that reads IMAGE for a request with `ticket`."""
-    serving = SimpleNamespace(settings=Settings(), scheduler=None)
-    share = FairClock().enter(ticket, 0.0)
-    job = _Visit(None, [], ReadOptions(), serving, share)
-    return partial(job._read, IMAGE, Loaded(reader, None, lambda _: None), 0.0)
+    return ImageJob(
+        data=IMAGE,
+        options=ReadOptions(),
+        max_pixels=Settings().max_pixels,
+        model=Loaded(reader, None, lambda _: None),
+        scheduler=None,
+        share=FairClock().enter(ticket, 0.0),
+    )
 
 
 def test_a_job_that_nobody_waits_for_does_not_even_decode(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.engine.reading.images.decode", None)
+    monkeypatch.setattr("service.engine.image_job.images.decode", None)
     ticket = Ticket(float("inf"))
     ticket.cancel()
     with pytest.raises(ClientGoneError):
-        visit(FakeReader(), ticket)()
+        job_of(FakeReader(), ticket).run()
 
 
 def test_the_deadline_is_looked_at_between_decoding_and_reading() -> None:
     times = iter([0.0, 2.0])
     reader = FakeReader()
     with pytest.raises(DeadlineExceededError):
-        visit(reader, Ticket(1.0, clock=lambda: next(times)))()
+        job_of(reader, Ticket(1.0, clock=lambda: next(times))).run()
     assert not reader.calls
 
 

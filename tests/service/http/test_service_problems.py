@@ -175,3 +175,18 @@ def test_pillow_says_nothing_of_uploads() -> None:
     )
     assert "heard" in done.stderr
     assert "samples" not in done.stderr
+
+
+def _concrete(kind: type[core.OcrError]) -> list[type[core.OcrError]]:
+    return [kind, *(sub for child in kind.__subclasses__() for sub in _concrete(child))]
+
+
+def test_the_engine_calls_a_fault_what_http_answers_with_500() -> None:
+    kinds = [kind for kind in _concrete(core.OcrError) if kind.__module__ in ("ocr_core.errors", "service.errors")]
+    assert len(kinds) > 20
+    for kind in kinds:
+        error = kind.__new__(kind)
+        status = next(STATUS[base] for base in kind.__mro__ if base in STATUS)
+        if kind is not errors.ServiceError:
+            assert errors.is_fault(error) == (status == 500), kind
+    assert errors.is_fault(ZeroDivisionError())
