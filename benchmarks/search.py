@@ -17,12 +17,13 @@ from typing import Any
 
 from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
 from benchmarks.systems import add_model_arguments
-from ocr_core.bundle.manifest import DetectorResize, Models
+from ocr_core.bundle.manifest import Models
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.store import open_store
 from ocr_core.pipeline.engine import Engine
 from ocr_core.scoring import EngineReader, PageSet, evaluate
 from ocr_core.scoring.datasets import validates
+from ocr_core.specs import DetectorResize
 
 FIGURES = ("word_f1", "char_f1", "det_h")
 

@@ -29,7 +29,6 @@ from benchmarks.common import (
 )
 from benchmarks.networks import add_engine_choice, engines, export, milliseconds
 from ocr_core.backends import Backend
-from ocr_core.bundle.manifest import DetectorResize, DetectorSpec, Normalization, RecognizerSpec
 from ocr_core.bundle.store import open_store
 from ocr_core.bundle.writer import describe_file
 from ocr_core.detection.detector import Detector
@@ -41,6 +40,7 @@ from ocr_core.recognition.crop import cut_line
 from ocr_core.recognition.recognizer import Recognizer
 from ocr_core.scoring import PageSet, evaluate
 from ocr_core.scoring.evaluate import EngineReader
+from ocr_core.specs import DetectorResize, DetectorSpec, Normalization, RecognizerSpec
 
 WIDTHS = (48, 96, 160, 240, 320, 480, 640, 960)
 CHARACTERS = tuple(map(chr, range(0x4E00, 0x4E00 + 6624)))

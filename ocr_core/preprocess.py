@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.backends.base import Tensor
-from ocr_core.bundle.manifest import Normalization
+from ocr_core.specs import Normalization
 
 Pixels = NDArray[np.uint8]
 """H×W×3, BGR."""

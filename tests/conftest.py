@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.bundle.manifest import DetectorSpec, File, RecognizerSpec
+from ocr_core.specs import DetectorSpec, File, RecognizerSpec
 
 cv2.setNumThreads(1)
 

@@ -10,17 +10,10 @@ import torch
 from torch import nn
 
 from ocr_core.backends.base import Policy, Result, Role, Tensor
-from ocr_core.bundle.manifest import (
-    ClassifierSpec,
-    DetectorResize,
-    DetectorSpec,
-    File,
-    Normalization,
-    RecognizerSpec,
-)
 from ocr_core.detection.detector import Detector
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
+from ocr_core.specs import ClassifierSpec, DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
 from trainer.config import ClassifierRun, DetectorRun, RecognizerRun
 
 OPSET = 17

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocr_core.bundle.manifest import CURRENT_FILE, Name, Version
+from ocr_core.bundle.manifest import Name, Version
 from ocr_core.bundle.reader import Bundle, read_bundle
 from ocr_core.errors import BundleCorruptError, BundleExistsError, BundleNotFoundError
+from ocr_core.specs import CURRENT_FILE
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _VERSION: TypeAdapter[str] = TypeAdapter(Version)

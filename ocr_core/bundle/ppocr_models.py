@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from ocr_core.bundle.dictionary import characters_for, find_dictionary
-from ocr_core.bundle.manifest import ClassifierSpec, DetectorResize, DetectorSpec, Normalization, RecognizerSpec
 from ocr_core.bundle.onnx_files import OnnxModel, Tensor
 from ocr_core.bundle.writer import describe_file
 from ocr_core.errors import BundleImportError
+from ocr_core.specs import ClassifierSpec, DetectorResize, DetectorSpec, Normalization, RecognizerSpec
 
 Fields = Mapping[str, Any]
 """Fields of a manifest's model that shall be other than what was found or is the default."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ocr_core.bundle.manifest import MANIFEST_FILE, SCHEMA_VERSION, File, Manifest
+from ocr_core.bundle.manifest import SCHEMA_VERSION, Manifest
 from ocr_core.errors import BundleCorruptError, BundleNotFoundError, BundleSchemaError
+from ocr_core.specs import MANIFEST_FILE, File
 
 _CHUNK = 1 << 20
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from fsspec import AbstractFileSystem
 
 from ocr_core.bundle.base import Store, is_ref
-from ocr_core.bundle.manifest import CURRENT_FILE, MANIFEST_FILE, File
 from ocr_core.bundle.reader import Bundle, check_file, parse_manifest, read_bundle
 from ocr_core.bundle.writer import replace_file
 from ocr_core.errors import BundleCorruptError, BundleError, BundleExistsError, OcrError
+from ocr_core.specs import CURRENT_FILE, MANIFEST_FILE, File
 
 
 def default_cache() -> Path:

@@ -9,11 +9,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from ocr_core.bundle.base import Store, is_ref
-from ocr_core.bundle.manifest import CURRENT_FILE, MANIFEST_FILE
 from ocr_core.bundle.reader import Bundle, read_bundle
 from ocr_core.bundle.remote import RemoteStore, default_cache
 from ocr_core.bundle.writer import copy_bundle, replace_file
 from ocr_core.errors import BundleError
+from ocr_core.specs import CURRENT_FILE, MANIFEST_FILE
 
 
 def open_store(url: str | Path, *, cache: Path | None = None) -> Store:

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ocr_core.bundle.manifest import MANIFEST_FILE, File, Golden, Manifest, Models, Origin, Score
+from ocr_core.bundle.manifest import Golden, Manifest, Models, Origin, Score
 from ocr_core.bundle.reader import Bundle, read_bundle, sha256_of
 from ocr_core.errors import BundleExistsError
+from ocr_core.specs import MANIFEST_FILE, File
 
 
 def describe_file(path: Path) -> File:

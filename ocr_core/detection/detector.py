@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ocr_core.backends.base import Network, Tensor
-from ocr_core.bundle.manifest import DetectorSpec
 from ocr_core.detection.postprocess import Detection, find_quads
 from ocr_core.detection.resize import search_size, to_tensor
 from ocr_core.preprocess import Pixels
+from ocr_core.specs import DetectorSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.bundle.manifest import DetectorSpec
 from ocr_core.detection.stacked import split_rows
 from ocr_core.geometry import Points, grow_rectangle, min_area_quad
+from ocr_core.specs import DetectorSpec
 
 MIN_CORE_SIDE = 3.0
 """Cores thinner than this, in pixels of the map, are noise."""

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ocr_core.backends.base import Tensor
-from ocr_core.bundle.manifest import DetectorSpec
 from ocr_core.preprocess import Pixels, normalize_into
+from ocr_core.specs import DetectorSpec
 
 FINE_STEPS = 10
 """Up to this many multiples every one is used; above, every second: few shapes to warm, and at most 9 % of stretch."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from ocr_core.backends.base import Network, Tensor
-from ocr_core.bundle.manifest import ClassifierSpec
 from ocr_core.preprocess import Pixels, normalize_into
+from ocr_core.specs import ClassifierSpec
 
 
 @dataclass(frozen=True, slots=True)

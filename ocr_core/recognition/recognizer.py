@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_core.backends.base import Network, Policy, Tensor
-from ocr_core.bundle.manifest import RecognizerSpec
 from ocr_core.charset import Charset
 from ocr_core.preprocess import Pixels, normalize_into
 from ocr_core.recognition.beam import ALTERNATIVES, Decoder
@@ -21,6 +20,7 @@ from ocr_core.recognition.ctc import Character, Frames, best_classes, best_path,
 from ocr_core.recognition.language import LanguageModel
 from ocr_core.recognition.windows import join, window_starts
 from ocr_core.recognition.words import confidence
+from ocr_core.specs import RecognizerSpec
 
 OVERLAP = 4
 """Least overlap of two windows, in heights of the line: room for the widest character and its neighbours."""

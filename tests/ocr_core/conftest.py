@@ -12,9 +12,10 @@ from hypothesis import settings
 
 from ocr_core.backends import Policy
 from ocr_core.backends.fake import FakeBackend
-from ocr_core.bundle.manifest import ClassifierSpec, DetectorSpec, Golden, Manifest, Models, Origin, RecognizerSpec
+from ocr_core.bundle.manifest import Golden, Manifest, Models, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.pipeline import Engine
+from ocr_core.specs import ClassifierSpec, DetectorSpec, RecognizerSpec
 
 settings.register_profile("ocr_core", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("ocr_core")

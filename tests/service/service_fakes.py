@@ -15,12 +15,13 @@ import numpy as np
 
 from ocr_core.backends.base import Policy, Tensor
 from ocr_core.backends.fake import FakeBackend, Function
-from ocr_core.bundle.manifest import File, Golden, Manifest, Models, Network, Origin, Score
+from ocr_core.bundle.manifest import Golden, Manifest, Models, Origin, Score
 from ocr_core.bundle.reader import Bundle
 from ocr_core.detection.detector import Detector
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks
 from ocr_core.recognition.recognizer import Recognizer
+from ocr_core.specs import File, NetworkSpec
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for another thread gives up."""
@@ -28,7 +29,7 @@ PATIENCE = 30.0
 QUAD = np.array([[1, 2], [30, 2], [30, 12], [1, 12]], np.float32)
 
 _FILE = File(file="x.onnx", sha256="0" * 64, bytes=1)
-_NETWORK = Network(weights=_FILE, opset=17, input="x", output="y", normalization={}).model_dump()
+_NETWORK = NetworkSpec(weights=_FILE, opset=17, input="x", output="y", normalization={}).model_dump()
 
 
 def until(condition: Callable[[], object]) -> None:

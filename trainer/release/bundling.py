@@ -17,7 +17,7 @@ from torch import nn
 
 from ocr_core.backends.base import Role, Tensor
 from ocr_core.bundle.golden import read_golden
-from ocr_core.bundle.manifest import File, Golden, Language, Models, Network, Origin
+from ocr_core.bundle.manifest import Golden, Models, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
 from ocr_core.detection.detector import Detector
@@ -25,6 +25,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import Table
 from ocr_core.recognition.recognizer import Recognizer
+from ocr_core.specs import File, Language, NetworkSpec
 from trainer.config import (
     AnyRun,
     ClassifierRun,
@@ -98,7 +99,7 @@ def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: P
     return bundle
 
 
-def _spec(run: AnyRun, weights: File, config: PublishConfig) -> Network:
+def _spec(run: AnyRun, weights: File, config: PublishConfig) -> NetworkSpec:
     if isinstance(run, DetectorRun):
         return detector_spec(run, weights)
     if isinstance(run, ClassifierRun):

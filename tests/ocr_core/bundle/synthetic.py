@@ -10,17 +10,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ocr_core.bundle.golden import draw_sample, encode_sample
-from ocr_core.bundle.manifest import (
-    DetectorSpec,
-    Golden,
-    Manifest,
-    Models,
-    Normalization,
-    Origin,
-    RecognizerSpec,
-)
+from ocr_core.bundle.manifest import Golden, Manifest, Models, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
+from ocr_core.specs import DetectorSpec, Normalization, RecognizerSpec
 
 Dims = Sequence[int | str | None]
 DYNAMIC: Dims = ("N", 3, "H", "W")

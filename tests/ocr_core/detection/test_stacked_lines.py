@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.bundle.manifest import DetectorSpec, File, Normalization
 from ocr_core.detection.postprocess import find_quads
 from ocr_core.detection.stacked import split_rows
+from ocr_core.specs import DetectorSpec, File, Normalization
 
 SPEC = DetectorSpec(
     weights=File(file="d.onnx", sha256="0" * 64, bytes=1),

@@ -15,9 +15,9 @@ import pytest
 from service_fakes import PATIENCE, always_a, bundle, dark, networks_of, until
 
 from ocr_core.backends.base import Policy
-from ocr_core.bundle.manifest import DetectorResize
 from ocr_core.errors import BackendError
 from ocr_core.pipeline.runner import LocalRunner, Networks
+from ocr_core.specs import DetectorResize
 from service.engine.batching.costs import Costs
 from service.engine.batching.queue import Kind
 from service.engine.batching.runner import ScheduledRunner
