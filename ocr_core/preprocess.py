@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.backends.base import Tensor
 from ocr_core.specs import Normalization
 
 Pixels = NDArray[np.uint8]
 """H×W×3, BGR."""
 
 
-def normalize_into(pixels: Pixels, spec: Normalization, out: Tensor) -> None:
+def normalize_into(pixels: Pixels, spec: Normalization, out: NDArray[np.float32]) -> None:
     """Write `(pixel · scale − mean) / std` of H×W×3 BGR pixels into C×H×W `out`, channels in the order of `spec`."""
     if spec.color == "gray":
         planes = [cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tensor = NDArray[np.float32]
+"""What a network takes, N×C×H×W, and gives."""
 Role = Literal["detector", "recognizer", "classifier"]
 Result = TypeVar("Result")
 

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ocr_core.backends.base import Tensor
 from ocr_core.errors import BundleImportError
-
-Tensor = NDArray[np.float32]
 
 
 class OnnxModel:

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from ocr_core.backends.base import Tensor
 from ocr_core.bundle.dictionary import characters_for, find_dictionary
-from ocr_core.bundle.onnx_files import OnnxModel, Tensor
+from ocr_core.bundle.onnx_files import OnnxModel
 from ocr_core.bundle.writer import describe_file
 from ocr_core.errors import BundleImportError
 from ocr_core.specs import ClassifierSpec, DetectorResize, DetectorSpec, Normalization, RecognizerSpec

@@ -12,7 +12,7 @@ from ocr_core.geometry import min_area_quad
 
 Contour = NDArray[np.generic]
 Floats = NDArray[np.float32]
-Pixels = NDArray[np.intp]
+Coordinates = NDArray[np.intp]
 """x, y of pixels, [n, 2]."""
 
 LINE_LIKE = 1.5
@@ -51,7 +51,7 @@ def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[
     return [row + corner for row in _shared_out(core, pixels)]
 
 
-def _parts(sure: NDArray[np.uint8]) -> list[Pixels]:
+def _parts(sure: NDArray[np.uint8]) -> list[Coordinates]:
     """Return the x, y of the pixels of each connected part, [n, 2], noise left out; one pass over all of them."""
     _, labels = cv2.connectedComponents(sure)
     y, x = np.nonzero(sure)
@@ -81,7 +81,7 @@ class _Row:
         self.across = (min(self.across[0], across[0]), max(self.across[1], across[1]))
 
 
-def _rows(parts: list[Pixels]) -> list[_Row]:
+def _rows(parts: list[Coordinates]) -> list[_Row]:
     """Group parts into rows, in the direction of the largest part's longer side; from above to below."""
     corners, wide, tall = min_area_quad(max(parts, key=len))
     edge = corners[1] - corners[0] if wide >= tall else corners[3] - corners[0]
@@ -116,7 +116,7 @@ def _are_stacked(rows: list[_Row]) -> bool:
     )
 
 
-def _shared_out(core: NDArray[np.uint8], rows: list[Pixels]) -> list[Floats]:
+def _shared_out(core: NDArray[np.uint8], rows: list[Coordinates]) -> list[Floats]:
     """Give each pixel of the core to the nearest row and return what each has as an outline."""
     owner = np.zeros(core.shape, np.int32)
     for number, row in enumerate(rows, 1):

@@ -19,7 +19,7 @@ from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level
 from ocr_core.recognition.recognizer import Reading
 from ocr_core.recognition.words import span_quad, split_words
 
-DOUBTFUL = 0.5
+READS_BADLY = 0.5
 """A line that reads with less confidence is tried upside down."""
 SLANTED = 0.95
 """A picture of one line that reads with less confidence is tried along slopes and bows,"""
@@ -76,7 +76,7 @@ class Call:
         picked = [tall[i] for i in orientation.sample(tall)]
         down = self._confidences(pixels, picked)
         up = self._confidences(pixels, [orientation.flipped(quad) for quad in picked])
-        if max(np.mean(down), np.mean(up)) < DOUBTFUL:
+        if max(np.mean(down), np.mean(up)) < READS_BADLY:
             return 0
         return 270 if np.mean(down) >= np.mean(up) else 90
 
@@ -88,10 +88,10 @@ class Call:
         across = [line for quad, line in zip(quads, lines, strict=True) if not is_tall(quad)]
         picked = [across[i] for i in orientation.sample([line.quad for line in across])]
         this = [line.reading.confidence for line in picked]
-        if not picked or np.mean(this) >= orientation.SURE:
+        if not picked or np.mean(this) >= orientation.READS_WELL:
             return 0
         ways = {180: self._confidences(pixels, [orientation.flipped(line.quad) for line in picked])}
-        if np.mean(ways[180]) < orientation.SURE:
+        if np.mean(ways[180]) < orientation.READS_WELL:
             ways |= self._sideways(pixels)
         best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
         return best if orientation.is_better(ways[best], this) else 0
@@ -121,7 +121,7 @@ class Call:
 
     @staticmethod
     def _is_doubtful(quad: Points, line: _Line) -> bool:
-        sure = orientation.SURE if is_tall(quad) else DOUBTFUL
+        sure = orientation.READS_WELL if is_tall(quad) else READS_BADLY
         return line.reading.confidence < sure
 
     def _classified(self, pixels: Pixels, lines: Sequence[_Line], doubtful: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from ocr_core.geometry import Points, quad_size
 from ocr_core.recognition.crop import TALL, is_tall
 
-SURE = 0.8
+READS_WELL = 0.8
 """A page whose lines read with this mean confidence is upright; below, a sample is read upside down."""
 MARGIN = 0.1
 """By how much the other direction must read better."""

@@ -17,7 +17,7 @@ from ocr_core.recognition.language import START, LanguageModel
 
 ALTERNATIVES = 6
 """Classes of a frame that are tried."""
-DOUBTFUL = 0.9
+SOUGHT_BELOW = 0.9
 """A word with a character that is nowhere as probable as this is sought anew."""
 LEAST = 5e-3
 """Classes less probable than this are not tried."""
@@ -186,4 +186,4 @@ def _words(characters: Sequence[Character]) -> Iterator[tuple[list[Character], C
 
 
 def _is_doubtful(frames: Frames, word: Sequence[Character]) -> bool:
-    return any(frames.probabilities[c.start : c.end, 0].max() < DOUBTFUL for c in word)
+    return any(frames.probabilities[c.start : c.end, 0].max() < SOUGHT_BELOW for c in word)

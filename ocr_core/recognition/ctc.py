@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ocr_core.charset import BLANK, Charset
 
-SURE = 0.5
+MAJORITY = 0.5
 """No other class of a frame can be as probable as one above this."""
 SETTLED = 0.99
 """The classes after one as probable as this are not looked for."""
@@ -54,7 +54,7 @@ def best_path(output: NDArray[np.float32], kind: Literal["probabilities", "logit
         return Frames(classes[:, None], (1.0 / np.exp(output - best[:, None]).sum(axis=1))[:, None].astype(np.float32))
     classes = np.full(len(output), BLANK, np.int64)
     # A blank that is likelier than all else together needs no search among 18,000 classes, and most frames are blanks.
-    for frame in np.flatnonzero(output[:, BLANK] <= SURE):
+    for frame in np.flatnonzero(output[:, BLANK] <= MAJORITY):
         classes[frame] = output[frame].argmax()
     return Frames(classes[:, None], output[np.arange(len(output)), classes][:, None].astype(np.float32))
 

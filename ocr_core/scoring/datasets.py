@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
-Points = tuple[tuple[float, float], ...]
+Corners = tuple[tuple[float, float], ...]
+"""x, y of a polygon's corners, clockwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """A text and its polygon, labelled or read."""
 
-    points: Annotated[Points, Field(min_length=3)]
+    points: Annotated[Corners, Field(min_length=3)]
     text: str
     ignore: bool = False
     """Labelled as unreadable or unimportant: neither finding nor missing it counts."""

@@ -9,17 +9,17 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from ocr_core.scoring.datasets import Points
+from ocr_core.scoring.datasets import Corners
 
 Shapes = NDArray[np.object_]
 
 
-def polygons(corners: Iterable[Points]) -> Shapes:
+def polygons(corners: Iterable[Corners]) -> Shapes:
     """Return corners as polygons, unchecked: they may be invalid."""
     return _array([Polygon(points) for points in corners])
 
 
-def hulls(corners: Iterable[Points]) -> Shapes:
+def hulls(corners: Iterable[Corners]) -> Shapes:
     """Return the convex hulls of corners."""
     return _array([Polygon(points).convex_hull for points in corners])
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import shapely
 
-from ocr_core.scoring.datasets import Points, Region
+from ocr_core.scoring.datasets import Corners, Region
 from ocr_core.scoring.matching import covered, hulls, iou, match, polygons
 from ocr_core.scoring.tally import Tally
 from ocr_core.scoring.text import alphanumeric, characters, edit_distance, squash, words
@@ -94,7 +94,7 @@ class DetectionScorer:
     def __init__(self) -> None:
         self.tally = Tally()
 
-    def add(self, labels: Sequence[Points], ignore: Sequence[bool], found: Sequence[Points]) -> None:
+    def add(self, labels: Sequence[Corners], ignore: Sequence[bool], found: Sequence[Corners]) -> None:
         """Count one page: the corners of its labels, which of them to ignore, and the corners that were found."""
         truth = polygons(points for points, skip in zip(labels, ignore, strict=True) if not skip)
         ignored = polygons(points for points, skip in zip(labels, ignore, strict=True) if skip)

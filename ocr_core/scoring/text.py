@@ -1,32 +1,32 @@
-"""How texts are compared: foldings of the same string from mild to strict, and the edit distance."""
+"""How texts are compared: forms of the same string from mild to strict, and the edit distance."""
 
 from __future__ import annotations
 
 import unicodedata
 
 
-def fold(text: str) -> str:
+def nfkc(text: str) -> str:
     """Return `text` in compatibility form (NFKC), trimmed: full-width forms, ligatures and odd spaces become plain."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def squash(text: str) -> str:
-    """Return `text` folded and without white space."""
-    return "".join(fold(text).split())
+    """Return `text` in compatibility form and without white space."""
+    return "".join(nfkc(text).split())
 
 
 def alphanumeric(text: str) -> str:
-    """Return the letters and digits of `text`, folded and case-folded."""
-    return "".join(c for c in fold(text).casefold() if c.isalnum())
+    """Return the letters and digits of `text`, in compatibility form and case-folded."""
+    return "".join(c for c in nfkc(text).casefold() if c.isalnum())
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text`, folded and case-folded."""
-    return [word.casefold() for word in fold(text).split()]
+    """Return the words of `text`, in compatibility form and case-folded."""
+    return [word.casefold() for word in nfkc(text).split()]
 
 
 def characters(text: str) -> list[str]:
-    """Return the characters of `text` that are no white space, folded and case-folded."""
+    """Return the characters of `text` that are no white space, in compatibility form and case-folded."""
     return [c.casefold() for c in squash(text)]
 
 

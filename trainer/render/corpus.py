@@ -35,11 +35,11 @@ _WORD_LISTS = {
     "lt": ("lt_LT.dic",), "lv": ("lv_LV.dic",), "et": ("et_EE.dic",), "is": ("is_IS.dic",),
 }  # fmt: skip
 _FORTUNES = {"en": ".", "de": "de", "es": "es", "it": "it", "pl": "pl", "pt": "../fortunes/brasil", "cs": "cs"}
-_FOLDS = {
+_PLAIN = {
     "\u00a0": " ", "\u00ad": "", "\u2010": "-", "\u2011": "-", "\u2212": "-", "\u2009": " ", "\u202f": " ",
     "\u200b": "", "\ufeff": "", "\u2032": "'", "`": "'", "ﬁ": "fi", "ﬂ": "fl", "ﬀ": "ff", "ﬃ": "ffi",
 }  # fmt: skip
-_FOLDED = re.compile("[" + "".join(_FOLDS) + "]")
+_VARIANT = re.compile("[" + "".join(_PLAIN) + "]")
 _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 _BLOCK = re.compile(r"</?(?:p|div|li|h\d|td|th|tr|dt|dd|title|br)\b[^>]*>", re.IGNORECASE)
 _UNWANTED = re.compile("nigger|fuck|cunt|kike", re.IGNORECASE)  # contact sheets and reports are looked at
@@ -149,9 +149,9 @@ class Corpus:
         return word[:at] + letter + word[at + 1 :]
 
     def clean(self, text: str) -> str:
-        """`text` composed, with typographic variants folded, characters that are not allowed left out."""
-        folded = fold(unicodedata.normalize("NFC", text))
-        return self._space.join("".join([c for c in folded if c in self.characters or c == " "]).split())
+        """`text` composed, with typographic variants as plain characters, characters that are not allowed left out."""
+        composed = plain_typography(unicodedata.normalize("NFC", text))
+        return self._space.join("".join([c for c in composed if c in self.characters or c == " "]).split())
 
 
 class _Paragraphs:
@@ -181,9 +181,9 @@ def fits(text: str, characters: frozenset[str]) -> bool:
     return characters.issuperset(text) or characters.issuperset(text.replace(" ", ""))
 
 
-def fold(text: str) -> str:
+def plain_typography(text: str) -> str:
     """`text` with typographic variants of spaces, hyphens and ligatures as their plain characters."""
-    return _FOLDED.sub(lambda match: _FOLDS[match[0]], text)
+    return _VARIANT.sub(lambda match: _PLAIN[match[0]], text)
 
 
 def made_up_word(rng: np.random.Generator) -> str:
@@ -241,9 +241,9 @@ def _text_files(root: Path, language: str) -> list[Path]:
 
 def _paragraphs(path: Path) -> Iterable[str]:
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    text = fold(_decode(raw))
+    text = plain_typography(_decode(raw))
     if path.suffix == ".html":
-        text = fold(html.unescape(_TAGS.sub(" ", _BLOCK.sub("\n\n", text))))
+        text = plain_typography(html.unescape(_TAGS.sub(" ", _BLOCK.sub("\n\n", text))))
     pieces = re.split(r"\n\s*\n|\n%\n|\n\s*--", text)
     clean = (" ".join(unicodedata.normalize("NFC", piece).split()) for piece in pieces)
     return (piece for piece in clean if 20 <= len(piece) <= 2000 and sum(map(str.isalpha, piece)) > 0.6 * len(piece))

@@ -14,7 +14,7 @@ import numpy as np
 import pypdfium2
 from numpy.typing import NDArray
 
-from trainer.render.corpus import fold
+from trainer.render.corpus import plain_typography
 from trainer.render.draws import whole
 
 Rng = np.random.Generator
@@ -167,7 +167,7 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     if not inked:
         return []
     for at in run:
-        shown = fold("-" if text[at] in "\x02\ufffe" else " " if text[at].isspace() else text[at])
+        shown = plain_typography("-" if text[at] in "\x02\ufffe" else " " if text[at].isspace() else text[at])
         left, right = (float(boxes[at][0]), float(boxes[at][2])) if at in inked or not kept else (kept[-1][2],) * 2
         if shown and not (shown == " " and (not kept or kept[-1][0] == " ")):
             step = (right - left) / len(shown)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_core.scoring.text import alphanumeric, characters, edit_distance, fold, squash, words
+from ocr_core.scoring.text import alphanumeric, characters, edit_distance, nfkc, squash, words
 
 
 def table_distance(a: str, b: str) -> int:
@@ -39,8 +39,8 @@ def test_edit_distance_equals_the_table_of_the_definition(a, b):
 
 
 def test_folding_makes_compatible_forms_equal():
-    assert fold(" ＲＭ\u3000５．００ ") == "RM 5.00"
-    assert fold("ﬁle") == "file"
+    assert nfkc(" ＲＭ\u3000５．００ ") == "RM 5.00"
+    assert nfkc("ﬁle") == "file"
 
 
 def test_squash_removes_every_kind_of_white_space_and_keeps_case():
