@@ -41,17 +41,6 @@ def golden_pixels(bundle: Bundle) -> Pixels:
     return pixels.astype(np.uint8, copy=False)
 
 
-def read_golden(bundle: Bundle) -> tuple[str, ...]:
-    """Load the bundle into an engine of its own and return the lines that it reads in its golden image."""
-    from ocr_core.pipeline.engine import Engine  # the pipeline stands on bundles; only this asks for the way back
-
-    engine = Engine.load(bundle)
-    try:
-        return tuple(line.text for line in engine.read(golden_pixels(bundle)).lines)
-    finally:
-        engine.close()
-
-
 def check_golden(bundle: Bundle, read: Read) -> None:
     """Raise BundleCorruptError unless `read`, an engine with this bundle, reads the golden image as the manifest says.
 

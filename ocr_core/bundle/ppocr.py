@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from ocr_core.bundle.golden import draw_sample, encode_sample, read_golden
+from ocr_core.bundle.golden import draw_sample, encode_sample
 from ocr_core.bundle.manifest import Golden, Models, Origin
 from ocr_core.bundle.ppocr_models import AS_FOUND, Fields, classifier_spec, detector_spec, recognizer_spec
 from ocr_core.bundle.reader import Bundle, summary
@@ -35,6 +35,7 @@ def import_ppocr(
     folder: Path,
     *,
     name: str,
+    read: ReadGolden,
     det: Path,
     rec: Path,
     cls: Path | None = None,
@@ -46,13 +47,13 @@ def import_ppocr(
     detector: Fields = AS_FOUND,
     recognizer: Fields = AS_FOUND,
     classifier: Fields = AS_FOUND,
-    read: ReadGolden = read_golden,
 ) -> Bundle:
     """Make a bundle of PP-OCR models and return it. The files themselves stay as they are.
 
     Args:
         folder: where the bundle is written; it must not exist.
         name: name of the bundle.
+        read: reads the golden image with a bundle, as `ocr_core.pipeline.golden.read_golden` does.
         det: ONNX file of the detector.
         rec: ONNX file of the recognizer.
         cls: ONNX file of the direction classifier.
@@ -64,7 +65,6 @@ def import_ppocr(
         detector: fields of `DetectorSpec` that shall be other than by default.
         recognizer: the same for `RecognizerSpec`.
         classifier: the same for `ClassifierSpec`.
-        read: reads the golden image with a bundle, by default through the pipeline that serves.
 
     Raises:
         BundleImportError: the files do not add up to a bundle; the message says which one and why.
@@ -97,11 +97,14 @@ def import_ppocr(
         return write(folder, lines)
 
 
-def import_rapidocr(folder: Path, *, name: str = "ppocrv6", models: Path | None = None, **options: Any) -> Bundle:
+def import_rapidocr(
+    folder: Path, *, read: ReadGolden, name: str = "ppocrv6", models: Path | None = None, **options: Any
+) -> Bundle:
     """Make a bundle of PP-OCRv6 small as it comes with the package `rapidocr`, which is not imported.
 
     Args:
         folder: where the bundle is written; it must not exist.
+        read: reads the golden image with a bundle, see `import_ppocr`.
         name: name of the bundle.
         models: folder of the ONNX files, by default that of the installed package.
         options: further arguments of `import_ppocr`.
@@ -120,7 +123,9 @@ def import_rapidocr(folder: Path, *, name: str = "ppocrv6", models: Path | None 
             f"{models}: has no {', '.join(missing)}. Install a rapidocr release that ships PP-OCRv6 small "
             '(`pip install --no-deps "rapidocr>=3.9"`), or import the files one by one.'
         )
-    return import_ppocr(folder, name=name, source=source, licence="Apache-2.0", det=det, rec=rec, cls=cls, **options)
+    return import_ppocr(
+        folder, name=name, read=read, source=source, licence="Apache-2.0", det=det, rec=rec, cls=cls, **options
+    )
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def import_model(
 ) -> None:
     """Make a bundle of PP-OCR's ONNX files, or without --det and --rec of those in the installed package rapidocr."""
     from ocr_core.bundle.ppocr import import_ppocr, import_rapidocr
+    from ocr_core.pipeline.golden import read_golden
     from service.engine.loading import open_model_store
     from service.settings import load_settings
 
@@ -51,11 +52,12 @@ def import_model(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bundle"
         if det is None or rec is None:
-            bundle = import_rapidocr(folder, name=name, version=version)
+            bundle = import_rapidocr(folder, read=read_golden, name=name, version=version)
         else:
             bundle = import_ppocr(
                 folder,
                 name=name,
+                read=read_golden,
                 det=det,
                 rec=rec,
                 cls=cls,

@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
 from ocr_core.backends.base import Role, Tensor
-from ocr_core.bundle.golden import read_golden
 from ocr_core.bundle.manifest import Golden, Models, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.writer import describe_file, make_manifest, write_bundle
 from ocr_core.detection.detector import Detector
+from ocr_core.pipeline.golden import read_golden
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import Table

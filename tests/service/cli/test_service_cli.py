@@ -176,7 +176,7 @@ def test_import_leaves_alone_what_is_there(store: Path) -> None:
 
 
 def test_import_publishes_what_it_made(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def make(folder: Path, *, name: str, version: str | None):  # type: ignore[no-untyped-def]
+    def make(folder: Path, *, read: object, name: str, version: str | None):  # type: ignore[no-untyped-def]
         manifest = bundle(name, version or "7").manifest
         models = manifest.models.model_dump()
         file = describe_file(store / "fake" / "1" / "x.onnx")
