@@ -44,7 +44,7 @@ class Recorder(LocalRunner):
     pieces: tuple[Pixels, ...] = ()
 
     def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        """Return the best path of each piece."""
+        """Return the likeliest classes of each piece."""
         self.pieces = tuple(pieces)
         return super().recognize(pieces)
 

@@ -11,6 +11,8 @@ from ocr_core.recognition.crop import TALL, is_tall
 
 READS_WELL = 0.8
 """A page whose lines read with this mean confidence is upright; below, a sample is read upside down."""
+READS_BADLY = 0.5
+"""A line that reads with less confidence is tried upside down."""
 MARGIN = 0.1
 """By how much the other direction must read better."""
 SAMPLE = 6

@@ -40,7 +40,7 @@ class Runner(Protocol):
         ...
 
     def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        """Return the best path of each line or window of a line (height×w×3, w at most the widest input)."""
+        """Return the likeliest classes of each line or window of a line (height×w×3, w at most the widest input)."""
         ...
 
     def classify(self, batch: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class LocalRunner:
         return self._networks.detector.network(batch)
 
     def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        """Return the best path of each piece, in batches of pieces that share an input width."""
+        """Return the likeliest classes of each piece, in batches of pieces that share an input width."""
         batches = self._batches(pieces)
         # One stream gains nothing from a second thread but its switching.
         run = map if self._policy.streams == 1 else self._pool.map

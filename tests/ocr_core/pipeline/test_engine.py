@@ -13,7 +13,8 @@ import stripes
 
 from ocr_core.backends import Policy
 from ocr_core.errors import BackendError
-from ocr_core.pipeline import ReadOptions, call
+from ocr_core.pipeline import ReadOptions
+from ocr_core.pipeline.lines import SLANTED
 
 LINES = [("0123 456", 40, 40, 32), ("ab 11", 500, 44, 24), ("789", 60, 140, 64), ("1 2 3", 300, 400, 40)]
 """Text, left, top and height of lines, in reading order."""
@@ -104,9 +105,9 @@ def test_a_picture_of_one_line_is_levelled_where_it_reads_badly(engine, monkeypa
     pixels, flat = picture("0123 456", lower), picture("0123 456", lambda x: 0 * x)
     page = engine.read(pixels, ReadOptions(detect=False, min_confidence=0))
     assert texts(page) == ["0123 456"]
-    assert page.lines[0].confidence > call.SLANTED
+    assert page.lines[0].confidence > SLANTED
     assert page.lines[0].quad.tolist() == [[0, 0], [pixels.shape[1], 0], [*pixels.shape[1::-1]], [0, pixels.shape[0]]]
-    monkeypatch.setattr(call, "SLANTED", 0.0)
+    monkeypatch.setattr("ocr_core.pipeline.lines.SLANTED", 0.0)
     as_it_is = engine.read(pixels, ReadOptions(detect=False, min_confidence=0)).lines
     assert texts(page) != [line.text for line in as_it_is] or as_it_is[0].confidence < 0.9
     assert texts(engine.read(flat, ReadOptions(detect=False))) == ["0123 456"]

@@ -1,0 +1,118 @@
+"""Finding and reading the lines of an image, with second tries where they read badly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_core.geometry import Points
+from ocr_core.pipeline.orientation import MARGIN, READS_BADLY, READS_WELL, flipped
+from ocr_core.pipeline.runner import Networks, Runner
+from ocr_core.pipeline.stopwatch import Stopwatch
+from ocr_core.preprocess import Pixels
+from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level
+from ocr_core.recognition.recognizer import Reading
+
+SLANTED = 0.95
+"""A picture of one line that reads with less confidence is tried along slopes and bows,"""
+BETTER = 0.05
+"""one of which must read better by so much,"""
+SHORT = 0.5
+"""where so much, divided by the number of its characters, is taken off: it is easy to be sure of one letter of many."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadQuad:
+    """A quad, from the top left corner of the text as it was read, and what was read in it."""
+
+    quad: Points
+    reading: Reading
+
+    @property
+    def confidence(self) -> float:
+        """Mean probability of the characters."""
+        return self.reading.confidence
+
+
+class LineReader:
+    """Finds quads and reads them, for one call."""
+
+    def __init__(self, networks: Networks, runner: Runner, watch: Stopwatch, *, language: bool) -> None:
+        self._networks = networks
+        self._runner = runner
+        self._watch = watch
+        self._language = language
+
+    def find(self, pixels: Pixels) -> list[Points]:
+        """Return the quads of the text in H×W×3 BGR pixels."""
+        detector = self._networks.detector
+        with self._watch.stage("det"):
+            output = self._runner.detect(detector.prepare(pixels))
+        with self._watch.stage("post"):
+            return [found.quad for found in detector.finish(output, (pixels.shape[1], pixels.shape[0]))]
+
+    def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
+        """Read each quad from its own top left corner."""
+        crops = self._cut(pixels, quads, self._networks.recognizer.spec.height)
+        return [ReadQuad(quad, reading) for quad, reading in zip(quads, self._read_crops(crops), strict=True)]
+
+    def read_picture(self, pixels: Pixels, quad: Points) -> ReadQuad:
+        """Read a picture that is one line, `quad` its corners; if it reads badly, along slopes and bows too."""
+        (line,) = self.read(pixels, [quad])
+        if line.confidence >= SLANTED or is_tall(quad):
+            return line
+        height = self._networks.recognizer.spec.height
+        with self._watch.stage("crop"):
+            crops = [level(pixels, height, slope, bow) for slope, bow in LEVELLED]
+        best = max(self._read_crops(crops), key=_credit)
+        return ReadQuad(quad, best) if _credit(best) > _credit(line.reading) + BETTER else line
+
+    def settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Read lines whose direction is in doubt the other way too, or as the classifier says; keep the better.
+
+        Args:
+            pixels: H×W×3 BGR.
+            quads: as they were found; those that are tall are in doubt sooner.
+            lines: what was read in each.
+        """
+        settled = list(lines)
+        doubtful = [i for i, (quad, line) in enumerate(zip(quads, lines, strict=True)) if _is_doubtful(quad, line)]
+        doubtful = self._classified(pixels, lines, doubtful)
+        turned = self.read(pixels, [flipped(lines[i].quad) for i in doubtful])
+        for i, other in zip(doubtful, turned, strict=True):
+            if other.confidence > lines[i].confidence + MARGIN:
+                settled[i] = other
+        return settled
+
+    def _classified(self, pixels: Pixels, lines: Sequence[ReadQuad], doubtful: list[int]) -> list[int]:
+        """Keep of the doubtful lines those that the classifier, if there is one, takes for upside down."""
+        classifier = self._networks.classifier
+        if classifier is None or not doubtful:
+            return doubtful
+        crops = self._cut(pixels, [lines[i].quad for i in doubtful], classifier.spec.height)
+        with self._watch.stage("cls"):
+            verdicts = classifier.finish(self._runner.classify(classifier.prepare(crops)))
+        return [i for i, is_turned in zip(doubtful, verdicts, strict=True) if is_turned]
+
+    def _cut(self, pixels: Pixels, quads: Sequence[Points], height: int) -> list[Pixels]:
+        with self._watch.stage("crop"):
+            return [cut_line(pixels, quad, height) for quad in quads]
+
+    def _read_crops(self, crops: Sequence[Pixels]) -> list[Reading]:
+        recognizer = self._networks.recognizer
+        windows = [recognizer.windows(crop) for crop in crops]
+        with self._watch.stage("rec"):
+            frames = iter(self._runner.recognize([piece for pieces in windows for piece in pieces]))
+        with self._watch.stage("post"):
+            return [
+                recognizer.decode([next(frames) for _ in pieces], crop.shape[1], self._language)
+                for crop, pieces in zip(crops, windows, strict=True)
+            ]
+
+
+def _is_doubtful(quad: Points, line: ReadQuad) -> bool:
+    return line.confidence < (READS_WELL if is_tall(quad) else READS_BADLY)
+
+
+def _credit(reading: Reading) -> float:
+    return reading.confidence - SHORT / max(1, len(reading.text))
