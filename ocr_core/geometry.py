@@ -1,4 +1,4 @@
-"""Quads and polygons, in pixels with y pointing down.
+"""Quads, in pixels with y pointing down.
 
 A quad is 4×2, clockwise, from the top left corner of its text.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import pyclipper
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
@@ -46,12 +45,6 @@ def signed_area(points: NDArray[np.generic]) -> float:
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
-def perimeter(points: NDArray[np.generic]) -> float:
-    """Return the length of the closed outline in pixels."""
-    edges = np.roll(points, -1, axis=0) - np.asarray(points, np.float64)
-    return float(np.hypot(edges[:, 0], edges[:, 1]).sum())
-
-
 def quad_size(quad: NDArray[np.generic]) -> tuple[float, float]:
     """Return width and height: the longer of the two opposite edges each, in pixels."""
     edges = np.roll(quad, -1, axis=0) - np.asarray(quad, np.float64)
@@ -69,16 +62,6 @@ def grow_rectangle(quad: Points, distance: float) -> Points:
     right = right / max(float(np.hypot(*right)), 1e-6) * distance
     down = down / max(float(np.hypot(*down)), 1e-6) * distance
     return quad + np.stack([-right - down, right - down, right + down, -right + down]).astype(np.float32)
-
-
-def offset_polygon(points: NDArray[np.generic], distance: float) -> list[Points]:
-    """Return the polygons of the Vatti offset with round joins: outwards for positive `distance`, else inwards.
-
-    Coordinates come back as integers, as the clipping library computes them; an inset may vanish or fall apart.
-    """
-    offset = pyclipper.PyclipperOffset()
-    offset.AddPath(np.asarray(points).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    return [np.asarray(path, np.float32) for path in offset.Execute(distance)]
 
 
 def turn_points(points: NDArray[np.generic], size: tuple[int, int], degrees: int) -> Points:

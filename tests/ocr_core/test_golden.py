@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shapely.geometry import Polygon
 
 from ocr_core.charset import Charset
 from ocr_core.detection.postprocess import find_quads
-from ocr_core.geometry import grow_rectangle, min_area_quad, offset_polygon, perimeter, signed_area
+from ocr_core.geometry import grow_rectangle, signed_area
 from ocr_core.recognition.crop import cut_line
 from ocr_core.recognition.ctc import best_path, decode
 from ocr_core.recognition.recognizer import Reading
@@ -24,20 +25,9 @@ def vectors(name):
 @vectors("unclip.json")
 def test_unclip(case):
     quad = np.array(case["quad"], np.float32)
-    distance = signed_area(quad) * case["unclip_ratio"] / perimeter(quad)
+    distance = signed_area(quad) * case["unclip_ratio"] / Polygon(quad).length
     assert distance == pytest.approx(case["distance"], abs=2e-3)
     assert grow_rectangle(quad, distance) == pytest.approx(np.array(case["grown"]), abs=0.02)
-
-
-def test_inset_of_the_training_targets():
-    line = np.array([[0, 0], [100, 0], [100, 20], [0, 20]])
-    distance = signed_area(line) * (1 - 0.4**2) / perimeter(line)
-    assert distance == pytest.approx(7.0)
-    (core,) = offset_polygon(line, -distance)
-    quad, width, height = min_area_quad(core)
-    assert (width, height) == (86, 6)
-    assert quad.tolist() == [[7, 7], [93, 7], [93, 13], [7, 13]]
-    assert offset_polygon(line, -11) == []
 
 
 @vectors("detection.json")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 
+TRAINING = ("torch", "safetensors", "pyclipper")
+WEB = ("fastapi", "starlette", "uvicorn", "prometheus_client", "typer", "rich")
 IMPORT_ALL = """
     import pkgutil, sys
 
@@ -24,8 +26,8 @@ IMPORT_ALL = """
 """
 
 
-def test_every_module_imports_without_torch_and_web_frameworks():
-    missing = ("torch", "safetensors", "fastapi", "starlette", "uvicorn", "prometheus_client", "typer", "rich")
+def test_every_module_imports_without_web_frameworks_and_what_training_needs():
+    missing = (*TRAINING, *WEB)
     command = [sys.executable, "-c", textwrap.dedent(IMPORT_ALL), *missing]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

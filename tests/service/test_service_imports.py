@@ -11,7 +11,7 @@ import importlib, pkgutil, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "trainer", "matplotlib", "tensorboard", "rapidocr", "onnx"}:
+        if name.split(".")[0] in {"torch", "trainer", "pyclipper", "matplotlib", "tensorboard", "rapidocr", "onnx"}:
             raise ImportError(f"{name} is blocked")
 
 sys.meta_path.insert(0, Blocker())

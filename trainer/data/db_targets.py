@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.geometry import Points, offset_polygon, perimeter, signed_area
+from ocr_core.geometry import Points, signed_area
+from trainer.data.polygons import offset_polygon, perimeter
 
 SHRINK_RATIO = 0.4
 RETRY_RATIO = 0.8

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_core.geometry import offset_polygon
 from trainer.data.db_targets import db_targets, edge_distance, offset_distance
+from trainer.data.polygons import offset_polygon
 
 SIZE = (80, 160)
 
