@@ -1,0 +1,80 @@
+"""Which turn is found, told by a reader that is sure of text in one direction alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ocr_core.pipeline.lines import ReadQuad
+from ocr_core.pipeline.turn import TurnFinder, turn_pixels
+from ocr_core.recognition.ctc import Character
+from ocr_core.recognition.recognizer import Reading
+
+ACROSS = np.array([[10, 10], [90, 10], [90, 20], [10, 20]], np.float32)
+TALL = np.array([[10, 10], [20, 10], [20, 90], [10, 90]], np.float32)
+PAGE = np.zeros((100, 120, 3), np.uint8)
+
+
+class Reads:
+    """Reads quads whose top edge runs in a direction (degrees clockwise from the right) with 0.9, others with `else_`.
+
+    On a page that was turned before, which is upright in shape, `sideways` is the direction that reads well.
+    """
+
+    def __init__(self, direction, else_=0.1, sideways=None):
+        self.direction, self.else_, self.sideways = direction, else_, sideways
+        self.pages = 0
+
+    def find(self, pixels):
+        self.pages += 1
+        return [ACROSS]
+
+    def read(self, pixels, quads):
+        wanted = self.direction if pixels.shape == PAGE.shape else self.sideways
+        return [ReadQuad(quad, reading(0.9 if way(quad) == wanted else self.else_)) for quad in quads]
+
+
+def reading(probability):
+    return Reading((Character("x", probability, 0, 1),), 1.0)
+
+
+def way(quad):
+    x, y = quad[1] - quad[0]
+    return round(np.degrees(np.arctan2(y, x))) % 360
+
+
+@pytest.mark.parametrize(
+    ("reads", "quad", "rotation"),
+    [
+        pytest.param(Reads(90), TALL, 270, id="downwards"),
+        pytest.param(Reads(270), TALL, 90, id="upwards"),
+        pytest.param(Reads(0), TALL, 0, id="neither: a column of signs"),
+        pytest.param(Reads(0), ACROSS, 0, id="across"),
+    ],
+)
+def test_text_that_looks_tall(reads, quad, rotation):
+    assert TurnFinder(reads).by_shape(PAGE, [quad]) == rotation
+    assert reads.pages == 0
+
+
+@pytest.mark.parametrize(
+    ("reads", "rotation", "pages"),
+    [
+        pytest.param(Reads(0), 0, 0, id="upright"),
+        pytest.param(Reads(180), 180, 0, id="upside down"),
+        pytest.param(Reads(None, sideways=0), 90, 1, id="letters joined across lines that run up"),
+        pytest.param(Reads(None, sideways=180), 270, 1, id="letters joined across lines that run down"),
+        pytest.param(Reads(None), 0, 1, id="no way reads better"),
+    ],
+)
+def test_text_that_looks_as_if_it_ran_across(reads, rotation, pages):
+    lines = reads.read(PAGE, [ACROSS])
+    assert TurnFinder(reads).by_readings(PAGE, [ACROSS], lines) == rotation
+    assert reads.pages == pages
+
+
+def test_pixels_are_turned_clockwise():
+    row = np.arange(3, dtype=np.uint8).reshape(1, 3, 1)
+    assert turn_pixels(row, 90)[:, 0, 0].tolist() == [0, 1, 2]
+    assert turn_pixels(row, 180)[0, :, 0].tolist() == [2, 1, 0]
+    assert turn_pixels(row, 270)[:, 0, 0].tolist() == [2, 1, 0]
