@@ -57,6 +57,12 @@ class ModelNotServedError(ServiceError):
     code = "model_not_served"
 
 
+class ModelNotLoadedError(ServiceError):
+    """A model, or a version of it, that is to be unloaded and is not loaded here."""
+
+    code = "model_not_loaded"
+
+
 class OverloadedError(ServiceError):
     """No place left. `retry_after` is in whole seconds, at least 1."""
 

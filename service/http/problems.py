@@ -32,6 +32,7 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.UnauthorizedError: 401,
     errors.ForbiddenError: 403,
     BundleNotFoundError: 404,
+    errors.ModelNotLoadedError: 404,
     errors.ModelConflictError: 409,
     errors.PayloadTooLargeError: 413,
     errors.TooManyImagesError: 413,

@@ -109,9 +109,10 @@ class FakeReader:
         *,
         held: bool = False,
         streams: int = 1,
+        name: str = "fake",
         version: str = "1",
     ) -> None:
-        self.bundle = bundle(version=version)
+        self.bundle = bundle(name, version)
         policy = Policy(streams=streams, threads=streams, max_batch=1)
         self.backend = SimpleNamespace(name="fake", provider="FakeProvider", policy=policy)
         self.networks = networks_of(self.bundle, policy)

@@ -14,7 +14,7 @@ from ocr_core.errors import BackendUnavailableError, BundleError, BundleNotFound
 from service.engine.batching.stages import measured
 from service.engine.models.loaded import Loaded, Reader
 from service.engine.models.trial import Trial, Verdict
-from service.errors import ModelConflictError, ModelNotServedError
+from service.errors import ModelConflictError, ModelNotLoadedError, ModelNotServedError
 from service.observe.metrics import Metrics
 from service.settings import Settings
 
@@ -126,20 +126,24 @@ class Models:
                 self._extra[ref] = await self._load(ref)
 
     def remove(self, name: str, version: str | None) -> None:
-        """Unload a version that was added, or without a version all of a name.
+        """Unload a version that was added, or without a version all of a name, its added versions too.
 
         Raises:
-            ModelNotServedError: it is not loaded here.
+            ModelNotLoadedError: it is not loaded here.
             ModelConflictError: requests that name no version, or no model, need it.
         """
         ref = name if version is None else f"{name}@{version}"
-        model = self.find(ref)
-        if version is not None and ref in self._extra:
-            self._extra.pop(ref).retire()
-            return
-        if version is not None or name == self._default:
-            raise ModelConflictError(f"{model.bundle.ref} answers requests; take up another version first")
-        self._close_name(name)
+        own = [model.bundle.ref for model, _ in self.states() if model.name == name]
+        chosen = own if version is None else [one for one in own if one == ref]
+        if not chosen:
+            raise ModelNotLoadedError(f"{ref} is not loaded here")
+        extra = [one for one in chosen if one in self._extra]
+        if name == self._default if version is None else not extra:
+            raise ModelConflictError(f"{chosen[0]} answers requests; take up another version first")
+        for one in extra:
+            self._extra.pop(one).retire()
+        if version is None and name in self._active:
+            self._close_name(name)
 
     def retry_on(self, model: Loaded, *, fault: bool) -> Loaded | None:
         """Count a request that `model` answered; if that was by a fault of it, return the model to try it on again."""

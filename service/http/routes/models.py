@@ -49,7 +49,7 @@ async def load(name: str, context: ContextDep, order: LoadOrder | None = None) -
 @router.post(
     "/models/{name}/unload",
     dependencies=[ADMIN],
-    responses=problems(400, 401, 403, 409, 422, 429, 503),
+    responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
     summary="Unload a model, or a version of it",
 )
 async def unload(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from functools import partial
 from http import HTTPStatus
@@ -72,8 +73,10 @@ async def read(
 
 def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Ticket:
     settings = context.settings
-    seconds = settings.request_timeout_seconds if timeout_ms is None else timeout_ms / 1000
-    return Ticket(exchange.started + min(seconds, settings.max_request_timeout_seconds))
+    limit = settings.max_request_timeout_seconds
+    # Cut before it is divided: an integer of 400 digits is no float.
+    asked = settings.request_timeout_seconds if timeout_ms is None else min(timeout_ms, math.ceil(limit * 1000)) / 1000
+    return Ticket(exchange.started + min(asked, limit))
 
 
 def _declared_length(request: Request) -> int | None:

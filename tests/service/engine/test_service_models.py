@@ -55,7 +55,7 @@ class Shelf:
         self.loads.append(version)
         if version in self.faults:
             raise self.faults[version]
-        reader = FakeReader(self.pages.get(version) or saying(version), version=version)
+        reader = FakeReader(self.pages.get(version) or saying(version), name=name, version=version)
         self.readers[version] = reader
         return reader
 
@@ -312,12 +312,25 @@ async def test_admins_load_and_unload(shelf: Shelf) -> None:
         assert (await house.text(), await house.text(model="fake@2")) == ("1", "2")
         assert await order("unload", "fake", "2") == 200
         assert (await house.read(model="fake@2")).status_code == 422
-        assert await order("unload", "fake", "2") == 422
+        assert await order("unload", "fake", "2") == 404
         assert await order("unload", "fake", "1") == 409
         assert await order("unload", "fake") == 409
+        for unknown in ("missing", "fake@1", "a b", "é"):
+            assert await order("unload", unknown) == await order("load", unknown) == 404
         assert await order("load", "missing") == 404
         shelf.faults["9"] = BackendError("secret")
         assert await order("load", "fake", "9") == 500
+
+
+async def test_unloading_a_name_unloads_its_added_versions(shelf: Shelf) -> None:
+    shelf.publish("7", "other")
+    async with house_of(shelf, max_loaded_models=8) as house:
+        for name, version in (("other", None), ("other", "8"), ("third", "1"), ("third", "2"), ("fake", "2")):
+            body = {"version": version} if version else None
+            assert (await house.client.post(f"/v1/models/{name}/load", headers=AS_ADMIN, json=body)).status_code == 200
+        for name in ("other", "third"):
+            assert (await house.client.post(f"/v1/models/{name}/unload", headers=AS_ADMIN)).status_code == 200
+        assert await house.states() == {"fake@1": "ready", "fake@2": "extra"}
 
 
 async def test_loading_without_a_version_takes_up_what_is_current(shelf: Shelf) -> None:

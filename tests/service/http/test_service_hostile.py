@@ -198,6 +198,13 @@ async def test_deadlines_that_are_none(serve: Serve, value: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.parametrize("digits", [20, 400, 4000])
+async def test_a_deadline_beyond_all_numbers_is_cut_to_the_longest(serve: Serve, digits: int) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, headers={"x-request-timeout-ms": "9" * digits}, files=parts(IMAGE))
+    assert answer.status_code == 200
+
+
 async def test_a_declared_length_over_the_limit_is_refused_unread(serve: Serve) -> None:
     sent = []
     async with serve(payload_limit=1000) as client:
