@@ -18,8 +18,12 @@ class Exchange:
 
     request_id: str
     started: float = field(default_factory=time.monotonic)
+    status: int = 0
+    """Status of the answer, 0 until it begins."""
     error: Exception | None = None
     """The error that was answered, if any."""
+    key: str | None = None
+    """Name of the API key that it came with."""
     model_digest: str | None = None
     """Digest of the model that answered."""
     facts: dict[str, object] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from http import HTTPStatus
 
@@ -9,8 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.engine.serving import Serving, State
+from service.errors import ClientGoneError
 from service.http.exchange import Exchange, choose_request_id
-from service.http.problems import REJECTED, problem_response
+from service.http.problems import CLIENT_GONE, REJECTED, problem_response, result_of
 from service.observe.logs import request_id
 from service.observe.metrics import READ_ENDPOINT, Metrics
 from service.observe.tracing import NoTracing, Record
@@ -44,21 +46,21 @@ class ExchangeMiddleware:
             if reading:
                 self._metrics.in_progress.inc()
             try:
-                status = await self._serve(scope, receive, send, exchange)
+                await self._serve(scope, receive, send, exchange)
+            except asyncio.CancelledError:
+                exchange.status = CLIENT_GONE
+                exchange.error = ClientGoneError("the request was given up before its answer")
+                raise
             finally:
                 if reading:
                     self._metrics.in_progress.dec()
-            self._close(scope, exchange, status, record, reading=reading)
-        request_id.reset(token)
+                self._close(scope, exchange, record, reading=reading)
+                request_id.reset(token)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> int:
-        """Return the status that was sent."""
-        status = 0
-
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         async def send_named(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                exchange.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[ID_HEADER] = exchange.request_id
                 if self._serving.state is State.CLOSED:
@@ -72,16 +74,18 @@ class ExchangeMiddleware:
         except Exception as error:
             log.exception("unexpected error")
             exchange.error = error
-            if not status:
+            if not exchange.status:
                 await problem_response(exchange.request_id, error)(scope, receive, send_named)
-        return status or HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def _close(self, scope: Scope, exchange: Exchange, status: int, record: Record, *, reading: bool) -> None:
+    def _close(self, scope: Scope, exchange: Exchange, record: Record, *, reading: bool) -> None:
         # The route's template, never the path itself: a scanner must not make labels.
         endpoint = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(endpoint, str(status)).inc()
+        status = exchange.status or HTTPStatus.INTERNAL_SERVER_ERROR
+        self._metrics.requests.labels(endpoint, str(int(status))).inc()
+        if key := exchange.key:
+            self._metrics.key_requests.labels(key, str(int(status))).inc()
         if reading:
-            self._metrics.duration.observe(exchange.elapsed())
+            self._metrics.duration.labels(result_of(status)).observe(exchange.elapsed())
         for kind in type(exchange.error).__mro__:
             if kind in REJECTED:
                 self._metrics.rejected.labels(REJECTED[kind]).inc()
@@ -89,7 +93,8 @@ class ExchangeMiddleware:
         fields = {
             "method": scope["method"],
             "endpoint": endpoint,
-            "status": status,
+            "status": int(status),
+            "key": exchange.key,
             "duration_ms": round(exchange.elapsed() * 1000, 2),
             "code": getattr(exchange.error, "code", None),
             "model_digest": exchange.model_digest or self._serving.digest,

@@ -22,10 +22,13 @@ from ocr_core.errors import (
 from service import errors
 from service.errors import is_fault
 from service.http.exchange import exchange_of
+from service.observe.metrics import Result
 
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+CLIENT_GONE = 499
+"""Nobody receives this one; it is the number that logs and metrics know a vanished client by."""
 
 STATUS: Mapping[type[OcrError], int] = {
     errors.MalformedRequestError: 400,
@@ -44,8 +47,7 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.NoImageReadError: 422,
     ImageError: 422,
     errors.OverloadedError: 429,
-    # Nobody receives this one; it is the number that logs and metrics know a vanished client by.
-    errors.ClientGoneError: 499,
+    errors.ClientGoneError: CLIENT_GONE,
     OcrError: 500,
     errors.NotReadyError: 503,
     errors.UnhealthyError: 503,
@@ -64,6 +66,18 @@ REJECTED: Mapping[type[OcrError], str] = {
     ImageTooLargeError: "too_large",
 }
 """Label `reason` of `ocr_requests_rejected_total`."""
+
+
+def result_of(status: int) -> Result:
+    """Return what became of a request that was answered with `status`, or of an image whose error has it."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return "read"
+    if status == HTTPStatus.GATEWAY_TIMEOUT:
+        return "late"
+    if status == CLIENT_GONE:
+        return "cancelled"
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE
+    return "failed" if ours else "refused"
 
 
 class Problem(BaseModel):
@@ -145,7 +159,7 @@ def install_handlers(app: FastAPI) -> None:
 
 
 def _problem(status: int, code: str, detail: str) -> Problem:
-    title = "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
+    title = "Client Closed Request" if status == CLIENT_GONE else HTTPStatus(status).phrase
     return Problem(title=title, status=status, code=code, detail=detail)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, multiprocess
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +16,9 @@ from prometheus_client.exposition import choose_encoder
 from ocr_core.pipeline.result import Page
 
 READ_ENDPOINT = "/v1/ocr"
+
+Result = Literal["read", "refused", "late", "cancelled", "failed"]
+"""What became of a request or of an image. Only the time of `read` and `late` tells how fast the service is."""
 
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, *REQUEST_BUCKETS)
@@ -32,10 +36,16 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
-        self.requests = Counter("ocr_requests", "Requests answered.", ["endpoint", "code"], registry=registry)
+        self.requests = Counter(
+            "ocr_requests",
+            "Requests, by the status of the answer; 499 where the client left.",
+            ["endpoint", "code"],
+            registry=registry,
+        )
         self.duration = Histogram(
             "ocr_request_duration_seconds",
-            "From first to last byte of a read.",
+            "From first to last byte of a read, by what became of it.",
+            ["result"],
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
@@ -64,6 +74,18 @@ class Metrics:
             "ocr_requests_in_progress", "Reads under way.", multiprocess_mode="livesum", registry=registry
         )
         self.rejected = Counter("ocr_requests_rejected", "Reads refused or given up.", ["reason"], registry=registry)
+        self.images = Counter(
+            "ocr_images",
+            "Images of the reads that were answered, by what became of each.",
+            ["result"],
+            registry=registry,
+        )
+        self.key_requests = Counter(
+            "ocr_key_requests",
+            "Requests with each API key, by the status of the answer.",
+            ["key", "code"],
+            registry=registry,
+        )
         self.lines = Histogram(
             "ocr_lines_per_image", "Lines found in an image.", buckets=LINES_BUCKETS, registry=registry
         )
@@ -84,6 +106,9 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        for result in get_args(Result):  # from the start: a counter that is born with 1 never increases
+            self.duration.labels(result)
+            self.images.labels(result)
         if not _multiprocess():
             ProcessCollector(registry=self.registry)
 

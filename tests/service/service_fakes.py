@@ -151,6 +151,13 @@ def encoded(suffix: str = ".png", width: int = 40, height: int = 30) -> bytes:
     return cv2.imencode(suffix, picture(width, height))[1].tobytes()
 
 
+def page_of_text() -> bytes:
+    """Return a white page with a dark bar, where `dark` finds a line."""
+    pixels = np.full((120, 320, 3), 255, np.uint8)
+    cv2.rectangle(pixels, (40, 50), (199, 69), (0, 0, 0), cv2.FILLED)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
 def parts(*files: bytes) -> list[tuple[str, tuple[str, bytes]]]:
     """Return the `files` argument of httpx for several uploads, named 1.png and so on."""
     return [("file", (f"{i}.png", data)) for i, data in enumerate(files, start=1)]

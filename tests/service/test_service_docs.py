@@ -1,15 +1,18 @@
-"""docs/settings.md names every setting; `python tests/service/test_service_docs.py` makes it."""
+"""Pages made from the program, settings and metrics; `python tests/service/test_service_docs.py` makes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import get_args, get_origin
 
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic.fields import FieldInfo
 
+from service.observe.metrics import Metrics, Result
 from service.settings import Settings
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+DOCS = Path(__file__).parents[2] / "docs"
 HEAD = """# Settings
 
 Environment variables; `OCR_CONFIG` may name a file of `OCR_NAME=value` lines, over which the environment wins. Unknown
@@ -40,9 +43,36 @@ def render() -> str:
     return HEAD + "".join(rows)
 
 
-def test_the_page_of_settings_is_what_the_settings_are():
-    assert DOCUMENT.read_text(encoding="utf-8") == render(), f"run python {__file__}"
+METRICS_HEAD = f"""# Metrics
+
+What `GET /metrics` gives, beside `process_*`. The names are a contract with the dashboard and the alerts. No label
+takes a value that a stranger can choose: `endpoint` is a route's template, `key` the name of a configured key, `result`
+one of {", ".join(f"`{value}`" for value in get_args(Result))}.
+This page is made from the metrics class.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def render_metrics() -> str:
+    collectors = [value for value in vars(Metrics()).values() if isinstance(value, MetricWrapperBase)]
+    rows = [
+        f"| `{one._name}{'_total' * (one._type == 'counter')}` | {one._type} "
+        f"| {', '.join(f'`{label}`' for label in one._labelnames) or '–'} | {one._documentation} |\n"
+        for one in collectors
+    ]
+    return METRICS_HEAD + "".join(rows)
+
+
+PAGES = {"settings.md": render, "metrics.md": render_metrics}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_program_has(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), f"run python {__file__}"
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(render(), encoding="utf-8")
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")

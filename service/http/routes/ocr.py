@@ -18,7 +18,7 @@ from service.errors import DeadlineExceededError, NoImageReadError
 from service.http.context import Context, ContextDep
 from service.http.exchange import Exchange, exchange_of
 from service.http.openapi import problems, read_operation
-from service.http.problems import problem_of, report
+from service.http.problems import problem_of, report, result_of
 from service.http.routes.security import READER
 from service.http.schemas import Model, OcrResponse, Page, ReadFields
 from service.http.uploads import Received, Upload, disconnected, receive
@@ -99,6 +99,8 @@ def _answer(
     readings = [outcome for outcome in outcomes if isinstance(outcome, Reading)]
     exchange.model_digest = model.digest
     exchange.facts.update(images=len(pages), failed=len(pages) - len(readings))
+    for page in pages:
+        context.metrics.images.labels(result_of(page.error.status if page.error else HTTPStatus.OK)).inc()
     if not readings:
         try:
             raise _failure([outcome for outcome in outcomes if isinstance(outcome, Exception)], pages)

@@ -26,8 +26,9 @@ class _Require:
 
     async def __call__(self, request: Request, context: ContextDep, header: Header, bearer: Bearer) -> None:
         secret = header or (bearer.credentials if bearer else None)
-        if name := context.access.admit(secret, self._scope):
-            exchange_of(request).facts["key"] = name
+        key = context.access.identify(secret)
+        exchange_of(request).key = key.name if key else None  # known also where it is not enough
+        context.access.admit(key, self._scope)
 
 
 READER = Depends(_Require("read"))

@@ -7,12 +7,10 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import cv2
 import httpx
-import numpy as np
 import pytest
 from conftest import client_of
-from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded, parts, until
+from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded, page_of_text, parts, until
 
 from ocr_core.backends.base import Policy, Tensor
 from ocr_core.backends.fake import FakeBackend
@@ -49,13 +47,7 @@ class Recognizer:
         raise SystemExit
 
 
-def page() -> bytes:
-    pixels = np.full((120, 320, 3), 255, np.uint8)
-    cv2.rectangle(pixels, (40, 50), (199, 69), (0, 0, 0), cv2.FILLED)
-    return cv2.imencode(".png", pixels)[1].tobytes()
-
-
-PAGE = page()
+PAGE = page_of_text()
 
 
 @asynccontextmanager

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import Serve
+from conftest import Serve, client_of
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
-from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
+from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts, two_lines
 
+from ocr_core.errors import BackendError
+from ocr_core.pipeline.result import Page, ReadOptions
 from service.app import create_app
+from service.auth.keys import new_key
 from service.observe.metrics import Metrics
 from service.settings import Settings
 
@@ -22,12 +28,14 @@ IMAGE = encoded()
 
 NAMES = {
     "ocr_requests": {"endpoint", "code"},
-    "ocr_request_duration_seconds": set(),
+    "ocr_request_duration_seconds": {"result"},
     "ocr_stage_duration_seconds": {"stage"},
     "ocr_batch_size": {"stage"},
     "ocr_queue_size": {"stage"},
     "ocr_requests_in_progress": set(),
     "ocr_requests_rejected": {"reason"},
+    "ocr_images": {"result"},
+    "ocr_key_requests": {"key", "code"},
     "ocr_lines_per_image": set(),
     "ocr_line_confidence": set(),
     "ocr_empty_results": set(),
@@ -47,7 +55,11 @@ def test_names_and_labels_are_those_of_the_conventions() -> None:
 
 
 def test_duration_buckets_are_those_of_the_conventions() -> None:
-    buckets = [sample.labels["le"] for sample in samples(Metrics(), "ocr_request_duration_seconds_bucket")]
+    buckets = [
+        sample.labels["le"]
+        for sample in samples(Metrics(), "ocr_request_duration_seconds_bucket")
+        if sample.labels["result"] == "read"
+    ]
     wanted = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, float("inf")]
     assert [float(bucket) for bucket in buckets] == wanted
 
@@ -76,7 +88,11 @@ async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
         'ocr_requests_total{code="413",endpoint="/v1/ocr"} 2.0',
         'ocr_requests_total{code="422",endpoint="/v1/ocr"} 1.0',
         'ocr_requests_total{code="404",endpoint="unmatched"} 1.0',
-        "ocr_request_duration_seconds_count 6.0",
+        'ocr_request_duration_seconds_count{result="read"} 3.0',
+        'ocr_request_duration_seconds_count{result="refused"} 3.0',
+        'ocr_images_total{result="read"} 3.0',
+        'ocr_images_total{result="refused"} 3.0',
+        'ocr_images_total{result="failed"} 0.0',
         "ocr_requests_in_progress 0.0",
         'ocr_requests_rejected_total{reason="too_large"} 2.0',
         "ocr_lines_per_image_count 3.0",
@@ -107,6 +123,81 @@ async def test_requests_under_way_and_given_up_are_counted(serve: Serve) -> None
     assert "ocr_requests_in_progress 0.0" in after
     assert 'ocr_requests_rejected_total{reason="queue_full"} 1.0' in after
     assert 'ocr_requests_rejected_total{reason="deadline"} 1.0' in after
+
+
+@pytest.mark.anyio
+async def test_pages_that_fail_inside_a_good_answer_are_counted(serve: Serve) -> None:
+    calls = iter([None, BackendError("no such kernel"), None])
+
+    def page(pixels: np.ndarray, options: ReadOptions) -> Page:
+        if error := next(calls):
+            raise error
+        return two_lines(pixels, options)
+
+    async with serve(FakeReader(page), threads=1) as client:
+        answer = await client.post(URL, files=parts(IMAGE, IMAGE, b"no image", IMAGE))
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert answer.status_code == 200
+    assert [line for line in lines if line.startswith("ocr_images_total")] == [
+        'ocr_images_total{result="read"} 2.0',
+        'ocr_images_total{result="refused"} 1.0',
+        'ocr_images_total{result="late"} 0.0',
+        'ocr_images_total{result="cancelled"} 0.0',
+        'ocr_images_total{result="failed"} 1.0',
+    ]
+
+
+@pytest.mark.anyio
+async def test_what_is_refused_is_timed_apart(serve: Serve) -> None:
+    reader = FakeReader(held=True)
+    async with serve(reader, max_concurrent_requests=1) as client:
+        late = asyncio.create_task(client.post(URL, headers={"x-request-timeout-ms": "300"}, files=parts(IMAGE)))
+        assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
+        assert [(await client.post(URL, files=parts(IMAGE))).status_code for _ in range(5)] == [429] * 5
+        assert (await late).status_code == 504
+        reader.release()
+        text = (await client.get("/metrics")).text
+    found = re.findall(r'^ocr_request_duration_seconds_count\{result="(\w+)"\} (\d+)', text, re.MULTILINE)
+    assert found == [("read", "0"), ("refused", "5"), ("late", "1"), ("cancelled", "0"), ("failed", "0")]
+
+
+@pytest.mark.anyio
+async def test_requests_are_counted_for_each_key_that_is_known(serve: Serve) -> None:
+    (till, till_key), (ops, ops_key) = new_key("till", ["read"]), new_key("ops", ["admin"])
+    async with serve(api_keys=f"{till_key.line()};{ops_key.line()}", rate_limit=0.1, rate_limit_burst=2) as client:
+        for secret in (till, till, till, ops, "unknown"):
+            await client.post(URL, headers={"x-api-key": secret}, files=parts(IMAGE))
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert {line for line in lines if line.startswith("ocr_key_requests_total")} == {
+        'ocr_key_requests_total{code="200",key="till"} 2.0',
+        'ocr_key_requests_total{code="429",key="till"} 1.0',
+        'ocr_key_requests_total{code="403",key="ops"} 1.0',
+    }
+
+
+@pytest.mark.anyio
+async def test_a_request_that_is_cancelled_is_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service.request")
+    reader = FakeReader(held=True)
+    app = create_app(Settings(model="fake", threads=2), engine_factory=lambda _: reader)
+    async with app.router.lifespan_context(app):
+        await app.state.context.serving.settled()
+        async with client_of(app) as client:
+            request = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
+            assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            reader.release()
+            lines = set((await client.get("/metrics")).text.splitlines())
+    assert lines >= {
+        "ocr_requests_in_progress 0.0",
+        'ocr_requests_total{code="499",endpoint="/v1/ocr"} 1.0',
+        'ocr_requests_rejected_total{reason="cancelled"} 1.0',
+        'ocr_request_duration_seconds_count{result="cancelled"} 1.0',
+    }
+    (line,) = [record for record in caplog.records if record.name == "service.request" and record.levelname == "INFO"]
+    assert (line.status, line.code, line.endpoint) == (499, "client_gone", URL)
 
 
 def test_every_application_has_metrics_of_its_own() -> None:

@@ -9,8 +9,7 @@ import sys
 import pytest
 from conftest import Serve, client_of
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from service_fakes import FakeReader, always_a, bundle, dark, encoded, parts
-from test_service_health import PAGE
+from service_fakes import FakeReader, always_a, bundle, dark, encoded, page_of_text, parts
 
 from ocr_core.backends.fake import FakeBackend
 from ocr_core.pipeline.engine import Engine
@@ -92,7 +91,7 @@ async def test_spans_of_a_request_belong_to_the_clients_trace(monkeypatch: pytes
     app = create_app(Settings(model="fake", traces=True), engine_factory=lambda _: engine)
     async with app.router.lifespan_context(app), client_of(app) as client:
         await app.state.context.serving.settled()
-        await client.post(URL, headers={"traceparent": TRACEPARENT}, files=parts(PAGE))
+        await client.post(URL, headers={"traceparent": TRACEPARENT}, files=parts(page_of_text()))
     spans = {span.name: span for span in exporter.get_finished_spans()}
     assert set(spans) == {"POST /v1/ocr", "decode", "det", "rec"}
     root = spans.pop("POST /v1/ocr")
