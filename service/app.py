@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
 from service.auth.access import Access
+from service.auth.keyfile import followed_keys, load_keys
 from service.auth.rates import RateLimit
-from service.engine.loading import load_engine, load_keys
+from service.engine.loading import load_engine
 from service.engine.models.registry import ReaderFactory
 from service.engine.serving import OnFailure, Serving
 from service.http.context import Context
@@ -49,14 +50,15 @@ def create_app(
     settings = settings or load_settings()
     metrics = Metrics(registry)
     serving = Serving(settings, engine_factory, metrics, on_failure)
-    keys = load_keys(settings)
+    access = Access(load_keys(settings), RateLimit(settings.rate_limit, settings.rate_limit_burst))
     tracing = OpenTelemetry() if settings.traces else NoTracing()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        serving.start()
-        yield
-        await serving.close()
+        async with followed_keys(settings, access):
+            serving.start()
+            yield
+            await serving.close()
         await asyncio.to_thread(tracing.close)
         metrics.close()
 
@@ -67,7 +69,7 @@ def create_app(
         settings=settings,
         metrics=metrics,
         serving=serving,
-        access=Access(keys, RateLimit(settings.rate_limit, settings.rate_limit_burst)),
+        access=access,
     )
     if settings.cors_origins:
         app.add_middleware(
@@ -77,5 +79,5 @@ def create_app(
     for module in (ocr, models, health):
         app.include_router(module.router)
     install_handlers(app)
-    install_openapi(app, needs_keys=bool(len(keys)))
+    install_openapi(app, needs_keys=bool(access.keys))
     return app

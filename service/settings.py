@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, field_validator, model_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.bundle.remote import default_cache
@@ -29,7 +29,12 @@ class Settings(BaseSettings):
     """Frozen; read once when the process starts, never at import."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OCR_", env_ignore_empty=True, extra="forbid", frozen=True, protected_namespaces=()
+        env_prefix="OCR_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # a message about one value would show them all, the keys too
     )
 
     host: str = Field(default="0.0.0.0", description="Address to listen on.")
@@ -136,14 +141,21 @@ class Settings(BaseSettings):
         "about half a gigabyte.",
     )
 
-    api_keys: str = Field(
-        default="",
-        repr=False,
+    api_keys: SecretStr = Field(
+        default=SecretStr(""),
         description="Who may ask: `NAME SCOPES SHA256` for each key, separated by semicolons or newlines, as `ocr keys "
         "new` prints it. Scopes are `read` and `admin`. Without keys reading is open and nobody may load models.",
     )
     api_keys_file: Path | None = Field(
-        default=None, description="A file of further keys, one a line, such as a mounted secret. Read at start."
+        default=None,
+        description="A file of further keys, one a line, such as a mounted secret. Where it is named a key is always "
+        "asked for, even if the file holds none. Write it aside and rename it, so that no half of it is read.",
+    )
+    api_keys_poll_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="How often the file of keys is read again, so that keys are given and taken without a restart; 0 "
+        "never. A file that cannot be read or holds a line that is no key changes nothing, and the log says so.",
     )
     rate_limit: float | None = Field(
         default=None,

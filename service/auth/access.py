@@ -10,10 +10,13 @@ from service.errors import ForbiddenError, RateLimitedError, UnauthorizedError
 
 
 class Access:
-    """Checks keys and counts their requests. Without keys reading is open to all, and nobody is an admin."""
+    """Checks keys and counts their requests. Without keys reading is open to all, and nobody is an admin.
+
+    `keys` may be replaced at any time.
+    """
 
     def __init__(self, keys: Keyring, rates: RateLimit) -> None:
-        self._keys = keys
+        self.keys = keys
         self._rates = rates
 
     def identify(self, secret: str | None) -> ApiKey | None:
@@ -22,9 +25,9 @@ class Access:
         Raises:
             UnauthorizedError: it has none that is known.
         """
-        if not len(self._keys):
+        if not self.keys:
             return None
-        key = self._keys.find(secret) if secret else None
+        key = self.keys.find(secret) if secret else None
         if key is None:
             raise UnauthorizedError("send a known API key as X-API-Key or as a bearer token")
         return key

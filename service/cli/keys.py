@@ -16,8 +16,11 @@ def new(
     admin: Annotated[bool, typer.Option("--admin", help="It may load and unload models too.")] = False,
 ) -> None:
     """Print a new key, which is kept nowhere, and the line to put into OCR_API_KEYS or its file."""
-    from service.auth.keys import new_key
+    from service.auth.keys import KeysError, new_key
 
-    secret, key = new_key(name, ("read", "admin") if admin else ("read",))
+    try:
+        secret, key = new_key(name, ("read", "admin") if admin else ("read",))
+    except KeysError as error:
+        raise typer.BadParameter(str(error), param_hint="NAME") from error
     typer.echo(f"key:  {secret}")
     typer.echo(f"line: {key.line()}")

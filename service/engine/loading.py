@@ -10,7 +10,6 @@ from ocr_core.bundle.base import Store
 from ocr_core.bundle.golden import check_golden
 from ocr_core.bundle.store import open_store
 from ocr_core.pipeline.engine import Engine
-from service.auth.keys import Keyring, parse_keys
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,17 +38,6 @@ def load_engine(settings: Settings) -> Engine:
         engine.close()
         raise
     return engine
-
-
-def load_keys(settings: Settings) -> Keyring:
-    """Return the API keys of the settings and of the file that they name.
-
-    Raises:
-        KeysError: one is not written as it should be.
-        OSError: the file cannot be read.
-    """
-    file = settings.api_keys_file.read_text() if settings.api_keys_file else ""
-    return Keyring(parse_keys(f"{settings.api_keys}\n{file}"))
 
 
 def writable(folder: Path) -> Path | None:

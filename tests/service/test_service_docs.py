@@ -27,7 +27,7 @@ This page is made from the settings class.
 def default_of(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return "per user"
-    return f"`{field.default}`" if field.default not in (None, "") else "–"
+    return f"`{field.default}`" if field.default is not None and str(field.default) else "–"
 
 
 def choices_of(field: FieldInfo) -> str:

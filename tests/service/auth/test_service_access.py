@@ -6,16 +6,18 @@ import hashlib
 import re
 from pathlib import Path
 
+import anyio
+import httpx
 import pytest
 from conftest import Serve
 from pydantic import ValidationError
-from service_fakes import FakeReader, encoded, parts
+from service_fakes import PATIENCE, FakeReader, encoded, parts
 from typer.testing import CliRunner
 
+from service.auth.keyfile import KeyWatcher, load_keys
 from service.auth.keys import ApiKey, Keyring, KeysError, new_key, parse_keys
 from service.auth.rates import RateLimit
 from service.cli import app
-from service.engine.loading import load_keys
 from service.settings import Settings, load_settings
 
 URL = "/v1/ocr"
@@ -120,25 +122,98 @@ def test_keys_are_read_from_settings_and_a_file(tmp_path: Path, monkeypatch: pyt
 )
 def test_keys_that_are_none_are_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(KeysError) as caught:
-        parse_keys(f"{text}\n")
+        parse_keys({"the file": f"{text}\n"})
     assert READ not in str(caught.value)
     assert "0000" not in str(caught.value)
 
 
-def test_settings_do_not_show_keys() -> None:
-    assert READ_KEY.sha256 not in repr(Settings(api_keys=KEYS))
+def test_a_line_that_is_none_is_told_by_its_place() -> None:
+    with pytest.raises(KeysError, match=r"^secrets/keys, line 3 is not"):
+        parse_keys({"OCR_API_KEYS": f"{READ_KEY.line()};", "secrets/keys": f"# made\n\nAlice Smith {READ}\n"})
+
+
+def test_settings_do_not_show_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(api_keys=KEYS)
+    assert READ_KEY.sha256 not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    with pytest.raises(ValidationError) as caught:
+        Settings(api_keys=KEYS, max_queue_size=1)
+    assert READ_KEY.sha256 not in str(caught.value)
+    monkeypatch.setenv("OCR_API_KEYS", f"{KEYS}; till read")
+    monkeypatch.setenv("OCR_MAX_QUEUE_SIZE", "1")
+    done = CliRunner().invoke(app, ["serve"])
+    assert done.exit_code == 2
+    assert READ_KEY.sha256 not in f"{done.output} {done.exception!r}"
 
 
 def test_a_key_is_known_by_its_sha256() -> None:
     key = ApiKey(name="a", scopes=frozenset({"read"}), sha256=hashlib.sha256(b"secret").hexdigest())
-    assert Keyring([READ_KEY, key]).find("secret") is key
-    assert parse_keys(key.line()) == (key,)
+    assert Keyring((READ_KEY, key)).find("secret") is key
+    assert parse_keys({"": key.line()}) == (key,)
 
 
 def test_the_command_line_makes_keys() -> None:
     done = CliRunner().invoke(app, ["keys", "new", "till", "--admin"])
     secret, line = re.search(r"key:  (\S+)\nline: (.*)\n", done.output).groups()
-    assert Keyring(parse_keys(line)).find(secret).scopes == {"read", "admin"}
+    assert Keyring(parse_keys({"": line})).find(secret).scopes == {"read", "admin"}
+
+
+@pytest.mark.parametrize("name", ["Alice Smith", "", "a;b", "a#b", "é", "a\nb", "a" * 65, "two\tnames"])
+def test_the_command_line_makes_no_key_that_would_stop_the_service(name: str) -> None:
+    done = CliRunner().invoke(app, ["keys", "new", name])
+    assert done.exit_code == 2
+    assert "64 letters" in " ".join(done.output.replace("│", " ").split())
+    assert "key:" not in done.output
+
+
+async def statuses(client: httpx.AsyncClient, *secrets: str) -> list[int]:
+    return [(await client.get("/v1/models", headers={"x-api-key": secret})).status_code for secret in secrets]
+
+
+@pytest.mark.anyio
+async def test_the_file_of_keys_is_taken_up_while_the_service_runs(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    new, new_one = new_key("new", ["read"])
+    file = tmp_path / "keys"
+    file.write_text(READ_KEY.line())
+    async with serve(api_keys_file=file) as client:
+        context = client._transport.app.state.context
+        watcher = KeyWatcher(context.settings, context.access)
+        assert await statuses(client, READ, new) == [200, 401]
+        file.write_text(new_one.line())
+        await watcher.poll()
+        assert await statuses(client, READ, new) == [401, 200]
+        for damage in (lambda: file.write_text(f"Alice {new}"), lambda: file.write_bytes(b"\xff"), file.unlink):
+            caplog.clear()
+            damage()
+            await watcher.poll()
+            await watcher.poll()
+            assert await statuses(client, READ, new) == [401, 200]
+            assert [record.levelname for record in caplog.records if record.name == "service.auth.keyfile"] == ["ERROR"]
+            assert new not in caplog.text
+        file.write_text(f"{READ_KEY.line()}\n{new_one.line()}")
+        await watcher.poll()
+        assert await statuses(client, READ, new) == [200, 200]
+        file.write_text("")  # the last key taken away closes the service; it does not open it
+        await watcher.poll()
+        assert await statuses(client, READ, new, "") == [401, 401, 401]
+
+
+@pytest.mark.anyio
+async def test_a_secret_that_kubernetes_swaps_is_taken_up_without_being_told(serve: Serve, tmp_path: Path) -> None:
+    new, new_one = new_key("new", ["read"])
+    for version, key in (("1", READ_KEY), ("2", new_one)):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "keys").write_text(key.line())
+    (tmp_path / "..data").symlink_to("1")
+    (tmp_path / "keys").symlink_to("..data/keys")
+    async with serve(api_keys_file=tmp_path / "keys", api_keys_poll_seconds=0.01) as client:
+        assert await statuses(client, READ, new) == [200, 401]
+        (tmp_path / "..tmp").symlink_to("2")
+        (tmp_path / "..tmp").rename(tmp_path / "..data")
+        with anyio.fail_after(PATIENCE):
+            while await statuses(client, READ, new) != [401, 200]:
+                await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.anyio
