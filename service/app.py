@@ -17,7 +17,9 @@ from service.engine.loading import load_engine
 from service.engine.models.registry import ReaderFactory
 from service.engine.serving import OnFailure, Serving
 from service.http.context import Context
-from service.http.middleware import ExchangeMiddleware
+from service.http.docs import install_docs
+from service.http.head import HeadMiddleware
+from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
 from service.http.routes import health, models, ocr
@@ -30,6 +32,9 @@ DESCRIPTION = (
     "Reads the text in images. Coordinates are pixels of the image as a person sees it: its EXIF orientation is "
     "applied before anything else, and sizes and polygons speak of the image after it."
 )
+
+EXPOSED_HEADERS = ("Retry-After", "Server-Timing", ID_HEADER, DIGEST_HEADER)
+"""What scripts of other web sites may read of an answer."""
 
 
 def create_app(
@@ -63,7 +68,14 @@ def create_app(
         metrics.close()
 
     app = FastAPI(
-        title="OCR service", description=DESCRIPTION, version=program_version(), lifespan=lifespan, redoc_url=None
+        title="OCR service",
+        description=DESCRIPTION,
+        version=program_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # What generated clients call their methods: the names of our functions, not of paths.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = Context(
         settings=settings,
@@ -71,13 +83,19 @@ def create_app(
         serving=serving,
         access=access,
     )
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
+    app.add_middleware(HeadMiddleware)
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
         )
-    app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     for module in (ocr, models, health):
         app.include_router(module.router)
     install_handlers(app)
+    install_docs(app)
     install_openapi(app, needs_keys=bool(access.keys))
     return app

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.http.problems import CONTENT_TYPE, Problem, ProblemDocument
+from service.http.problems import CODES, CONTENT_TYPE, ProblemDocument
 from service.http.schemas import JsonUpload, ReadFields
 
 _REF = "#/components/schemas/{model}"
@@ -28,6 +28,8 @@ _EXAMPLES = {
     504: ("deadline_exceeded", "the deadline has passed"),
 }
 _EXAMPLE_ID = "5f0c8ad1f8c94f0f8a1d3e0f3b6b7a55"
+
+_FILE = {"type": "string", "format": "binary"}
 
 _WHITE_PNG = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVQY02P8z4AKmBhGtAAAIBABH0NnlfgAAAAASUVORK5CYII="
 
@@ -61,17 +63,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def read_operation() -> dict[str, Any]:
     """Return what `POST /v1/ocr` adds to its operation: the three forms of its body, and an example of its answer."""
-    form = ReadFields.model_json_schema(ref_template=_REF)
-    file = {"type": "string", "format": "binary"}
-    form["properties"] = {"file": {"type": "array", "items": file, "minItems": 1}, **form["properties"]}
-    form |= {"title": "Form", "required": ["file"]}
     content = {
-        "multipart/form-data": {"schema": form},
+        "multipart/form-data": {"schema": {"$ref": _REF.format(model="UploadForm")}},
         "application/json": {
-            "schema": JsonUpload.model_json_schema(ref_template=_REF),
+            "schema": {"$ref": _REF.format(model="JsonUpload")},
             "example": {"image": _WHITE_PNG, "words": True},
         },
-        "image/*": {"schema": file},
+        "image/*": {"schema": _FILE},
     }
     return {
         "requestBody": {"required": True, "content": content},
@@ -80,7 +78,7 @@ def read_operation() -> dict[str, Any]:
 
 
 def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
-    """Let `app` describe itself, with the schema of problem documents, which no route returns by type.
+    """Let `app` describe itself, with the schemas of what no route takes or returns by type.
 
     The routes ask for a key only where there are any.
     """
@@ -94,16 +92,33 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
-            components = schema.setdefault("components", {}).setdefault("schemas", {})
-            for model in (Problem, ProblemDocument):
-                components[model.__name__] = model.model_json_schema(ref_template=_REF, mode="serialization")
+            schema["components"]["schemas"] |= _components()
             if not needs_keys:
+                schema["components"].pop("securitySchemes", None)
                 for operation in (operation for item in schema["paths"].values() for operation in item.values()):
                     operation.pop("security", None)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _components() -> dict[str, Any]:
+    """Return the schemas of bodies parsed by hand and of problems; generated clients name their classes by them."""
+    form = ReadFields.model_json_schema(ref_template=_REF)
+    form["properties"] = {"file": {"type": "array", "items": _FILE, "minItems": 1}, **form["properties"]}
+    form |= {"title": "UploadForm", "required": ["file"], "description": "Images as files of a form."}
+    problem = ProblemDocument.model_json_schema(ref_template=_REF, mode="serialization")
+    schemas = {
+        **problem.pop("$defs"),
+        "ProblemDocument": problem,
+        "JsonUpload": JsonUpload.model_json_schema(ref_template=_REF),
+        "UploadForm": form,
+        "Code": {"type": "string", "enum": list(CODES), "description": "What went wrong, for machines."},
+    }
+    for name in ("Problem", "ProblemDocument"):
+        schemas[name]["properties"]["code"] = {"$ref": _REF.format(model="Code")}
+    return schemas
 
 
 def _problem_response(status: int) -> dict[str, Any]:
@@ -121,7 +136,10 @@ def _problem_response(status: int) -> dict[str, Any]:
         "description": phrase,
         "content": {CONTENT_TYPE: {"schema": {"$ref": _REF.format(model="ProblemDocument")}, "example": example}},
     }
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        description = "Seconds until a place will be free, as recent requests tell."
+    waits = {
+        HTTPStatus.TOO_MANY_REQUESTS: "Seconds until a place will be free, as recent requests tell.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "Seconds until it is worth asking again.",
+    }
+    if description := waits.get(HTTPStatus(status)):
         response["headers"] = {"Retry-After": {"description": description, "schema": {"type": "integer", "minimum": 1}}}
     return response

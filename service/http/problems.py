@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+import ocr_core.errors
 from ocr_core.errors import (
     BundleNotFoundError,
     ImageError,
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CLIENT_GONE = 499
 """Nobody receives this one; it is the number that logs and metrics know a vanished client by."""
+RETRY_SECONDS = 5
+"""When to come back after a 503: models load in a few seconds, and a process that stops is out of sight by then."""
 
 STATUS: Mapping[type[OcrError], int] = {
     errors.MalformedRequestError: 400,
@@ -80,6 +83,24 @@ def result_of(status: int) -> Result:
     return "failed" if ours else "refused"
 
 
+INTERNAL = "internal_error"
+_OF_ROUTING: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+}
+_NEVER_SENT = (OcrError, errors.ServiceError, errors.ClientGoneError)
+
+
+def _codes() -> tuple[str, ...]:
+    kinds = [kind for module in (ocr_core.errors, errors) for kind in vars(module).values() if isinstance(kind, type)]
+    sent = {kind.code for kind in kinds if issubclass(kind, OcrError) and kind not in _NEVER_SENT}
+    return tuple(sorted(sent | {*_OF_ROUTING.values(), INTERNAL}))
+
+
+CODES = _codes()
+"""Every `code` that a problem may have."""
+
+
 class Problem(BaseModel):
     """A problem document. Match on `code`: it is stable, `detail` is for people."""
 
@@ -92,25 +113,38 @@ class Problem(BaseModel):
     detail: str = Field(description="What went wrong, for people.", examples=["the JPEG data is damaged"])
 
 
+class FieldError(BaseModel):
+    """A field of a request that was refused."""
+
+    loc: list[str | int] = Field(description="Where it is: `body`, `query`, `header` or `path`, then its name.")
+    msg: str = Field(description="What is wrong with it, for people.")
+
+
+class FailedPage(BaseModel):
+    """A page that could not be read."""
+
+    file: str
+    page: int
+    error: Problem
+
+
 class ProblemDocument(Problem):
     """A problem document as the answer to a whole request."""
 
     request_id: str = Field(description="The request, as logs know it.", examples=["5f0c8ad1f8c94f0f8a1d3e0f3b6b7a55"])
-    errors: list[dict[str, Any]] | None = Field(
-        default=None, description="With code `invalid_request`: the fields that were refused, `loc` and `msg` each."
+    errors: list[FieldError] | None = Field(
+        default=None, description="With code `invalid_request`: the fields that were refused."
     )
-    pages: list[dict[str, Any]] | None = Field(
-        default=None, description="With code `no_image_read`: `file`, `page` and `error` of every image."
-    )
+    pages: list[FailedPage] | None = Field(default=None, description="With code `no_image_read`: every page.")
 
 
 def problem_of(error: Exception) -> Problem:
     """Return what a client may know of `error`: nothing of what happens inside."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    if isinstance(error, OcrError):
+    if isinstance(error, OcrError) and (error.code in CODES or status == CLIENT_GONE):
         detail = str(error) if status != 500 else "the engine failed; the log has more under this request's id"
         return _problem(status, error.code, detail)
-    return _problem(500, "internal_error", "an unexpected error; the log has more under this request's id")
+    return _problem(500, INTERNAL, "an unexpected error; the log has more under this request's id")
 
 
 def report(error: Exception) -> None:
@@ -124,6 +158,8 @@ def problem_response(request_id: str, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, (errors.NotReadyError, errors.UnhealthyError)):
+        headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, errors.UnauthorizedError):
         headers["WWW-Authenticate"] = "Bearer"
     extra: dict[str, Any] = {}
@@ -149,8 +185,9 @@ def install_handlers(app: FastAPI) -> None:
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        phrase = HTTPStatus(error.status_code).phrase
-        problem = _problem(error.status_code, phrase.lower().replace(" ", "_"), str(error.detail))
+        ours = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        code = _OF_ROUTING.get(error.status_code, INTERNAL if ours else errors.MalformedRequestError.code)
+        problem = _problem(error.status_code, code, str(error.detail))
         return _respond(problem, exchange_of(request).request_id, error.headers, {})
 
     app.add_exception_handler(OcrError, domain)

@@ -31,7 +31,7 @@ async def ready(context: ContextDep) -> Health:
 
 
 @router.get("/version", summary="What runs here")
-async def show_version(context: ContextDep) -> Version:
+async def version(context: ContextDep) -> Version:
     """Return the version of the program, its model and its runtime."""
     serving = context.serving
     if serving.state is not State.READY:

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["models"])
     responses=problems(401, 403, 429),
     summary="The models that are served, or will be",
 )
-async def models(context: ContextDep) -> ModelList:
+async def list_models(context: ContextDep) -> ModelList:
     """Return their names, versions, digests, states and scores."""
     return _listed(context)
 
@@ -34,7 +34,7 @@ async def models(context: ContextDep) -> ModelList:
     responses=problems(400, 401, 403, 404, 409, 422, 429, 500, 503),
     summary="Load a model, or a newer version of it",
 )
-async def load(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+async def load_model(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
     """Take up the current version of a name as the watcher would, or load one version for those who ask for it."""
     serving = context.serving
     serving.require_ready()
@@ -52,7 +52,7 @@ async def load(name: str, context: ContextDep, order: LoadOrder | None = None) -
     responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
     summary="Unload a model, or a version of it",
 )
-async def unload(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+async def unload_model(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
     """Let requests under way finish and free its memory. The model that answers by default stays."""
     context.serving.require_ready()
     context.serving.models.remove(name, order.version if order else None)

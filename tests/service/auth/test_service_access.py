@@ -216,18 +216,6 @@ async def test_a_secret_that_kubernetes_swaps_is_taken_up_without_being_told(ser
                 await anyio.lowlevel.checkpoint()
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("settings", "allowed"), [({}, None), ({"cors_origins": "https://a.example"}, "https://a.example")]
-)
-async def test_web_sites_of_others_are_refused_unless_named(serve: Serve, settings: dict, allowed: str | None) -> None:
-    async with serve(**settings) as client:
-        answer = await client.post(URL, headers={"origin": "https://a.example"}, files=parts(IMAGE))
-        other = await client.get("/version", headers={"origin": "https://b.example"})
-    assert answer.headers.get("access-control-allow-origin") == allowed
-    assert "access-control-allow-origin" not in other.headers
-
-
 def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_CORS_ORIGINS", "https://a.example, https://b.example")
     assert load_settings().cors_origins == ("https://a.example", "https://b.example")

@@ -16,6 +16,14 @@ from service.auth.keys import new_key
 from service.http.problems import CONTENT_TYPE
 from service.settings import Settings
 
+CODES = """
+backend_error backend_unavailable bundle_corrupt bundle_exists bundle_import bundle_not_found bundle_schema
+deadline_exceeded forbidden image_too_large internal_error invalid_bundle invalid_image invalid_request
+malformed_request memory_exhausted method_not_allowed model_conflict model_not_loaded model_not_served no_image_read
+not_found not_ready overloaded payload_too_large rate_limited too_many_images unauthorized undecodable_image unhealthy
+unsupported_content_type unsupported_image_type
+"""
+
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
@@ -30,17 +38,36 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_paths(document: dict[str, Any]) -> None:
-    found = {(path, method) for path, item in document["paths"].items() for method in item}
-    assert found == {
-        ("/v1/ocr", "post"),
-        ("/v1/models", "get"),
-        ("/v1/models/{name}/load", "post"),
-        ("/v1/models/{name}/unload", "post"),
-        ("/livez", "get"),
-        ("/readyz", "get"),
-        ("/version", "get"),
+def test_operations_are_called_as_clients_will_call_them(document: dict[str, Any]) -> None:
+    found = {
+        f"{method} {path}": operation["operationId"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
     }
+    assert found == {
+        "post /v1/ocr": "read",
+        "get /v1/models": "list_models",
+        "post /v1/models/{name}/load": "load_model",
+        "post /v1/models/{name}/unload": "unload_model",
+        "get /livez": "live",
+        "get /readyz": "ready",
+        "get /version": "version",
+    }
+
+
+def test_every_code_that_a_problem_may_have_is_listed(document: dict[str, Any]) -> None:
+    """The list is a contract: clients match on it, so nothing may leave it."""
+    schemas = document["components"]["schemas"]
+    assert " ".join(schemas["Code"]["enum"]).split() == CODES.split()
+    for name in ("Problem", "ProblemDocument"):
+        assert schemas[name]["properties"]["code"] == {"$ref": "#/components/schemas/Code"}
+
+
+def test_bodies_have_names_that_make_classes(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/ocr"]["post"]["requestBody"]["content"]
+    references = {kind: one["schema"].get("$ref", "").rpartition("/")[2] for kind, one in content.items()}
+    assert references == {"multipart/form-data": "UploadForm", "application/json": "JsonUpload", "image/*": ""}
+    assert {"UploadForm", "JsonUpload"} <= document["components"]["schemas"].keys()
 
 
 def test_a_key_is_asked_for_only_where_there_are_keys(document: dict[str, Any]) -> None:
@@ -51,6 +78,7 @@ def test_a_key_is_asked_for_only_where_there_are_keys(document: dict[str, Any]) 
 
     _, key = new_key("till", ["read"])
     assert secured(document) == set()
+    assert "securitySchemes" not in document["components"]
     assert secured(create_app(Settings(api_keys=key.line())).openapi()) == {
         "/v1/ocr",
         "/v1/models",
@@ -96,7 +124,8 @@ def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None
     operation = document["paths"]["/v1/ocr"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/*"}
     assert {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
-    assert "Retry-After" in operation["responses"]["429"]["headers"]
+    for status in ("429", "503"):
+        assert "Retry-After" in operation["responses"][status]["headers"]
     names = {parameter["name"] for parameter in operation["parameters"]}
     assert names == {"detect", "min_confidence", "words", "language", "model", "X-Request-Timeout-Ms"}
 
