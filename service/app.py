@@ -85,6 +85,7 @@ def create_app(
     )
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(tracing.middleware)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -182,7 +182,9 @@ class Settings(BaseSettings):
     )
     traces: bool = Field(
         default=False,
-        description="Send OpenTelemetry traces over OTLP/HTTP (extra `otel`) to where the `OTEL_*` variables say.",
+        description="Send OpenTelemetry traces over OTLP/HTTP (extra `otel`) to where the `OTEL_*` variables say; they "
+        "name the service too, `ocr` otherwise. Probes and scrapes are left out unless `OTEL_PYTHON_EXCLUDED_URLS` "
+        "says what is.",
     )
 
     @field_validator("cors_origins", mode="before")

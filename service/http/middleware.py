@@ -46,7 +46,7 @@ class ExchangeMiddleware:
             if reading:
                 self._metrics.in_progress.inc()
             try:
-                await self._serve(scope, receive, send, exchange)
+                await self._serve(scope, receive, send, exchange, record)
             except asyncio.CancelledError:
                 exchange.status = CLIENT_GONE
                 exchange.error = ClientGoneError("the request was given up before its answer")
@@ -57,7 +57,7 @@ class ExchangeMiddleware:
                 self._close(scope, exchange, record, reading=reading)
                 request_id.reset(token)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange, record: Record) -> None:
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
@@ -67,6 +67,7 @@ class ExchangeMiddleware:
                     headers["Connection"] = "close"
                 if digest := exchange.model_digest or self._serving.digest:
                     headers[DIGEST_HEADER] = digest
+                record(_route(scope), self._known(exchange))
             await send(message)
 
         try:
@@ -78,8 +79,7 @@ class ExchangeMiddleware:
                 await problem_response(exchange.request_id, error)(scope, receive, send_named)
 
     def _close(self, scope: Scope, exchange: Exchange, record: Record, *, reading: bool) -> None:
-        # The route's template, never the path itself: a scanner must not make labels.
-        endpoint = getattr(scope.get("route"), "path", "unmatched")
+        endpoint = _route(scope) or "unmatched"
         status = exchange.status or HTTPStatus.INTERNAL_SERVER_ERROR
         self._metrics.requests.labels(endpoint, str(int(status))).inc()
         if key := exchange.key:
@@ -90,18 +90,31 @@ class ExchangeMiddleware:
             if kind in REJECTED:
                 self._metrics.rejected.labels(REJECTED[kind]).inc()
                 break
+        known = self._known(exchange)
+        record(_route(scope), known)
         fields = {
             "method": scope["method"],
             "endpoint": endpoint,
             "status": int(status),
-            "key": exchange.key,
             "duration_ms": round(exchange.elapsed() * 1000, 2),
+            **known,
+        }
+        quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST
+        log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
+        exchange.error = None  # its traceback leads back here, a circle that would keep the upload in memory
+
+    def _known(self, exchange: Exchange) -> dict[str, object]:
+        """Return what the log and the trace say of a request beside what every web server does."""
+        known = {
+            "key": exchange.key,
             "code": getattr(exchange.error, "code", None),
             "model_digest": exchange.model_digest or self._serving.digest,
             **exchange.facts,
         }
-        fields = {name: value for name, value in fields.items() if value is not None}
-        record(f"{scope['method']} {endpoint}", fields)
-        quiet = scope["method"] == "GET" and status < HTTPStatus.BAD_REQUEST
-        log.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
-        exchange.error = None  # its traceback leads back here, a circle that would keep the upload in memory
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def _route(scope: Scope) -> str | None:
+    """Return the route's template, never the path itself: a scanner must not make labels."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else None

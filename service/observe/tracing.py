@@ -5,10 +5,12 @@ Everything else says `with span("name"):`, which does nothing unless the request
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from service.errors import ServiceError
@@ -19,8 +21,14 @@ _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
 )
 
-Record = Callable[[str, Mapping[str, object]], None]
-"""Names the span of a request and gives it attributes."""
+PROBES = "/livez$,/readyz$,/metrics$,/v2/health/"
+"""What is not traced, by expressions that its address is searched for, unless one of `EXCLUDED_URLS` says otherwise."""
+EXCLUDED_URLS = ("OTEL_PYTHON_ASGI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
+
+Application = Callable[..., Awaitable[None]]
+"""An ASGI application."""
+Record = Callable[["str | None", Mapping[str, object]], None]
+"""Names the span of a request by its route, None where there is none, and gives it attributes."""
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 """Trace that the request in this context belongs to; log lines take it from here."""
@@ -55,54 +63,89 @@ def span(name: str) -> Iterator[None]:
 class NoTracing:
     """Only keeps the trace ids of clients for the log."""
 
+    def middleware(self, app: Application) -> Application:
+        """Return `app` as it is."""
+        return app
+
     @contextmanager
     def request(self, headers: Mapping[str, str]) -> Iterator[Record]:
         """Serve a request with these headers."""
         token = trace_id.set(parse_traceparent(headers.get(HEADER)))
-        yield lambda _name, _attributes: None
-        trace_id.reset(token)
+        try:
+            yield lambda _route, _attributes: None
+        finally:
+            trace_id.reset(token)
 
     def close(self) -> None:
         """Do nothing."""
 
 
 class OpenTelemetry(NoTracing):
-    """Sends a span for each request and for the parts of its work. Where to, `OTEL_*` variables say.
+    """Sends a span for each request, by OpenTelemetry's own ASGI middleware, and for the parts of its work below it.
+
+    Everything about it is said by `OTEL_*` variables: where to send, what to sample, what to call the service.
 
     Args:
         exporter: where spans go; default OTLP over HTTP.
     """
 
     def __init__(self, exporter: Any = None) -> None:
+        # Unless told otherwise, and it has no other switch, the instrumentation keeps to conventions of before 2023.
+        os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
         try:
             from opentelemetry import trace
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+            from opentelemetry.sdk.resources import OTELResourceDetector, Resource
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
-            from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+            from opentelemetry.util.http import get_excluded_urls, parse_excluded_urls
         except ImportError as error:
             raise TracingUnavailableError(f"OCR_TRACES needs the extra `otel` ({error})") from error
-        resource = Resource.create({"service.name": "ocr", "service.version": program_version()})
+        ours = {"service.name": "ocr", "service.version": program_version()}
+        resource = Resource.create({**ours, **OTELResourceDetector().detect().attributes})
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer("service")
-        self._extract = TraceContextTextMapPropagator().extract
-        self._server = trace.SpanKind.SERVER
+        self._tracer = self._provider.get_tracer("service", program_version())
+        self._current = trace.get_current_span
+        chosen = any(name in os.environ for name in EXCLUDED_URLS)
+        self._middleware = partial(
+            OpenTelemetryMiddleware,
+            excluded_urls=get_excluded_urls("ASGI") if chosen else parse_excluded_urls(PROBES),
+            # A path that no route has must not name a span; one that has is named once it is known.
+            default_span_details=lambda scope: (scope.get("method", "HTTP"), {}),
+            tracer_provider=self._provider,
+            exclude_spans=["receive", "send"],
+        )
+
+    def middleware(self, app: Application) -> Application:
+        """Return `app` within a span for each request, a part of the trace that its client names, or of a new one."""
+        traced: Application = self._middleware(app)
+        return traced
 
     @contextmanager
     def request(self, headers: Mapping[str, str]) -> Iterator[Record]:
-        """Serve a request with these headers as a part of the trace that they name, or of a new one."""
-        parent = self._extract(dict(headers))
-        with self._tracer.start_as_current_span("request", context=parent, kind=self._server) as current:
+        """Serve a request with these headers inside the span that the middleware began."""
+        current = self._current()
+        context = current.get_span_context()
+        if not context.is_valid:  # one that is not traced, such as a probe
+            with super().request(headers) as ignore:
+                yield ignore
+            return
+        method = getattr(current, "name", "HTTP")  # which is all that it is called so far
 
-            def record(name: str, attributes: Mapping[str, object]) -> None:
-                current.update_name(name)
-                current.set_attributes({k: v for k, v in attributes.items() if isinstance(v, (str, int, float))})
+        def record(route: str | None, attributes: Mapping[str, object]) -> None:
+            if current.is_recording():  # it ends with the last byte of the answer
+                if route:
+                    current.update_name(f"{method} {route}")
+                    current.set_attribute("http.route", route)
+                named = {f"ocr.{name}": value for name, value in attributes.items()}
+                current.set_attributes({k: v for k, v in named.items() if isinstance(v, (str, int, float))})
 
-            ids = trace_id.set(f"{current.get_span_context().trace_id:032x}")
-            tracers = _tracer.set(self._tracer)
+        ids, tracers = trace_id.set(f"{context.trace_id:032x}"), _tracer.set(self._tracer)
+        try:
             yield record
+        finally:
             _tracer.reset(tracers)
             trace_id.reset(ids)
 
