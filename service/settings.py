@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     )
     cache_dir: Path = Field(
         default_factory=lambda: default_cache().parent,
-        description="Folder for compiled models and for bundles fetched from a remote store; makes later starts fast.",
+        description="Folder for compiled models and for bundles fetched from a remote store, of each name the four "
+        "that were asked for last; makes later starts fast.",
     )
 
     max_concurrent_requests: int = Field(

@@ -15,6 +15,7 @@ from pathlib import Path
 from fsspec import AbstractFileSystem
 
 from ocr_core.bundle.base import Store, is_ref
+from ocr_core.bundle.cache import enter, evict
 from ocr_core.bundle.reader import Bundle, check_file, parse_manifest, read_bundle
 from ocr_core.bundle.writer import replace_file
 from ocr_core.errors import BundleCorruptError, BundleError, BundleExistsError, OcrError
@@ -32,7 +33,7 @@ class RemoteStore(Store):
 
     The cache keeps a bundle under its version and the digest of its manifest, so for each file in it there is one right
     content. Whoever finds a file missing or damaged downloads it aside, verifies it and renames it into place; several
-    processes that do so at once end with the same bytes, and none of them takes away what another has open.
+    processes that do so at once end with the same bytes, and none of them takes away what another is about to read.
     """
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, url: str, cache: Path) -> None:
@@ -58,13 +59,15 @@ class RemoteStore(Store):
             return None
         manifest = parse_manifest(content, where=f"{self.url}: {name}@{version}")
         folder = self.cache / name / f"{version}-{hashlib.sha256(content).hexdigest()[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
+        enter(folder)
         for file in manifest.files():
             self._keep(folder, file, f"{source}/{file.file}")
         kept = folder / MANIFEST_FILE
         if not kept.exists() or kept.read_bytes() != content:
             replace_file(kept, content)
-        return read_bundle(folder, verify=False)
+        bundle = read_bundle(folder, verify=False)
+        evict(folder.parent)
+        return bundle
 
     def _keep(self, folder: Path, file: File, source: str) -> None:
         try:
