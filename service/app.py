@@ -18,8 +18,7 @@ from service.engine.models.registry import ReaderFactory
 from service.engine.serving import OnFailure, Serving
 from service.http.context import Context
 from service.http.docs import install_docs
-from service.http.head import HeadMiddleware
-from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware
+from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware, HeadMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
 from service.http.routes import health, models, ocr

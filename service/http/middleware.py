@@ -1,4 +1,4 @@
-"""What every request gets: an id, a log line, metrics, and an answer even when something unexpected happens."""
+"""What every request gets: an id, a log line, metrics, an answer even to the unexpected; and HEAD answered as GET."""
 
 from __future__ import annotations
 
@@ -112,6 +112,24 @@ class ExchangeMiddleware:
             **exchange.facts,
         }
         return {name: value for name, value in known.items() if value is not None}
+
+
+class HeadMiddleware:
+    """Answers HEAD as GET without the body (RFC 9110, section 9.3.2), for probes and proxies that ask so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_headers(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_headers)
 
 
 def _route(scope: Scope) -> str | None:

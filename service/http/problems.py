@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 import ocr_core.errors
 from ocr_core.errors import (
@@ -185,6 +186,8 @@ def install_handlers(app: FastAPI) -> None:
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if isinstance(error.__cause__, ClientDisconnect):  # while FastAPI read a body
+            return await domain(request, errors.ClientGoneError("the client left before the end of its request"))
         ours = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         code = _OF_ROUTING.get(error.status_code, INTERNAL if ours else errors.MalformedRequestError.code)
         problem = _problem(error.status_code, code, str(error.detail))

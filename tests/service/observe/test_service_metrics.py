@@ -200,6 +200,26 @@ async def test_a_request_that_is_cancelled_is_counted_and_logged(caplog: pytest.
     assert (line.status, line.code, line.endpoint) == (499, "client_gone", URL)
 
 
+@pytest.mark.anyio
+async def test_an_admin_who_leaves_in_the_middle_of_a_body_is_counted_as_gone(serve: Serve) -> None:
+    secret, key = new_key("ops", ["admin"])
+    headers = [(b"x-api-key", secret.encode()), (b"content-type", b"application/json"), (b"content-length", b"100")]
+    path = "/v1/models/fake/unload"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+    messages = iter([{"type": "http.request", "body": b'{"ver', "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict:
+        return next(messages)
+
+    async def send(_: dict) -> None:
+        pass
+
+    async with serve(api_keys=key.line()) as client:
+        await client._transport.app(scope, receive, send)
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert 'ocr_requests_total{code="499",endpoint="/v1/models/{name}/unload"} 1.0' in lines
+
+
 def test_every_application_has_metrics_of_its_own() -> None:
     registry = CollectorRegistry()
     first = create_app(Settings(), registry=registry).state.context.metrics
