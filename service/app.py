@@ -97,5 +97,5 @@ def create_app(
         app.include_router(module.router)
     install_handlers(app)
     install_docs(app)
-    install_openapi(app, needs_keys=bool(access.keys))
+    install_openapi(app, needs_keys=bool(access.keys), max_files=settings.max_client_batch_size)
     return app

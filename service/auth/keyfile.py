@@ -49,7 +49,7 @@ class KeyWatcher:
         """Read the keys once and take them up where they changed; the last good ones stay where they cannot be read."""
         try:
             keys = await asyncio.to_thread(load_keys, self._settings)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever it is, the next poll may find the file in order
             if str(error) != self._complaint:
                 log.error("the API keys stay as they are: %s", error)
             self._complaint = str(error)

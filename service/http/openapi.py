@@ -77,10 +77,10 @@ def read_operation() -> dict[str, Any]:
     }
 
 
-def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
+def install_openapi(app: FastAPI, *, needs_keys: bool, max_files: int) -> None:
     """Let `app` describe itself, with the schemas of what no route takes or returns by type.
 
-    The routes ask for a key only where there are any.
+    The routes ask for a key only where there are any, and take so many files in one request.
     """
 
     def document() -> dict[str, Any]:
@@ -92,7 +92,7 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
-            schema["components"]["schemas"] |= _components()
+            schema["components"]["schemas"] |= _components(max_files)
             if not needs_keys:
                 schema["components"].pop("securitySchemes", None)
                 for operation in (operation for item in schema["paths"].values() for operation in item.values()):
@@ -103,10 +103,11 @@ def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _components() -> dict[str, Any]:
+def _components(max_files: int) -> dict[str, Any]:
     """Return the schemas of bodies parsed by hand and of problems; generated clients name their classes by them."""
     form = ReadFields.model_json_schema(ref_template=_REF)
-    form["properties"] = {"file": {"type": "array", "items": _FILE, "minItems": 1}, **form["properties"]}
+    files = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_files}
+    form["properties"] = {"file": files, **form["properties"]}
     form |= {"title": "UploadForm", "required": ["file"], "description": "Images as files of a form."}
     problem = ProblemDocument.model_json_schema(ref_template=_REF, mode="serialization")
     schemas = {

@@ -47,7 +47,10 @@ class ReadFields(BaseModel):
 class JsonUpload(ReadFields):
     """An image inside a JSON object."""
 
-    image: Annotated[bytes, Field(description="The file, in base64.", json_schema_extra={"format": "base64"})]
+    image: Annotated[
+        bytes,
+        Field(description="The file, in base64.", json_schema_extra={"format": "base64", "contentEncoding": "base64"}),
+    ]
 
     @field_validator("image", mode="before")
     @classmethod

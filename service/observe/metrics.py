@@ -108,7 +108,8 @@ class Metrics:
         )
         for result in get_args(Result):  # from the start: a counter that is born with 1 never increases
             self.duration.labels(result)
-            self.images.labels(result)
+            if result != "cancelled":  # whoever left gets no answer, for any image
+                self.images.labels(result)
         if not _multiprocess():
             ProcessCollector(registry=self.registry)
 

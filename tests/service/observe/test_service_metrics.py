@@ -142,7 +142,6 @@ async def test_pages_that_fail_inside_a_good_answer_are_counted(serve: Serve) ->
         'ocr_images_total{result="read"} 2.0',
         'ocr_images_total{result="refused"} 1.0',
         'ocr_images_total{result="late"} 0.0',
-        'ocr_images_total{result="cancelled"} 0.0',
         'ocr_images_total{result="failed"} 1.0',
     ]
 
