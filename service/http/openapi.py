@@ -93,9 +93,12 @@ def install_openapi(app: FastAPI, *, needs_keys: bool, max_files: int) -> None:
                 tags=app.openapi_tags,
             )
             schema["components"]["schemas"] |= _components(max_files)
+            operations = [operation for item in schema["paths"].values() for operation in item.values()]
+            for parameter in (one for operation in operations for one in operation.get("parameters", ())):
+                parameter["schema"] = _never_null(parameter["schema"])
             if not needs_keys:
                 schema["components"].pop("securitySchemes", None)
-                for operation in (operation for item in schema["paths"].values() for operation in item.values()):
+                for operation in operations:
                     operation.pop("security", None)
             app.openapi_schema = schema
         return app.openapi_schema
@@ -107,7 +110,10 @@ def _components(max_files: int) -> dict[str, Any]:
     """Return the schemas of bodies parsed by hand and of problems; generated clients name their classes by them."""
     form = ReadFields.model_json_schema(ref_template=_REF)
     files = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_files}
-    form["properties"] = {"file": files, **form["properties"]}
+    fields = {name: _never_null(field) for name, field in form["properties"].items()}
+    # Swagger UI makes up what has neither default nor example, and sends it; empty is as good as left out.
+    fields = {name: field if "default" in field else {**field, "example": ""} for name, field in fields.items()}
+    form["properties"] = {"file": files, **fields}
     form |= {"title": "UploadForm", "required": ["file"], "description": "Images as files of a form."}
     problem = ProblemDocument.model_json_schema(ref_template=_REF, mode="serialization")
     schemas = {
@@ -120,6 +126,17 @@ def _components(max_files: int) -> dict[str, Any]:
     for name in ("Problem", "ProblemDocument"):
         schemas[name]["properties"]["code"] = {"$ref": _REF.format(model="Code")}
     return schemas
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field that can be left out and cannot be null, as in a form, a query or a header.
+
+    Swagger UI would send the word.
+    """
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{name: value for name, value in schema.items() if name not in ("anyOf", "default")}}
 
 
 def _problem_response(status: int) -> dict[str, Any]:

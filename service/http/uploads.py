@@ -95,7 +95,8 @@ async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: Rea
     if not form.files:
         raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "Field required"}])
     uploads = tuple(Upload(name or f"image-{i}", data) for i, (name, data) in enumerate(form.files, start=1))
-    return Received(uploads, _merge(query, dict(form.fields)))
+    # Pages send the fields that nobody filled in too, as empty.
+    return Received(uploads, _merge(query, {name: value for name, value in form.fields.items() if value}))
 
 
 def _from_json(body: bytes, query: ReadFields) -> Received:
