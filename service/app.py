@@ -15,12 +15,13 @@ from service.auth.rates import RateLimit
 from service.engine.loading import load_engine, load_keys
 from service.engine.models.registry import ReaderFactory
 from service.engine.serving import OnFailure, Serving
+from service.http.bodies import BodyMiddleware
 from service.http.context import Context
 from service.http.middleware import ExchangeMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
 from service.http.routes import health, models, ocr
-from service.observe.metrics import Metrics
+from service.observe.metrics import READ_ENDPOINT, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
 from service.version import program_version
@@ -73,6 +74,9 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
+    app.add_middleware(
+        BodyMiddleware, limits={READ_ENDPOINT: settings.payload_limit}, idle=settings.upload_idle_seconds
+    )
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     for module in (ocr, models, health):
         app.include_router(module.router)
