@@ -1,8 +1,8 @@
-"""Bodies of requests on their way in: how large, how slow, and what JSON they may be."""
+"""Requests on their way in: how large and how slow their bodies, how many their fields."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import anyio
@@ -12,11 +12,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InvalidRequestError, MalformedRequestError, PayloadTooLargeError, UploadStalledError
+from service.http.problems import problem_response
 
 MAX_BODY_BYTES = 65_536
 """Limit of every route that takes no files: its fields are a few hundred bytes."""
 MAX_JSON_MARKS = 100
 """Commas, colons and brackets of a JSON body. No form has ten fields; a parser makes a hundred bytes of each mark."""
+MAX_QUERY_FIELDS = 100
+"""Fields of a query, each of which takes the event loop some 50 µs. No route knows ten."""
+LINGER_SECONDS = 2.0
+"""What still comes of a body that was answered is thrown away for so long: most clients send all before they listen,
+and a connection that is closed while they do takes the answer from them. 0: never."""
 
 T = TypeVar("T")
 
@@ -32,6 +38,7 @@ class Incoming:
         self._limit = limit
         self._idle = idle
         self._received = 0
+        self._lost = False
         self._patience = anyio.CancelScope()
         self._receive = receive
         self._send = send
@@ -53,19 +60,34 @@ class Incoming:
         self._require_within(max(self._received, self.declared or 0))
         with anyio.move_on_after(self._idle) as self._patience:
             message = await self._receive()
-        if self._patience.cancelled_caught:
+        self._lost = self._patience.cancelled_caught
+        if self._lost:
             raise UploadStalledError("no byte of the body came for too long")
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)
             self._require_within(self._received)
+        else:
+            self._lost = True
         return message
 
     async def send(self, message: Message) -> None:
         """Send a message; an answer to half a request is the last one on its connection."""
         if message["type"] == "http.response.start" and not self._whole:
             MutableHeaders(scope=message)["Connection"] = "close"
+        if message["type"] == "http.response.body" and not self._whole and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body"}
         await self._send(message)
+
+    async def _linger(self) -> None:
+        if self._lost or not LINGER_SECONDS:
+            return
+        with anyio.move_on_after(LINGER_SECONDS):
+            while not self._whole:
+                message = await self._receive()
+                self._whole = not message.get("more_body", False)
 
     def _require_within(self, nbytes: int) -> None:
         if nbytes > self._limit:
@@ -91,6 +113,11 @@ class BodyMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
+            error = InvalidRequestError([{"loc": ("query",), "msg": f"more than {MAX_QUERY_FIELDS} fields"}])
+            scope["state"]["exchange"].error = error
+            await problem_response(scope["state"]["exchange"].request_id, error)(scope, receive, send)
+            return
         limit = self._limits.get(scope["path"], MAX_BODY_BYTES)
         incoming = Incoming(Headers(scope=scope), limit, self._idle, receive, send)
         scope.setdefault("state", {})["incoming"] = incoming
@@ -104,15 +131,28 @@ def incoming_of(request: Request) -> Incoming:
     return incoming
 
 
-def parse_json(body: bytes, adapter: TypeAdapter[T]) -> T:
+async def collect_json(chunks: AsyncIterator[bytes]) -> bytearray:
+    """Return a body whole.
+
+    Raises:
+        MalformedRequestError: it is no JSON of a few fields; the rest is not read.
+    """
+    body, marks = bytearray(), 0
+    async for chunk in chunks:
+        marks += sum(map(chunk.count, (b",", b":", b"[", b"{")))
+        if marks > MAX_JSON_MARKS:
+            raise MalformedRequestError("the body is not JSON of a few fields")
+        body += chunk
+    return body
+
+
+def parse_json(body: bytearray, adapter: TypeAdapter[T]) -> T:
     """Return what a JSON body says.
 
     Raises:
-        MalformedRequestError: it is no JSON, or far more than any form here has.
+        MalformedRequestError: it is no JSON.
         InvalidRequestError: a field is missing, unknown or out of its range.
     """
-    if sum(map(body.count, (b",", b":", b"[", b"{"))) > MAX_JSON_MARKS:
-        raise MalformedRequestError("the body is not JSON of a few fields")
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
@@ -126,7 +166,7 @@ def body_of(adapter: TypeAdapter[T]) -> Callable[[Request], Awaitable[T | None]]
     """Return a dependency that reads an optional JSON body after keys were looked at; FastAPI reads its own before."""
 
     async def read(request: Request) -> T | None:
-        body = await request.body()
+        body = await collect_json(request.stream())
         return parse_json(body, adapter) if body else None
 
     return read

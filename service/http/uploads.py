@@ -15,7 +15,7 @@ from service.errors import (
     InvalidRequestError,
     UnsupportedContentTypeError,
 )
-from service.http.bodies import parse_json
+from service.http.bodies import collect_json, parse_json
 from service.http.multipart import FILE_FIELD, FormReader
 from service.http.schemas import JsonUpload, ReadFields
 from service.settings import Settings
@@ -56,8 +56,7 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
     if kind == "multipart/form-data":
         return await _from_form(chunks, content_type, query, settings.max_client_batch_size)
     if kind == "application/json":
-        body = b"".join([chunk async for chunk in chunks])
-        return await run_in_threadpool(_from_json, body, query)
+        return await run_in_threadpool(_from_json, await collect_json(chunks), query)
     if kind.startswith("image/"):
         return Received((Upload("image-1", b"".join([chunk async for chunk in chunks])),), query)
     if kind == "application/pdf":
@@ -91,7 +90,7 @@ async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: Rea
     return Received(uploads, _merge(query, dict(form.fields)))
 
 
-def _from_json(body: bytes, query: ReadFields) -> Received:
+def _from_json(body: bytearray, query: ReadFields) -> Received:
     upload = parse_json(body, _JSON)
     chosen = upload.model_dump(exclude={"image"}, exclude_unset=True)
     return Received((Upload("image-1", upload.image),), _merge(query, chosen))

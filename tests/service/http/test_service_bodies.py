@@ -34,7 +34,7 @@ async def pieces(sent: list[bytes], count: int) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("path", [LOAD, UNLOAD])
-@pytest.mark.parametrize(("key", "status"), [(None, 401), (READ, 403)])
+@pytest.mark.parametrize(("key", "status"), [(None, 401), (READ, 403)], ids=["none", "to read"])
 async def test_a_strangers_order_is_not_read(serve: Serve, path: str, key: str | None, status: int) -> None:
     sent: list[bytes] = []
     async with serve(api_keys=KEYS) as client:
@@ -262,7 +262,21 @@ async def test_json_of_many_fields_is_not_even_parsed(serve: Serve) -> None:
     assert (few.status_code, len(few.json()["errors"])) == (422, 20)
 
 
-async def test_a_query_of_many_fields_is_answered_by_a_few(serve: Serve) -> None:
+async def test_a_query_of_many_fields_is_not_even_parsed(serve: Serve) -> None:
     async with serve() as client:
-        answer = await client.post(URL, params={f"a{i}": "1" for i in range(1000)}, files=parts(IMAGE))
-    assert (answer.status_code, len(answer.json()["errors"])) == (422, 20)
+        many = await client.post(URL, params={f"a{i}": "1" for i in range(101)}, files=parts(IMAGE))
+        few = await client.post(URL, params={f"a{i}": "1" for i in range(100)}, files=parts(IMAGE))
+    assert (many.status_code, many.json()["errors"][0]["msg"]) == (422, "more than 100 fields")
+    assert (few.status_code, len(few.json()["errors"])) == (422, 20)
+
+
+async def test_the_rest_of_a_body_that_was_answered_is_thrown_away_for_a_while(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.http.bodies.LINGER_SECONDS", 0.5)
+    sent: list[bytes] = []
+    async with serve(payload_limit=3000) as client:
+        answer = await client.post(URL, content=pieces(sent, 100), headers=PNG)
+        endless = await client.post(URL, content=Silent(bytes(5000)), headers=PNG)
+    assert len(sent) == 100
+    assert [refused.json()["code"] for refused in (answer, endless)] == ["payload_too_large"] * 2
