@@ -24,7 +24,14 @@ class Protocol(H11Protocol):
         self._bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        """Take in what has come, unless it is nothing but line ends."""
+        """Take in what has come, unless it is little more than line ends."""
+        # Headers by themselves first: they tell whether lines mean anything in what follows.
+        end = data.find(b"\r\n\r\n") + 4 if self.conn.their_state is h11.IDLE and b"\r\n\r\n" in data else len(data)
+        for piece in (data[:end], data[end:]):
+            if piece and not self.transport.is_closing():
+                self._take(piece)
+
+    def _take(self, data: bytes) -> None:
         if not self._in_body_of_known_length():
             self._lines += data.count(b"\r\n")
             self._bytes += len(data)

@@ -68,12 +68,14 @@ async def test_very_many_short_headers_are_refused() -> None:
 
 async def test_honest_bodies_are_read_chunked_or_not_and_connections_are_kept() -> None:
     chunked = CHUNKED + b"".join(chunk(IMAGE[i : i + 256]) for i in range(0, len(IMAGE), 256)) + chunk(b"")
-    bitmap = encoded(".bmp")
+    bitmap = encoded(".bmp", 200, 100)
     bitmap = bitmap[:54] + b"\r\n" * ((len(bitmap) - 54) // 2)
     sized = HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(bitmap)
     async with served() as port:
         lines = await answer_to(port, *[chunked] * 3, *[b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"] * 60)
+        in_one = await answer_to(port, HEAD + b"Content-Length: %d\r\n\r\n" % len(bitmap) + bitmap)
         in_two = await answer_to(port, sized, bitmap)
     assert set(lines) == {b"HTTP/1.1 200 OK"}
     assert len(lines) == 63
+    assert in_one == [b"HTTP/1.1 200 OK"]
     assert in_two == [b"HTTP/1.1 100 Continue", b"HTTP/1.1 200 OK"]
