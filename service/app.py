@@ -16,13 +16,14 @@ from service.auth.rates import RateLimit
 from service.engine.loading import load_engine
 from service.engine.models.registry import ReaderFactory
 from service.engine.serving import OnFailure, Serving
+from service.http.bodies import BodyMiddleware
 from service.http.context import Context
 from service.http.docs import install_docs
 from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware, HeadMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
 from service.http.routes import health, models, ocr
-from service.observe.metrics import Metrics
+from service.observe.metrics import READ_ENDPOINT, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
 from service.version import program_version
@@ -81,6 +82,9 @@ def create_app(
         metrics=metrics,
         serving=serving,
         access=access,
+    )
+    app.add_middleware(
+        BodyMiddleware, limits={READ_ENDPOINT: settings.payload_limit}, idle=settings.upload_idle_seconds
     )
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     app.add_middleware(HeadMiddleware)

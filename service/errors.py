@@ -7,6 +7,9 @@ from typing import Any
 
 from ocr_core.errors import BundleNotFoundError, ImageError, OcrError
 
+MAX_FIELD_ERRORS = 20
+"""Fields of which a problem tells. A request may name thousands that do not exist."""
+
 
 class ServiceError(OcrError):
     """Root of the errors that only a service has."""
@@ -23,13 +26,13 @@ class MalformedRequestError(ServiceError):
 class InvalidRequestError(ServiceError):
     """Well formed, but a field is missing, unknown or out of its range.
 
-    `errors` holds one `{"loc", "msg"}` a field; what the client sent is not repeated.
+    `errors` holds one `{"loc", "msg"}` a field, of very many the first; what the client sent is not repeated.
     """
 
     code = "invalid_request"
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        self.errors = [{"loc": list(error["loc"]), "msg": error["msg"]} for error in errors]
+        self.errors = [{"loc": list(error["loc"]), "msg": error["msg"]} for error in errors[:MAX_FIELD_ERRORS]]
         super().__init__("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in self.errors))
 
 
@@ -37,6 +40,12 @@ class UnsupportedContentTypeError(ServiceError):
     """A `Content-Type` that `/v1/ocr` does not take."""
 
     code = "unsupported_content_type"
+
+
+class UploadStalledError(ServiceError):
+    """The body of a request stopped to arrive."""
+
+    code = "upload_stalled"
 
 
 class PayloadTooLargeError(ServiceError):

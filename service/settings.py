@@ -67,8 +67,9 @@ class Settings(BaseSettings):
     max_concurrent_requests: int = Field(
         default=128,
         ge=1,
-        description="Reading requests inside at a time, uploads under way included; more get 429. Bounds the memory "
-        "that uploads hold: at most this many times the payload limit.",
+        description="Reading requests inside at a time whose bodies have arrived; more get 429. Uploads under way, at "
+        "most four times as many, are not among them, so that silent ones keep nobody out: the one that was silent for "
+        "longest makes room.",
     )
     max_queue_size: int = Field(
         default=64,
@@ -91,8 +92,8 @@ class Settings(BaseSettings):
     )
     max_memory: ByteSize = Field(
         default=ByteSize(2 * 2**30),
-        description="Memory that the requests inside may take, bodies twice and images with 8 bytes a pixel; more get "
-        "429. The models come on top, about half a gigabyte each.",
+        description="Memory that the requests inside may take, bodies twice, as they arrive, and images with 8 bytes a "
+        "pixel; more get 429. The models come on top, about half a gigabyte each.",
     )
     max_client_batch_size: int = Field(
         default=16,
@@ -104,6 +105,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Bytes of a request's body (`32MiB`); more get 413 while still arriving. A 48-megapixel photograph "
         "as JPEG stays under it.",
+    )
+    upload_idle_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Time between two pieces of a body; longer gets 408. Telephones that change cells are silent for "
+        "some seconds; whoever is for longer will hardly be in time.",
     )
     max_pixels: int = Field(
         default=MAX_PIXELS,

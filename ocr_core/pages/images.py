@@ -10,6 +10,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,7 @@ from PIL import (  # the plugins here, that no first image waits for them
 from PIL.Image import Transpose
 
 from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from ocr_core.pages.bounds import require_bounded
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Formats that are read, as Pillow names them. Of a file of several pictures, the first."""
@@ -83,26 +85,28 @@ def probe(data: bytes) -> Header:
 
     Raises:
         UnsupportedImageError: no format that is read here.
-        UndecodableImageError: empty, or the header is damaged.
-        ImageTooLargeError: more pixels than Pillow decodes at all.
+        UndecodableImageError: empty, or the header is damaged, or made to take long (`ocr_core.pages.bounds`).
+        ImageTooLargeError: more pixels than Pillow decodes at all, or parts larger than the picture.
     """
     with _open(data) as image:
         return _header(image)
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, check: Callable[[], None] = lambda: None) -> Image:
     """Decode an upload.
 
     Args:
         data: the bytes of a file in one of `FORMATS`.
         max_pixels: width × height at most, checked against the header.
+        check: called before every read of the decoder, each 64 KiB as a rule; what it raises ends the decoding. TIFF
+            and WebP are decoded in one piece.
 
     Raises:
         ImageTooLargeError: over the limit; nothing was decoded.
         UnsupportedImageError: no format that is read here.
-        UndecodableImageError: empty, truncated or damaged.
+        UndecodableImageError: empty, truncated, damaged, or made to take long (`ocr_core.pages.bounds`).
     """
-    with _open(data) as image:
+    with _open(data, check) as image:
         width, height = image.size
         if width * height > max_pixels:
             raise ImageTooLargeError(f"{width}×{height} pixels; the limit is {max_pixels} pixels")
@@ -111,17 +115,32 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
             if image.format == "PNG":
                 image.load()  # only now is an EXIF block known that stands behind the pixels
             header = _header(image)
+            image.load()
+            check()
             pixels = _to_bgr(_upright(image, header))
         except _DAMAGED as error:
             raise UndecodableImageError(f"the {image.format} data is damaged: {error}") from error
     return Image(pixels, header)
 
 
-def _open(data: bytes) -> PIL.Image.Image:
+class _Watched(io.BytesIO):
+    """A file in memory that asks before each read whether to go on."""
+
+    def __init__(self, data: bytes, check: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._check = check
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._check()
+        return super().read(size)
+
+
+def _open(data: bytes, check: Callable[[], None] = lambda: None) -> PIL.Image.Image:
     if not data:
         raise UndecodableImageError("the image is empty")
+    require_bounded(data)
     try:
-        return PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+        return PIL.Image.open(_Watched(data, check), formats=FORMATS)
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise ImageTooLargeError("more pixels than are ever decoded") from error
     except UnidentifiedImageError as error:

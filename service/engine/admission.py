@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from service.settings import BODY_COPIES, BYTES_PER_PIXEL
 
 RESERVE = 4
 """One place for light images on top of every so many."""
+ARRIVING = 4
+"""Uploads under way for every place of a request. They hold only what has arrived, and a connection."""
 
 
 class Place:
@@ -30,13 +33,39 @@ class Place:
             release(self._bytes)
 
 
+class Arrival:
+    """A request whose body is on its way: it takes memory as that arrives, and a place once it is whole."""
+
+    def __init__(self, admission: Admission, give_up: Callable[[], None]) -> None:
+        self._admission = admission
+        self.give_up = give_up
+        self.nbytes = 0
+        self.whole = False
+
+    def grow(self, nbytes: int) -> None:
+        """Note that so many bytes have arrived.
+
+        Raises:
+            MemoryExhaustedError: there is no memory for them.
+        """
+        self._admission.note(self, nbytes)
+
+    def complete(self) -> None:
+        """Take a place among the requests inside.
+
+        Raises:
+            OverloadedError: there are as many as there may be.
+        """
+        self._admission.seat(self)
+
+
 class Admission:
     """Counts what is inside. Requests come and go on the event loop, places are given back from any thread.
 
     Args:
-        max_requests: requests inside, uploads under way included.
+        max_requests: requests inside whose bodies are whole.
         max_images: images that wait or are worked on, and a quarter more where they are light.
-        max_bytes: memory for bodies and decoded images, as predicted from their headers.
+        max_bytes: memory for bodies, as they arrive, and decoded images, as predicted from their headers.
         max_body: bytes of the largest body that may come.
         backlog: seconds until all that is inside will be done.
     """
@@ -51,6 +80,9 @@ class Admission:
         self._backlog = backlog
         self._lock = threading.Lock()
         self._requests = 0
+        self._arriving: OrderedDict[Arrival, None] = OrderedDict()
+        """The one that was silent for longest first."""
+        self._inside = 0
         self._images = 0
         self._bytes = 0
         self._empty = asyncio.Event()
@@ -75,25 +107,58 @@ class Admission:
         return max(1, math.ceil(self._backlog()))
 
     @contextmanager
-    def request(self, body: int | None) -> Iterator[None]:
-        """Let in a request while this lasts; it has a body of so many bytes, or does not say how many.
+    def request(self, declared: int | None, give_up: Callable[[], None]) -> Iterator[Arrival]:
+        """Let in a request while this lasts.
+
+        Args:
+            declared: bytes of its body, if it says so.
+            give_up: ends its upload, if others need the room and nothing came of it for longest.
 
         Raises:
-            OverloadedError: there are as many as there may be, or no memory is left for the body.
+            OverloadedError: as many are inside as may be, or the memory left would not hold the body.
         """
-        if self._requests >= self._max_requests:
-            raise OverloadedError("too many requests at a time", retry_after=self.retry_after())
-        nbytes = BODY_COPIES * min(self._max_body, self._max_body if body is None else body)
+        self._require_place()
+        nbytes = BODY_COPIES * min(self._max_body, declared or 0)
         self._take(0, nbytes, self.max_images)
-        self._requests += 1
+        self._give_back(0, nbytes)
+        arrival = Arrival(self, give_up)
+        self._arrive(arrival)
+        self._inside += 1
         self._empty.clear()
         try:
-            yield
+            yield arrival
         finally:
-            self._give_back(0, nbytes)
-            self._requests -= 1
-            if not self._requests:
+            self._arriving.pop(arrival, None)
+            self._requests -= arrival.whole
+            self._give_back(0, arrival.nbytes)
+            self._inside -= 1
+            if not self._inside:
                 self._empty.set()
+
+    def note(self, arrival: Arrival, nbytes: int) -> None:
+        """Count bytes that have arrived; `Arrival.grow`."""
+        taken = BODY_COPIES * nbytes
+        self._take(0, taken, self.max_images)
+        arrival.nbytes += taken
+        if arrival in self._arriving:
+            self._arriving.move_to_end(arrival)
+
+    def seat(self, arrival: Arrival) -> None:
+        """Give a place to a request that has arrived; `Arrival.complete`."""
+        self._require_place()
+        self._arriving.pop(arrival, None)
+        self._requests += 1
+        arrival.whole = True
+
+    def _arrive(self, arrival: Arrival) -> None:
+        if len(self._arriving) >= ARRIVING * self._max_requests:
+            silent, _ = self._arriving.popitem(last=False)
+            silent.give_up()
+        self._arriving[arrival] = None
+
+    def _require_place(self) -> None:
+        if self._requests >= self._max_requests:
+            raise OverloadedError("too many requests at a time", retry_after=self.retry_after())
 
     def places(self, images: Sequence[tuple[int, float]]) -> list[Place]:
         """Return a place for every image of a request, given their pixels and expected costs; all or none.

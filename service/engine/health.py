@@ -1,4 +1,4 @@
-"""Whether the engine computes: dead threads, stuck inferences, and a canary in idle times."""
+"""Whether the engine computes: dead threads, stuck inferences, images without end, and a canary in idle times."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from service.engine.batching.runner import ScheduledRunner
 from service.engine.batching.scheduler import Scheduler
 from service.engine.models.registry import Models
 from service.engine.ticket import Clock, Ticket
+from service.engine.workers import Workers
 from service.errors import UnhealthyError
 
 log = logging.getLogger(__name__)
 
 STUCK = 10.0
-"""Seconds that no inference takes, whatever the image."""
+"""Seconds that no inference takes, whatever the image; nor does an image go on for so long after its deadline, since
+its decoder asks for it at every read and the pipeline before every inference."""
 IDLE = 5.0
 """Seconds without a good inference after which the canary runs."""
 
 
 class Watchdog:
-    """Looks after one scheduler. Under load the requests themselves prove that it works."""
+    """Looks after one scheduler and its workers. Under load the requests themselves prove that they work."""
 
-    def __init__(self, scheduler: Scheduler, models: Models, *, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, scheduler: Scheduler, workers: Workers, models: Models, *, clock: Clock = time.monotonic
+    ) -> None:
         self._scheduler = scheduler
+        self._workers = workers
         self._models = models
         self._clock = clock
         self._complaint: str | None = None
@@ -37,6 +42,8 @@ class Watchdog:
             raise UnhealthyError("a thread of the engine has died")
         if self._scheduler.stuck_seconds() > STUCK:
             raise UnhealthyError(f"one inference has been running for more than {STUCK:.0f} s")
+        if self._workers.overdue_seconds() > STUCK:
+            raise UnhealthyError(f"an image is being read for more than {STUCK:.0f} s after its deadline")
         if self._complaint:
             raise UnhealthyError(self._complaint)
 

@@ -49,7 +49,7 @@ class ImageJob:
         ticket.check()
         begun = time.perf_counter()
         with span("decode"):
-            image = images.decode(self.data, max_pixels=self.max_pixels)
+            image = images.decode(self.data, max_pixels=self.max_pixels, check=ticket.check)
         decoded = time.perf_counter()
         ticket.check()
         runner = ScheduledRunner(self.model.stages, self.scheduler, self.share)

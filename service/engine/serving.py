@@ -161,7 +161,7 @@ class Serving:
         # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
         slots = max(streams, self.settings.threads or available_cores())
         self._workers = Workers(slots, self.admission.max_images, self._metrics)
-        self._watchdog = Watchdog(self._scheduler, self.models)
+        self._watchdog = Watchdog(self._scheduler, self._workers, self.models)
         self._watch()
         self.state = State.READY
         log.info("ready", extra={"model": model.bundle.ref})

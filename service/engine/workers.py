@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 from service.engine.batching.fairness import Share
 from service.engine.batching.turns import Turns
+from service.engine.ticket import Clock
 from service.observe.metrics import Metrics
 
 T = TypeVar("T")
@@ -39,9 +41,11 @@ class Workers:
     says how many of them are at work as a rule.
     """
 
-    def __init__(self, slots: int, max_jobs: int, metrics: Metrics) -> None:
+    def __init__(self, slots: int, max_jobs: int, metrics: Metrics, *, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._turns: Turns[_Job] = Turns(slots)
         self._jobs: dict[Future[Any], _Job] = {}
+        self._deadlines: dict[_Job, float] = {}
         self._pool = ThreadPoolExecutor(max_jobs, thread_name_prefix="read")
         self._lock = threading.Lock()
         self._waiting = metrics.queue_size.labels("decode")
@@ -59,6 +63,11 @@ class Workers:
         self._begin_some()
         return future
 
+    def overdue_seconds(self) -> float:
+        """Return for how long the oldest of the jobs at work has gone on after its deadline."""
+        with self._lock:
+            return max(0.0, self._clock() - min(self._deadlines.values(), default=float("inf")))
+
     def close(self) -> None:
         """Finish what was begun; blocks."""
         self._pool.shutdown()
@@ -66,8 +75,10 @@ class Workers:
     def _begin_some(self) -> None:
         with self._lock:
             while begun := self._turns.begin():
+                share, job = begun
                 self._waiting.dec()
-                self._pool.submit(self._run, *begun)
+                self._deadlines[job] = share.ticket.deadline
+                self._pool.submit(self._run, share, job)
 
     def _run(self, share: Share, job: _Job) -> None:
         try:
@@ -79,6 +90,7 @@ class Workers:
         finally:
             job.forget()
             with self._lock:
+                del self._deadlines[job]
                 self._turns.end(share)
             self._begin_some()
 

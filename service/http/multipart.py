@@ -18,6 +18,7 @@ MAX_HEADER_BYTES = 8192
 
 class _Part:
     def __init__(self) -> None:
+        self.header_bytes = 0
         self.header = bytearray()
         self.value = bytearray()
         self.disposition = b""
@@ -42,6 +43,9 @@ class FormReader:
         self.fields: dict[str, str] = {}
         self._max_files = max_files
         self._part = _Part()
+        self._fields = 0
+        self._delimiter = b"\r\n--" + boundary
+        self._delimiters = 0
         self._parser = MultipartParser(
             boundary,
             {
@@ -67,26 +71,37 @@ class FormReader:
         """
         try:
             async for chunk in chunks:
-                self._parser.write(chunk)
+                self._write(chunk)
             self._parser.finalize()
         except FormParserError as error:
             raise MalformedRequestError(f"the multipart body is damaged: {error}") from error
         if not self._whole:
             raise MalformedRequestError("the multipart body ends before its last boundary")
 
+    def _write(self, chunk: bytes) -> None:
+        # What only begins like a delimiter makes no part that could be counted, and costs the parser a loop of Python.
+        left = self._max_files + MAX_FIELDS + 2 - self._delimiters
+        self._delimiters += chunk.count(self._delimiter)
+        if self._delimiters <= self._max_files + MAX_FIELDS + 2:
+            self._parser.write(chunk)
+            return
+        self._parser.write(self._delimiter.join(chunk.split(self._delimiter, left + 1)[: left + 1]))
+        raise MalformedRequestError("too many parts")
+
     def _begin(self) -> None:
         self._part = _Part()
 
     def _header(self, data: bytes, start: int, end: int) -> None:
         self._part.header += data[start:end]
-        self._limit_header()
+        self._limit_header(end - start)
 
     def _value(self, data: bytes, start: int, end: int) -> None:
         self._part.value += data[start:end]
-        self._limit_header()
+        self._limit_header(end - start)
 
-    def _limit_header(self) -> None:
-        if len(self._part.header) + len(self._part.value) > MAX_HEADER_BYTES:
+    def _limit_header(self, more: int) -> None:
+        self._part.header_bytes += more
+        if self._part.header_bytes > MAX_HEADER_BYTES:
             raise MalformedRequestError("a part has too long a header")
 
     def _header_end(self) -> None:
@@ -104,14 +119,24 @@ class FormReader:
             self._part.filename = options[b"filename"].decode("utf-8", "replace")
         if self._part.name == FILE_FIELD and len(self.files) == self._max_files:
             raise TooManyImagesError(f"more than {self._max_files} images in one request")
-        if self._part.name != FILE_FIELD and len(self.fields) == MAX_FIELDS:
+        if self._part.name == FILE_FIELD:
+            return
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
             raise MalformedRequestError("too many form fields")
+        if self._part.filename is not None:
+            raise self._invalid(f'no field for a file; use the field name "{FILE_FIELD}"')
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         if part.name != FILE_FIELD and len(part.data) + end - start > MAX_FIELD_BYTES:
-            raise InvalidRequestError([{"loc": ("body", part.name), "msg": f"longer than {MAX_FIELD_BYTES} bytes"}])
+            raise self._invalid(
+                f'longer than {MAX_FIELD_BYTES} bytes; for a file use the field name "{FILE_FIELD}" and a file name'
+            )
         part.data += data[start:end]
+
+    def _invalid(self, why: str) -> InvalidRequestError:
+        return InvalidRequestError([{"loc": ("body", self._part.name), "msg": why}])
 
     def _end(self) -> None:
         part = self._part

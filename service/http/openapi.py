@@ -18,6 +18,7 @@ _EXAMPLES = {
     401: ("unauthorized", "send an API key as X-API-Key or as a bearer token"),
     403: ("forbidden", "this key may only read"),
     404: ("bundle_not_found", "no bundle 'invoices' in ./models. ./models has ppocrv6."),
+    408: ("upload_stalled", "no byte of the body came for too long"),
     409: ("model_conflict", "ppocrv6@1 answers requests; take up another version first"),
     413: ("image_too_large", "65535×65535 pixels; the limit is 50000000 pixels"),
     415: ("unsupported_image_type", "not a JPEG, PNG, WebP, BMP, TIFF or GIF image"),

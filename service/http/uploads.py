@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from service.errors import (
     ClientGoneError,
     InvalidRequestError,
-    MalformedRequestError,
-    PayloadTooLargeError,
     UnsupportedContentTypeError,
 )
+from service.http.bodies import collect_json, parse_json
 from service.http.multipart import FILE_FIELD, FormReader
 from service.http.schemas import JsonUpload, ReadFields
 from service.settings import Settings
+
+_JSON: TypeAdapter[JsonUpload] = TypeAdapter(JsonUpload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,24 @@ class Received:
     fields: ReadFields
 
 
-async def receive(request: Request, query: ReadFields, settings: Settings) -> Received:
+async def receive(request: Request, query: ReadFields, settings: Settings, count: Callable[[int], None]) -> Received:
     """Take in the body of `request`; choices in it win over those of the `query`.
+
+    Every piece that arrives is told to `count`, in bytes.
 
     Raises:
         UnsupportedContentTypeError: none of multipart/form-data, application/json, image/*.
-        PayloadTooLargeError: more bytes than the limit; the rest is not read.
+        PayloadTooLargeError, UploadStalledError: too much, or nothing for too long; the rest is not read.
         TooManyImagesError, MalformedRequestError, InvalidRequestError: what the body is.
         ClientGoneError: the client left before the end.
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    chunks = _limited(request, settings.payload_limit)
+    chunks = _counted(request, count)
     if kind == "multipart/form-data":
         return await _from_form(chunks, content_type, query, settings.max_client_batch_size)
     if kind == "application/json":
-        body = b"".join([chunk async for chunk in chunks])
-        return await run_in_threadpool(_from_json, body, query)
+        return await run_in_threadpool(_from_json, await collect_json(chunks), query)
     if kind.startswith("image/"):
         return Received((Upload("image-1", b"".join([chunk async for chunk in chunks])),), query)
     if kind == "application/pdf":
@@ -64,16 +66,10 @@ async def receive(request: Request, query: ReadFields, settings: Settings) -> Re
     )
 
 
-async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
-    received = 0
+async def _counted(request: Request, count: Callable[[int], None]) -> AsyncIterator[bytes]:
     try:
         async for chunk in request.stream():
-            received += len(chunk)
-            if received > limit:
-                raise _too_large(limit)
+            count(len(chunk))
             yield chunk
     except ClientDisconnect as error:
         raise ClientGoneError("the client left before the end of its upload") from error
@@ -83,10 +79,6 @@ async def disconnected(request: Request) -> None:
     """Return when the client of `request`, whose body was read, has left."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _too_large(limit: int) -> PayloadTooLargeError:
-    return PayloadTooLargeError(f"the body is over the limit of {limit} bytes")
 
 
 async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: ReadFields, max_files: int) -> Received:
@@ -99,14 +91,8 @@ async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: Rea
     return Received(uploads, _merge(query, {name: value for name, value in form.fields.items() if value}))
 
 
-def _from_json(body: bytes, query: ReadFields) -> Received:
-    try:
-        upload = JsonUpload.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)
-        if first[0]["type"] == "json_invalid":
-            raise MalformedRequestError(f"the body is not JSON: {first[0]['msg']}") from error
-        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in first]) from error
+def _from_json(body: bytearray, query: ReadFields) -> Received:
+    upload = parse_json(body, _JSON)
     chosen = upload.model_dump(exclude={"image"}, exclude_unset=True)
     return Received((Upload("image-1", upload.image),), _merge(query, chosen))
 

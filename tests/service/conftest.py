@@ -22,6 +22,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read no more of a body than a request needs, so that tests see what that is."""
+    monkeypatch.setattr("service.http.bodies.LINGER_SECONDS", 0.0)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from pydantic import TypeAdapter
 
 from service.engine.loading import open_model_store
 from service.engine.models.loaded import Loaded
 from service.engine.serving import State
+from service.http.bodies import body_of
 from service.http.context import Context, ContextDep
 from service.http.openapi import problems
 from service.http.routes.security import ADMIN, READER
 from service.http.schemas import LoadOrder, ModelEntry, ModelList, Score
 
 router = APIRouter(prefix="/v1", tags=["models"])
+
+OrderBody = Annotated[LoadOrder | None, Depends(body_of(TypeAdapter(LoadOrder | None)))]
+_ORDER = {"requestBody": {"content": {"application/json": {"schema": LoadOrder.model_json_schema()}}}}
 
 
 @router.get(
@@ -31,10 +37,11 @@ async def list_models(context: ContextDep) -> ModelList:
 @router.post(
     "/models/{name}/load",
     dependencies=[ADMIN],
-    responses=problems(400, 401, 403, 404, 409, 422, 429, 500, 503),
+    openapi_extra=_ORDER,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503),
     summary="Load a model, or a newer version of it",
 )
-async def load_model(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+async def load_model(name: str, context: ContextDep, order: OrderBody) -> ModelList:
     """Take up the current version of a name as the watcher would, or load one version for those who ask for it."""
     serving = context.serving
     serving.require_ready()
@@ -49,10 +56,11 @@ async def load_model(name: str, context: ContextDep, order: LoadOrder | None = N
 @router.post(
     "/models/{name}/unload",
     dependencies=[ADMIN],
-    responses=problems(400, 401, 403, 404, 409, 422, 429, 503),
+    openapi_extra=_ORDER,
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 422, 429, 503),
     summary="Unload a model, or a version of it",
 )
-async def unload_model(name: str, context: ContextDep, order: LoadOrder | None = None) -> ModelList:
+async def unload_model(name: str, context: ContextDep, order: OrderBody) -> ModelList:
     """Let requests under way finish and free its memory. The model that answers by default stays."""
     context.serving.require_ready()
     context.serving.models.remove(name, order.version if order else None)

@@ -11,10 +11,12 @@ from typing import Annotated
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from service.engine.admission import Arrival
 from service.engine.image_job import Reading
 from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
 from service.errors import DeadlineExceededError, NoImageReadError
+from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
 from service.http.exchange import Exchange, exchange_of
 from service.http.openapi import problems, read_operation
@@ -41,7 +43,7 @@ TimeoutHeader = Annotated[
     summary="Read the text in images",
     dependencies=[READER],
     response_model=OcrResponse,
-    responses=problems(400, 401, 403, 413, 415, 422, 429, 500, 503, 504),
+    responses=problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=read_operation(),
 )
 async def read(
@@ -59,8 +61,9 @@ async def read(
     serving = context.serving
     serving.require_ready()
     ticket = _ticket(exchange, timeout_ms, context)
-    with serving.admission.request(_declared_length(request)):
-        received = await _receive(request, query, context, ticket)
+    incoming = incoming_of(request)
+    with serving.admission.request(incoming.declared, incoming.give_up) as arrival:
+        received = await _receive(request, query, context, ticket, arrival)
         order = Order(
             images=[upload.data for upload in received.uploads],
             model=received.fields.model,
@@ -79,17 +82,14 @@ def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Tic
     return Ticket(exchange.started + min(asked, limit))
 
 
-def _declared_length(request: Request) -> int | None:
-    declared = request.headers.get("content-length", "")
-    return int(declared) if declared.isdecimal() else None
-
-
-async def _receive(request: Request, query: ReadFields, context: Context, ticket: Ticket) -> Received:
+async def _receive(request: Request, query: ReadFields, context: Context, ticket: Ticket, arrival: Arrival) -> Received:
     try:
         with anyio.fail_after(ticket.remaining()):
-            return await receive(request, query, context.settings)
+            received = await receive(request, query, context.settings, arrival.grow)
     except TimeoutError:
         raise DeadlineExceededError("the deadline passed before the whole request had arrived") from None
+    arrival.complete()
+    return received
 
 
 def _answer(

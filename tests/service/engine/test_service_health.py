@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -15,6 +16,7 @@ from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded,
 from ocr_core.backends.base import Policy, Tensor
 from ocr_core.backends.fake import FakeBackend
 from ocr_core.errors import BackendError
+from ocr_core.pages.images import Image, decode
 from ocr_core.pipeline.engine import Engine
 from service.app import create_app
 from service.engine.serving import Serving, State
@@ -93,6 +95,50 @@ async def test_an_engine_that_hangs_turns_the_probes_red_and_what_waits_gets_its
         await asyncio.to_thread(until, lambda: not serving.scheduler.stuck_seconds())
         assert await probe(client) == (200, 200)
         assert (await read(client)).status_code == 200
+
+
+async def test_an_image_that_is_decoded_without_end_turns_the_probes_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, opened = threading.Event(), threading.Event()
+
+    def without_end(data: bytes, **_: object) -> Image:
+        begun.set()
+        assert opened.wait(PATIENCE)
+        return decode(data)
+
+    async with serving_with(Recognizer()) as (serving, client):
+        monkeypatch.setattr("service.engine.image_job.images.decode", without_end)
+        hung = asyncio.create_task(read(client, 2000))
+        assert await asyncio.to_thread(begun.wait, PATIENCE)
+        assert (await hung).status_code == 504
+        assert await probe(client) == (200, 200)
+        monkeypatch.setattr("service.engine.health.STUCK", 0.0)
+        assert await probe(client) == (503, 503)
+        assert "after its deadline" in (await client.get("/livez")).json()["detail"]
+        opened.set()
+        await asyncio.to_thread(until, lambda: not serving.workers.overdue_seconds())
+        assert await probe(client) == (200, 200)
+
+
+async def test_a_decoder_gives_back_its_slot_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Semaphore(0)
+
+    def reads_for_ever(data: bytes, *, max_pixels: int, check: Callable[[], None]) -> Image:
+        if data == PAGE:
+            return decode(data, max_pixels=max_pixels, check=check)
+        begun.release()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            check()
+        raise AssertionError("nobody ended it")
+
+    async with serving_with(Recognizer()) as (serving, client):
+        monkeypatch.setattr("service.engine.image_job.images.decode", reads_for_ever)
+        timeout = {"x-request-timeout-ms": "2000"}
+        late = [asyncio.create_task(client.post(URL, headers=timeout, files=parts(encoded()))) for _ in range(3)]
+        assert await asyncio.to_thread(begun.acquire, timeout=PATIENCE)
+        assert {(await answer).status_code for answer in late} == {504}
+        assert (await read(client)).status_code == 200
+        await asyncio.to_thread(until, lambda: not serving.admission.images)
 
 
 async def test_a_thread_that_dies_turns_the_probes_red_at_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -135,7 +135,9 @@ def test_every_failure_is_a_problem_document(document: dict[str, Any]) -> None:
 def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/ocr"]["post"]
     assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/*"}
-    assert {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503", "504"} == set(operation["responses"])
+    assert {"200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"} == set(
+        operation["responses"]
+    )
     for status in ("429", "503"):
         assert "Retry-After" in operation["responses"][status]["headers"]
     names = {parameter["name"] for parameter in operation["parameters"]}
