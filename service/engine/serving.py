@@ -137,7 +137,7 @@ class Serving:
         if self._scheduler is not None:
             self._scheduler.close(JOIN_SECONDS)
         if self._workers is not None:
-            self._workers.close()
+            self._workers.close(JOIN_SECONDS)
         self.models.close()
 
     async def _run(self) -> None:
@@ -160,7 +160,7 @@ class Serving:
         # Enough that every stream and every core has an image to work on. With more of them the streams share their
         # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
         slots = max(streams, self.settings.threads or available_cores())
-        self._workers = Workers(slots, self.admission.max_images, self._metrics)
+        self._workers = Workers(slots, self._metrics)
         self._watchdog = Watchdog(self._scheduler, self.models)
         self._watch()
         self.state = State.READY
