@@ -181,13 +181,14 @@ class Scheduler:
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        """End the streams; what still waits is given up, and a stream that does not end in time is left behind."""
+        """End the streams; what still waits is given up, and what does not end within `timeout` seconds left behind."""
         self.give_up()
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        end = time.monotonic() + timeout
         for stream in self._streams:
-            stream.join(timeout)
+            stream.join(max(0.0, end - time.monotonic()))
 
     def _serve(self, stream: _Stream) -> bool:
         """Compute one batch; False once there will be no more. A stream that waits holds nothing of a model."""

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from ocr_core.backends.base import Backend
@@ -14,6 +15,7 @@ from ocr_core.errors import BackendUnavailableError, BundleError, BundleNotFound
 from service.engine.batching.stages import measured
 from service.engine.models.loaded import Loaded, Reader
 from service.engine.models.trial import Trial, Verdict
+from service.engine.threads import in_thread
 from service.errors import ModelConflictError, ModelNotServedError
 from service.observe.metrics import Metrics
 from service.settings import Settings
@@ -217,7 +219,12 @@ class Models:
         if loaded >= self._settings.max_loaded_models:
             raise ModelConflictError(f"{loaded} models are loaded, and that is as many as may be; unload one first")
         start = time.perf_counter()
-        model = await asyncio.to_thread(self._load_and_warm, ref)
+        loading = in_thread(partial(self._load_and_warm, ref), f"load {ref}")
+        try:
+            model = await asyncio.wrap_future(loading)
+        except asyncio.CancelledError:  # the service stops; who loads cannot be stopped, and nobody waits for it
+            loading.add_done_callback(_retire)
+            raise
         self._metrics.show_model(*model.labels)
         backend = model.reader.backend
         log.info(
@@ -248,12 +255,20 @@ class Models:
         return Loaded(reader, stages, self._close_later)
 
     def _close_later(self, model: Loaded) -> None:
-        self._closer.submit(self._close, model)
+        try:
+            self._closer.submit(self._close, model)
+        except RuntimeError:  # all others have been closed; this one was being loaded or used by a thread left behind
+            self._close(model)
 
     def _close(self, model: Loaded) -> None:
         model.reader.close()
         self._metrics.hide_model(*model.labels)
         log.info("model closed", extra={"model": model.bundle.ref})
+
+
+def _retire(loading: Future[Loaded]) -> None:
+    if loading.exception() is None:
+        loading.result().retire()
 
 
 def _is_hopeless(error: Exception) -> bool:
