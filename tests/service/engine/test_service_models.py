@@ -210,6 +210,28 @@ async def test_a_store_that_cannot_be_reached_is_asked_again(shelf: Shelf, caplo
         assert await house.reloads() == {"failed": 1, "ok": 1}
 
 
+@pytest.mark.parametrize("error", [PermissionError("EACCES"), OSError(116, "ESTALE"), ValueError("no version")])
+async def test_the_watcher_outlives_whatever_the_store_raises(
+    shelf: Shelf, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answers = iter([error, error, "1", error, "2"])
+
+    def current(_: str) -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with house_of(shelf) as house:
+        watcher = Watcher(house.models, current)
+        for _ in range(5):
+            await watcher.poll()
+        assert await house.text() == "2"
+    told = [record.levelname for record in caplog.records if "which fake is current" in record.message]
+    assert told == ["WARNING", "INFO", "WARNING", "INFO"]
+
+
 async def test_a_version_that_fails_its_first_requests_is_rolled_back_and_none_of_them_fails(shelf: Shelf) -> None:
     shelf.pages["2"] = failing
     async with house_of(shelf) as house:
