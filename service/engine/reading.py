@@ -18,6 +18,7 @@ from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Place
 from service.engine.image_job import ImageJob, Reading
 from service.engine.models.loaded import Loaded
+from service.engine.models.trial import Evidence
 from service.engine.serving import Serving
 from service.engine.ticket import Ticket, client_gone
 from service.errors import DeadlineExceededError, is_fault
@@ -59,11 +60,14 @@ async def read_images(order: Order, serving: Serving, ticket: Ticket) -> tuple[B
             serving.scheduler.refuse_late(ticket)
             visit = _Visit(order, serving, ticket)
             outcomes = await visit.read_with(model, places)
-            other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
+            other = serving.models.second_opinion(model) if any(map(_is_fault, outcomes)) else None
             if other is None or ticket.over() or "@" in (order.model or ""):
+                serving.models.record(model, _evidence(outcomes, (), ticket))
                 return model.bundle, outcomes
             with other.lease():
-                return other.bundle, await visit.read_with(other, [])
+                again = await visit.read_with(other, [])
+                serving.models.record(model, _evidence(outcomes, again, ticket))
+                return other.bundle, again
         finally:
             serving.scheduler.leave(ticket)
             for place in places:
@@ -147,6 +151,16 @@ def _outcome(future: asyncio.Future[Reading]) -> Outcome:
     if not isinstance(error, Exception):
         raise error
     return error
+
+
+def _evidence(outcomes: Sequence[Outcome], again: Sequence[Outcome], ticket: Ticket) -> Evidence:
+    """Return what the outcomes say of the model that gave them, beside those of the version before, if it was asked."""
+    late = any(isinstance(outcome, DeadlineExceededError) for outcome in outcomes)
+    return Evidence(
+        read=sum(isinstance(outcome, Reading) for outcome in outcomes),
+        failed=sum(_is_fault(new) and isinstance(old, Reading) for new, old in zip(outcomes, again, strict=False)),
+        late=late and ticket.taken > 0,
+    )
 
 
 def _is_fault(outcome: Outcome) -> bool:
