@@ -108,14 +108,10 @@ class BatchQueue(Generic[T]):
             entries = self._waiting[ticket][kind]
             while entries and len(batch) < count:
                 batch.append(entries.popleft())
-            self._forget_empty(ticket, kind)
+            if not entries:
+                del self._waiting[ticket][kind]
+            if not self._waiting[ticket]:
+                del self._waiting[ticket]
         for entry in batch:
             self._clock.spend(entry.ticket, entry.cost)
         return batch
-
-    def _forget_empty(self, ticket: Ticket, kind: Kind) -> None:
-        kinds = self._waiting[ticket]
-        if not kinds[kind]:
-            del kinds[kind]
-        if not kinds:
-            del self._waiting[ticket]

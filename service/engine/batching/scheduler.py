@@ -98,11 +98,6 @@ class Scheduler:
         """When a batch was computed last."""
         self._streams = [_Stream(self._serve, f"stream-{i}") for i in range(streams)]
 
-    @property
-    def streams(self) -> int:
-        """Batches that are computed side by side."""
-        return len(self._streams)
-
     def enter(self, ticket: Ticket, expected: float) -> None:
         """Give a request that is expected to cost `expected` seconds of a stream its place in the order."""
         with self._changed:
