@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,12 @@ class Client:
             return Answer(NO_ANSWER, sent, time.monotonic() - sent), None, b""
         return Answer(response.status, sent, time.monotonic() - sent), response.headers, body
 
+    def send_and_leave(self, post: Post) -> None:
+        """Send a request and hang up without waiting for its answer."""
+        with suppress(OSError):
+            self._connection.request("POST", post.path, post.body, post.headers)
+        self._connection.close()
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -119,6 +126,27 @@ def closed_loop(
     with ThreadPoolExecutor(clients) as pool:
         done = [future.result() for future in [pool.submit(work) for _ in range(clients)]]
     return [answer for answers in done for answer in answers if answer.end <= end]
+
+
+def some_leave(
+    port: int, posts: Sequence[Post], clients: int, count: int, leaving: float, seed: int = 0
+) -> Counter[str]:
+    """Send `count` requests by `clients` clients, who leave a part of them unanswered; return what became of each."""
+    turns = _Turns(posts)
+
+    def work(number: int) -> Counter[str]:
+        rng, client, became = random.Random(f"{seed}/{number}"), Client(port), Counter[str]()
+        for _ in range(number, count, clients):
+            if rng.random() < leaving:
+                client.send_and_leave(turns.next())
+                became["left"] += 1
+            else:
+                became[str(client.send(turns.next())[0].status)] += 1
+        client.close()
+        return became
+
+    with ThreadPoolExecutor(clients) as pool:
+        return sum(pool.map(work, range(clients)), Counter[str]())
 
 
 def open_loop(port: int, posts: Sequence[Post], rate: float, seconds: float, seed: int = 0) -> list[Answer]:

@@ -6,6 +6,7 @@ Server and clients are processes of their own; on two cores and more the server 
 Closed loop: 1 to 64 clients, each of which sends its next image when the last was answered, beside the same engine on
 the same core without a server around it. Open loop: --factor times what the closed loop reached, sent without waiting.
 Fairness: single lines by one client alone, then while the most clients keep the service busy with pages of 300 lines.
+With --leavers 20000, before and after so many single lines of which 5 % leave early: how many lines overtake one page.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clients import PATIENCE, Client, Post, closed_loop, open_loop, post_of, quantile, summary
+from benchmarks.clients import PATIENCE, Client, Post, closed_loop, open_loop, post_of, quantile, some_leave, summary
 from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, on_cores, print_table, write_result
 from benchmarks.drawn import long_page
 from benchmarks.servers import Program, Running, rapidocr_api, running, service, watching
@@ -32,6 +33,10 @@ Figures = dict[str, Any]
 
 LONG = 300
 """Lines of the pages that keep the service busy while single lines are timed."""
+LINE_CLIENTS = 4
+"""Clients that send single lines one after the other while a page is overtaken."""
+LEAVING = 0.05
+"""Part of the clients that hang up before they are answered."""
 PEER_MB = 12_000.0
 """Memory at which a peer is ended, so that it does not take the machine with it."""
 PEER_PATIENCE = 5.0
@@ -90,7 +95,7 @@ def measure_open(server: Running, posts: Sequence[Post], rate: float, args: argp
 
 
 def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Namespace) -> Figures:
-    """Send single lines to an idle service, then to one that is busy with long pages."""
+    """Send single lines to an idle service, then to one that is busy with long pages, and a page beside them."""
     page = Post("/v1/ocr", long_page(LONG), {"Content-Type": "image/png", "X-Request-Timeout-Ms": "60000"})
     client = Client(server.port)
     client.send(page)
@@ -103,12 +108,29 @@ def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Name
         time.sleep(args.warm_up)  # until pages fill the queue
         busy = closed_loop(server.port, lines, 1, args.seconds)
         pages = load.result()
+    overtaking: Figures = {}
+    if args.leavers:
+        before = overtakers(server, page, lines, args)
+        became = some_leave(server.port, lines, LINE_CLIENTS, args.leavers, LEAVING)
+        overtaking = {"overtakers": [before, overtakers(server, page, lines, args)], "between": dict(became)}
     return {
+        **overtaking,
         "page": {"lines": len(answer["pages"][0]["lines"]), "timings_ms": answer["timings_ms"]},
         "idle": summary(idle, args.seconds),
         "busy": summary(busy, args.seconds),
         "pages": summary(pages, args.seconds + args.warm_up),
     }
+
+
+def overtakers(server: Running, page: Post, lines: Sequence[Post], args: argparse.Namespace) -> int:
+    """Return how many single lines are sent after a page and answered before it, beside clients that send only them."""
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(closed_loop, server.port, lines, LINE_CLIENTS, args.warm_up + args.seconds)
+        time.sleep(args.warm_up)
+        client = Client(server.port)
+        one, _, _ = client.send(page)
+        client.close()
+        return sum(one.sent < line.sent and line.end < one.end for line in load.result() if line.status == 200)
 
 
 def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> Figures:
@@ -179,6 +201,7 @@ def main() -> None:
     parser.add_argument("--factor", type=float, default=10.0, help="open loop: times the capacity; 0 leaves it out")
     parser.add_argument("--deadline", type=float, default=10.0, help="open loop: seconds that a client gives")
     parser.add_argument("--lines", metavar="SET", help="set of single lines for fairness, by default left out")
+    parser.add_argument("--leavers", type=int, default=0, help="fairness: lines of which a part leave early")
     parser.add_argument("--peer-python", metavar="PYTHON", help="interpreter of the environment of rapidocr_api")
     parser.add_argument("--spread", action="store_true", help="bind neither server nor clients to a core")
     add_out_argument(parser, "load")

@@ -7,9 +7,9 @@ Networks are compiled once for any height and width; the kernels of each shape a
 from __future__ import annotations
 
 import os
-import queue
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,9 @@ class OpenVinoNetwork:
     """A compiled network and its idle inference requests, one a stream; a caller waits for a free one."""
 
     def __init__(self, compiled: Any, streams: int) -> None:
-        self._compiled = compiled
-        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()  # the request used last has its memory in the cache
-        for _ in range(streams):
-            self._idle.put(compiled.create_infer_request())
+        self._idle: list[Any] = [compiled.create_infer_request() for _ in range(streams)]
         self._closed = False
+        self._changed = threading.Condition()
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Compute the output for `batch` (N×C×H×W)."""
@@ -54,21 +52,25 @@ class OpenVinoNetwork:
 
     @contextmanager
     def _request(self) -> Iterator[Any]:
-        if self._closed:
-            raise BackendError("the network is closed")
-        request = self._idle.get()
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._closed)
+            if self._closed:
+                raise BackendError("the network is closed")
+            request = self._idle.pop()  # the one used last has its memory in the cache
         try:
             yield request
         finally:
-            self._idle.put(request)
+            with self._changed:
+                if not self._closed:
+                    self._idle.append(request)
+                    self._changed.notify()
 
     def close(self) -> None:
-        """Refuse further calls and free the memory, whoever still refers to this; calls under way finish."""
-        self._closed = True
-        self._compiled = None
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait()
+        """Refuse calls that have no stream yet and free the memory; what is being computed is finished."""
+        with self._changed:
+            self._closed = True
+            self._idle.clear()
+            self._changed.notify_all()
 
 
 class OpenVinoBackend:

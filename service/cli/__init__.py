@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import bench, evaluate, keys, models, read, serve
-from service.cli.common import fail
+from service.cli.common import end_process, fail
 
 USAGE = 2
 
@@ -68,4 +68,7 @@ def options(
 
 def main() -> None:
     """Run the command line; the entry point `ocr`."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        end_process(end.code)

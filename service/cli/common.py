@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +30,19 @@ BackendOption = Annotated[
     str | None, typer.Option("--backend", help="auto, openvino, onnxruntime or cuda, instead of OCR_BACKEND.")
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Cores, instead of OCR_THREADS.")]
+
+
+def end_process(code: str | int | None) -> NoReturn:
+    """End the process, without taking Python down where a thread was left behind: in native code it would crash.
+
+    Only threads that nobody waits for can be left by now: `ocr serve` leaves what hangs in a decoder or a network.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else bool(code))
+    raise SystemExit(code)
 
 
 def print_error(message: str) -> None:

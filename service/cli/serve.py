@@ -19,7 +19,10 @@ def serve(
     backend: BackendOption = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Serve HTTP in one process until it is told to stop."""
+    """Serve HTTP in one process until it is told to stop.
+
+    Ends with 0 when SIGTERM told it to, also while it loads, and with 1 if it could not be started.
+    """
     import uvicorn
     from prometheus_client import disable_created_metrics
 
@@ -50,8 +53,8 @@ def serve(
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
     server = DrainingServer(config, app.state.context.serving.drain)
-    # uvicorn raises the signal that stopped it again, for whoever listened before: to be told to stop is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    # Until uvicorn listens itself, and afterwards: it raises the signal that stopped it again, which is no failure.
+    signal.signal(signal.SIGTERM, server.handle_exit)
     server.run()
-    if failed or not server.started:  # the log says why: a model that cannot be loaded, a port in use
+    if failed or not server.started:  # the log says why
         raise typer.Exit(1)

@@ -71,9 +71,10 @@ class Watchdog:
         model = self._models.default
         recognizer = model.reader.networks.recognizer
         line = np.full((recognizer.spec.height, recognizer.widths[0], 3), 255, np.uint8)
-        share = self._scheduler.enter(Ticket(self._clock() + STUCK, clock=self._clock), 0.0)
+        ticket = Ticket(self._clock() + STUCK, clock=self._clock)
+        self._scheduler.enter(ticket, 0.0)
         try:
             with model.lease():
-                ScheduledRunner(model.stages, self._scheduler, share).recognize([line])
+                ScheduledRunner(model.stages, self._scheduler, ticket).recognize([line])
         finally:
-            self._scheduler.leave(share)
+            self._scheduler.leave(ticket)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from ocr_core.pages import images
 from ocr_core.pipeline.result import Page, ReadOptions
-from service.engine.batching.fairness import Share
 from service.engine.batching.runner import ScheduledRunner
 from service.engine.batching.scheduler import Scheduler
 from service.engine.models.loaded import Loaded
+from service.engine.ticket import Ticket
 from service.observe.tracing import span
 
 
@@ -32,8 +32,8 @@ class ImageJob:
     max_pixels: int
     model: Loaded
     scheduler: Scheduler
-    share: Share
-    """The turn of the request that the image belongs to."""
+    ticket: Ticket
+    """The request that the image belongs to."""
     queued: float = field(default_factory=time.perf_counter)
     """When the image was handed in, in seconds of `time.perf_counter`."""
 
@@ -45,14 +45,13 @@ class ImageJob:
             BackendError: a network failed.
             ServiceError: nobody waits for it any more, or its deadline has passed.
         """
-        ticket = self.share.ticket
-        ticket.check()
+        self.ticket.check()
         begun = time.perf_counter()
         with span("decode"):
-            image = images.decode(self.data, max_pixels=self.max_pixels, check=ticket.check)
+            image = images.decode(self.data, max_pixels=self.max_pixels, check=self.ticket.check)
         decoded = time.perf_counter()
-        ticket.check()
-        runner = ScheduledRunner(self.model.stages, self.scheduler, self.share)
+        self.ticket.check()
+        runner = ScheduledRunner(self.model.stages, self.scheduler, self.ticket)
         page = self.model.reader.read(image.pixels, self.options, runner=runner)
         runner.teach()
         waited = runner.waited

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from ocr_core.errors import ImageError
 from ocr_core.pages import images
 from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Place
-from service.engine.batching.fairness import Share
 from service.engine.image_job import ImageJob, Reading
 from service.engine.models.loaded import Loaded
+from service.engine.models.trial import Evidence
 from service.engine.serving import Serving
 from service.engine.ticket import Ticket, client_gone
-from service.errors import DeadlineExceededError, OverloadedError, is_fault
+from service.errors import DeadlineExceededError, is_fault
 
 Outcome = Reading | Exception
 """What an image gave."""
@@ -48,25 +47,29 @@ async def read_images(order: Order, serving: Serving, ticket: Ticket) -> tuple[B
 
     Raises:
         ModelNotServedError: the request names a model that is not loaded.
-        OverloadedError: the images do not fit in; none was begun.
+        OverloadedError: the images do not fit in, or deadlines would be missed with them; none was begun.
+        DeadlineExceededError: the images cannot be read in time, by what is expected; none was begun.
         ClientGoneError: the client left; what had not begun will not begin.
     """
     model = serving.models.find(order.model)
     with model.lease():
         outlook = await to_thread.run_sync(_foresee, order, model, serving.settings.max_pixels)
         places = serving.admission.places(outlook)
-        share = serving.scheduler.enter(ticket, sum(cost for _, cost in outlook))
+        serving.scheduler.enter(ticket, sum(cost for _, cost in outlook))
         try:
-            _refuse_if_late(serving.scheduler.lateness(share))
-            visit = _Visit(order, serving, share)
+            serving.scheduler.refuse_late(ticket)
+            visit = _Visit(order, serving, ticket)
             outcomes = await visit.read_with(model, places)
-            other = serving.models.retry_on(model, fault=any(_is_fault(outcome) for outcome in outcomes))
+            other = serving.models.second_opinion(model) if any(map(_is_fault, outcomes)) else None
             if other is None or ticket.over() or "@" in (order.model or ""):
+                serving.models.record(model, _evidence(outcomes, (), ticket))
                 return model.bundle, outcomes
             with other.lease():
-                return other.bundle, await visit.read_with(other, [])
+                again = await visit.read_with(other, [])
+                serving.models.record(model, _evidence(outcomes, again, ticket))
+                return other.bundle, again
         finally:
-            serving.scheduler.leave(share)
+            serving.scheduler.leave(ticket)
             for place in places:
                 place.release()
 
@@ -74,10 +77,10 @@ async def read_images(order: Order, serving: Serving, ticket: Ticket) -> tuple[B
 class _Visit:
     """A request whose images were let in."""
 
-    def __init__(self, order: Order, serving: Serving, share: Share) -> None:
+    def __init__(self, order: Order, serving: Serving, ticket: Ticket) -> None:
         self._order = order
         self._serving = serving
-        self._share = share
+        self._ticket = ticket
 
     async def read_with(self, model: Loaded, places: Sequence[Place]) -> list[Outcome]:
         """Read every image; those that the deadline overtakes give its error."""
@@ -92,7 +95,7 @@ class _Visit:
             max_pixels=self._serving.settings.max_pixels,
             model=model,
             scheduler=self._serving.scheduler,
-            share=self._share,
+            ticket=self._ticket,
         )
         model.acquire()
 
@@ -101,12 +104,12 @@ class _Visit:
             if place is not None:
                 place.release()
 
-        future = self._serving.workers.submit(self._share, job.run)
+        future = self._serving.workers.submit(self._ticket, job.run)
         future.add_done_callback(end)
         return future
 
     async def _settle(self, futures: Sequence[asyncio.Future[Reading]]) -> list[Outcome]:
-        ticket = self._share.ticket
+        ticket = self._ticket
         finished = asyncio.gather(*futures, return_exceptions=True)
         gone = asyncio.ensure_future(self._order.gone())
         try:
@@ -121,13 +124,6 @@ class _Visit:
                 ticket.cancel()
                 for future in futures:
                     future.cancel()
-
-
-def _refuse_if_late(lateness: float) -> None:
-    if lateness > 0:
-        raise OverloadedError(
-            "there is too much to do for all deadlines to be kept", retry_after=max(1, math.ceil(lateness))
-        )
 
 
 def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, float]]:
@@ -155,6 +151,16 @@ def _outcome(future: asyncio.Future[Reading]) -> Outcome:
     if not isinstance(error, Exception):
         raise error
     return error
+
+
+def _evidence(outcomes: Sequence[Outcome], again: Sequence[Outcome], ticket: Ticket) -> Evidence:
+    """Return what the outcomes say of the model that gave them, beside those of the version before, if it was asked."""
+    late = any(isinstance(outcome, DeadlineExceededError) for outcome in outcomes)
+    return Evidence(
+        read=sum(isinstance(outcome, Reading) for outcome in outcomes),
+        failed=sum(_is_fault(new) and isinstance(old, Reading) for new, old in zip(outcomes, again, strict=False)),
+        late=late and ticket.taken > 0,
+    )
 
 
 def _is_fault(outcome: Outcome) -> bool:

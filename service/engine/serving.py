@@ -13,8 +13,10 @@ from service.engine.admission import Admission
 from service.engine.batching.scheduler import Scheduler
 from service.engine.health import Watchdog
 from service.engine.loading import open_model_store
+from service.engine.models.loaded import Loaded
 from service.engine.models.registry import Models, ReaderFactory
 from service.engine.models.watcher import Watcher
+from service.engine.threads import wait_in_thread
 from service.engine.workers import Workers
 from service.errors import NotReadyError
 from service.observe.metrics import Metrics
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 OnFailure = Callable[[Exception], None]
 
 JOIN_SECONDS = 2.0
-"""How long a thread that computes is waited for at the end."""
+"""How long threads that compute, and those that decode, are waited for at the end."""
 
 
 class State(Enum):
@@ -39,7 +41,7 @@ class State(Enum):
 
 _REASONS = {
     State.LOADING: "the model is being loaded",
-    State.FAILED: "the model could not be loaded",
+    State.FAILED: "the service could not be started",
     State.CLOSED: "the service is stopping",
 }
 
@@ -51,7 +53,7 @@ class Serving:
         settings: what to load and within which limits.
         load: makes a reader; runs in a thread and may take seconds.
         metrics: told of what happens.
-        on_failure: told why the model could not be loaded.
+        on_failure: told why the service could not be started.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Serving:
         self._workers: Workers | None = None
         self._watchdog: Watchdog | None = None
         self._start: asyncio.Task[None] | None = None
+        self._drained: asyncio.Task[None] | None = None
         self._watching: list[asyncio.Task[None]] = []
 
     @property
@@ -111,45 +114,57 @@ class Serving:
     async def settled(self) -> State:
         """Wait until the model is ready or has failed."""
         if self._start is not None:
-            await self._start
+            await asyncio.wait([self._start])
         return self.state
 
     async def drain(self) -> None:
-        """Let in no more requests and wait for those inside; what is left after the time of grace is given up."""
-        await self.settled()
-        self.state = State.CLOSED
+        """Let in no more requests and wait for those inside; what is left after the time of grace is given up.
+
+        A model that is still being loaded is not waited for. A second call waits for the first.
+        """
+        if self._drained is None:
+            if self._start is not None:
+                self._start.cancel()
+            if self.state is not State.FAILED:
+                self.state = State.CLOSED
+            self._drained = asyncio.create_task(self._wait_for_those_inside())
+        await asyncio.shield(self._drained)
+
+    async def close(self) -> None:
+        """Drain and free everything; what hangs in a network or a decoder is left behind."""
+        await self.drain()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        await wait_in_thread(self._free, "close")
+
+    async def _wait_for_those_inside(self) -> None:
         log.info("draining")
         try:
             await asyncio.wait_for(self.admission.empty(), self.settings.shutdown_grace_seconds)
         except asyncio.TimeoutError:
             log.error("not all requests were finished in time")
-            self.scheduler.give_up()
-
-    async def close(self) -> None:
-        """Drain and free everything."""
-        await self.drain()
-        for task in self._watching:
-            task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
-        await asyncio.to_thread(self._free)
+            if self._scheduler is not None:
+                self._scheduler.give_up()
 
     def _free(self) -> None:
         if self._scheduler is not None:
             self._scheduler.close(JOIN_SECONDS)
-        if self._workers is not None:
-            self._workers.close()
+        if self._workers is not None and (hung := self._workers.close(JOIN_SECONDS)):
+            log.error("%d images are still being decoded, and are left behind", hung)
         self.models.close()
 
     async def _run(self) -> None:
         try:
-            model = await self.models.start()
+            self._serve(await self.models.start())
         except Exception as error:
             self.state = State.FAILED
             expected = isinstance(error, OcrError)
-            log.error("the model could not be loaded: %s", error, exc_info=None if expected else error)
+            log.error("the service could not be started: %s", error, exc_info=None if expected else error)
             if self._on_failure:
                 self._on_failure(error)
-            return
+
+    def _serve(self, model: Loaded) -> None:
         streams = model.reader.backend.policy.streams
         self._scheduler = Scheduler(
             streams,
@@ -160,7 +175,7 @@ class Serving:
         # Enough that every stream and every core has an image to work on. With more of them the streams share their
         # cores with threads that decode, and whoever waits for one input of a page waits twice as long.
         slots = max(streams, self.settings.threads or available_cores())
-        self._workers = Workers(slots, self.admission.max_images, self._metrics)
+        self._workers = Workers(slots, self._metrics)
         self._watchdog = Watchdog(self._scheduler, self._workers, self.models)
         self._watch()
         self.state = State.READY

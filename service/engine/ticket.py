@@ -1,4 +1,4 @@
-"""How long a request may take, and whether anyone still waits for it."""
+"""A request as the engine knows it: how long it may take, whether anyone waits for it, its place in the order."""
 
 from __future__ import annotations
 
@@ -16,12 +16,25 @@ def client_gone() -> ServiceError:
 
 
 class Ticket:
-    """Shared by a request and its jobs in other threads. `deadline` is a time of `clock`, in seconds."""
+    """Shared by a request and its jobs in other threads.
+
+    Costs are seconds of one stream; they and the place in the order are changed under the scheduler's lock alone.
+
+    Args:
+        deadline: a time of `clock`, in seconds.
+    """
 
     def __init__(self, deadline: float, *, clock: Clock = time.monotonic) -> None:
         self.deadline = deadline
+        self.claimed = 0.0
+        """Cost of the work that was handed in so far."""
+        self.taken = 0.0
+        """Cost of the work that was begun so far."""
         self._clock = clock
         self._reason: Callable[[], ServiceError] | None = None
+        self._arrival = 0.0
+        self._number = 0
+        self._expected = 0.0
 
     def remaining(self) -> float:
         """Return the seconds left, never negative."""
@@ -52,3 +65,22 @@ class Ticket:
                 raise reason
             finally:
                 del reason  # its traceback holds this frame, which must not hold it
+
+    def line_up(self, *, arrival: float, number: int, expected: float) -> None:
+        """Take a place in the order of service: what is expected to cost `expected` came at `arrival`, as `number`."""
+        self._arrival, self._number, self._expected = arrival, number, expected
+
+    @property
+    def cost(self) -> float:
+        """Cost of the whole request: what is expected, or what was handed in once that is more."""
+        return max(self._expected, self.claimed)
+
+    @property
+    def work_left(self) -> float:
+        """Cost of what was not begun yet."""
+        return max(0.0, self.cost - self.taken)
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Place in the order of service, least first; who came first breaks ties."""
+        return self._arrival + self.cost, self._number

@@ -6,96 +6,114 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from service.engine.batching.fairness import Share
-from service.engine.batching.turns import Turns
-from service.engine.ticket import Clock
+from service.engine.ticket import Clock, Ticket
 from service.observe.metrics import Metrics
 
 T = TypeVar("T")
 
 
 class _Job:
-    """Something to do and the promise of its result.
+    """Something to do for a request and the promise of its result.
 
     The traceback of an error leads to all frames below it, and by them back to the job: unless the job forgets, that is
     a circle that keeps an upload, or a whole model, until the garbage collector comes by.
     """
 
-    def __init__(self, future: Future[Any], work: Callable[[], Any]) -> None:
+    def __init__(self, ticket: Ticket, future: Future[Any], work: Callable[[], Any]) -> None:
+        self.ticket = ticket
         self.future = future
         self.work = work
 
-    def forget(self) -> None:
-        """Let go of everything."""
-        del self.future, self.work
+    def run(self) -> None:
+        """Keep the promise and let go of everything."""
+        try:
+            if self.future.set_running_or_notify_cancel():
+                try:
+                    self.future.set_result(self.work())
+                except BaseException as error:
+                    self.future.set_exception(error)
+        finally:
+            del self.future, self.work
 
 
 class Workers:
-    """Runs blocking jobs off the event loop, those first that are first in fairness.
+    """Runs blocking jobs off the event loop, in the order of their requests.
 
-    A job holds its thread while the scheduler computes for it, so there are threads for all that is admitted; `slots`
-    says how many of them are at work as a rule.
+    A job begins while fewer than `slots` jobs that rank before it are at work. So long pages that fill all slots keep
+    no small photograph waiting: it ranks before them and begins beside them. A job holds its thread while the scheduler
+    computes for it; how many there are is bounded by what is admitted. The threads are daemons: a decoder that hangs
+    must not keep the process from ending.
     """
 
-    def __init__(self, slots: int, max_jobs: int, metrics: Metrics, *, clock: Clock = time.monotonic) -> None:
+    def __init__(self, slots: int, metrics: Metrics, *, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._turns: Turns[_Job] = Turns(slots)
-        self._jobs: dict[Future[Any], _Job] = {}
-        self._deadlines: dict[_Job, float] = {}
-        self._pool = ThreadPoolExecutor(max_jobs, thread_name_prefix="read")
-        self._lock = threading.Lock()
-        self._waiting = metrics.queue_size.labels("decode")
+        self._slots = slots
+        self._waiting: list[_Job] = []
+        self._at_work: list[Ticket] = []
+        self._begun: SimpleQueue[_Job | None] = SimpleQueue()
+        self._threads = 0
+        self._idle = 0
+        self._changed = threading.Condition()
+        self._gauge = metrics.queue_size.labels("decode")
 
-    def submit(self, share: Share, work: Callable[[], T]) -> Future[T]:
-        """Queue a job of the request that has `share`. Cancelling the future takes it out of the line, unless begun."""
+    def submit(self, ticket: Ticket, work: Callable[[], T]) -> Future[T]:
+        """Queue a job of the request with `ticket`. Cancelling the future takes it out of the line, unless begun."""
         future: Future[T] = Future()
         # The copied context carries the request's id into the thread's log lines.
-        context = contextvars.copy_context()
-        with self._lock:
-            self._jobs[future] = job = _Job(future, partial(context.run, work))
-            self._turns.put(share, job)
-            self._waiting.inc()
+        work = partial(contextvars.copy_context().run, work)
+        with self._changed:
+            self._waiting.append(_Job(ticket, future, work))
+            self._gauge.inc()
+            self._begin_some()
         future.add_done_callback(self._withdraw)
-        self._begin_some()
         return future
 
     def overdue_seconds(self) -> float:
         """Return for how long the oldest of the jobs at work has gone on after its deadline."""
-        with self._lock:
-            return max(0.0, self._clock() - min(self._deadlines.values(), default=float("inf")))
+        with self._changed:
+            return max(0.0, self._clock() - min((ticket.deadline for ticket in self._at_work), default=float("inf")))
 
-    def close(self) -> None:
-        """Finish what was begun; blocks."""
-        self._pool.shutdown()
+    def close(self, timeout: float) -> int:
+        """End the threads; return how many do not end within `timeout` seconds and are left behind. Blocks."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._at_work, timeout)
+            for _ in range(self._threads):
+                self._begun.put(None)
+            return len(self._at_work)
 
     def _begin_some(self) -> None:
-        with self._lock:
-            while begun := self._turns.begin():
-                share, job = begun
-                self._waiting.dec()
-                self._deadlines[job] = share.ticket.deadline
-                self._pool.submit(self._run, share, job)
+        while self._waiting:
+            job = min(self._waiting, key=lambda job: job.ticket.rank)
+            if sum(ticket.rank <= job.ticket.rank for ticket in self._at_work) >= self._slots:
+                return
+            self._waiting.remove(job)
+            self._gauge.dec()
+            self._at_work.append(job.ticket)
+            self._begun.put(job)
+            if self._idle:
+                self._idle -= 1
+            else:
+                self._threads += 1
+                threading.Thread(target=self._serve, name=f"read-{self._threads}", daemon=True).start()
 
-    def _run(self, share: Share, job: _Job) -> None:
-        try:
-            if job.future.set_running_or_notify_cancel():
-                try:
-                    job.future.set_result(job.work())
-                except BaseException as error:
-                    job.future.set_exception(error)
-        finally:
-            job.forget()
-            with self._lock:
-                del self._deadlines[job]
-                self._turns.end(share)
-            self._begin_some()
+    def _serve(self) -> None:
+        while (job := self._begun.get()) is not None:
+            try:
+                job.run()
+            finally:
+                with self._changed:
+                    self._at_work.remove(job.ticket)
+                    self._idle += 1
+                    self._begin_some()
+                    self._changed.notify_all()
 
     def _withdraw(self, future: Future[Any]) -> None:
-        with self._lock:
-            job = self._jobs.pop(future, None)
-            if job is not None and self._turns.withdraw(job):
-                self._waiting.dec()
+        with self._changed:
+            for job in [job for job in self._waiting if job.future is future]:
+                self._waiting.remove(job)
+                self._gauge.dec()

@@ -28,7 +28,10 @@ class DrainingServer(uvicorn.Server):
     async def serve(self, sockets: list[socket] | None = None) -> None:
         """Serve until told to stop."""
         self._loop = asyncio.get_running_loop()
-        await super().serve(sockets)
+        try:
+            await super().serve(sockets)
+        finally:
+            self._loop = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; called by the interpreter in the main thread."""
@@ -42,5 +45,7 @@ class DrainingServer(uvicorn.Server):
         self._stopping = asyncio.create_task(self._stop())
 
     async def _stop(self) -> None:
-        await self._drain()
-        self.should_exit = True
+        try:
+            await self._drain()
+        finally:
+            self.should_exit = True

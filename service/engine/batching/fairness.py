@@ -1,9 +1,11 @@
-"""Whose turn it is: requests in the order in which they would end if all of them shared the machine evenly.
+"""Whose turn it is: least first by arrival plus cost, told by a clock that runs as fast as each one inside gets on.
 
-Served in that order, one after the other, no request ends later than it would by sharing, and most end far sooner (the
-fair sojourn protocol of Friedman and Henderson, "Fairness and efficiency in web server protocols", 2003). A small
-photograph overtakes a long page; a page that has waited for its fair time is not overtaken any more; equal pages are
-served as they came. Pure: time passes only as work is handed out.
+The clock advances by the work that is begun, divided by the requests inside: by what each of them would have had of it
+if they shared the machine evenly. So a small photograph overtakes a long page; a page is not overtaken any more by what
+came after each one inside could have had as much as the page costs; equal pages are served as they came. This is fair
+queueing (Demers, Keshav and Shenker, "Analysis and simulation of a fair queueing algorithm", 1989) with every request
+a flow of its own and, instead of a simulation of who would still be there under even sharing, a count of who is: who
+leaves early leaves nothing behind. Pure: time passes only as work is handed out.
 """
 
 from __future__ import annotations
@@ -24,115 +26,59 @@ LIGHT = 0.05
 it: not while they will keep their deadlines at all, nor because they have taken all of their places."""
 
 
-class Share:
-    """One request's share of the machine. Costs are seconds of one stream."""
-
-    __slots__ = ("_begun", "_expected", "_order", "claimed", "taken", "ticket")
-
-    def __init__(self, ticket: Ticket, *, begun: float, expected: float, order: int) -> None:
-        self.ticket = ticket
-        self.claimed = 0.0
-        """Cost of the work that was handed in so far."""
-        self.taken = 0.0
-        """Cost of the work that was begun so far."""
-        self._begun = begun
-        self._expected = expected
-        self._order = order
-
-    @property
-    def total(self) -> float:
-        """Cost of the whole request: what is expected, or what was handed in once that is more."""
-        return max(self._expected, self.claimed)
-
-    @property
-    def remaining(self) -> float:
-        """Cost of what was not begun yet."""
-        return max(0.0, self.total - self.taken)
-
-    @property
-    def finish(self) -> float:
-        """When the request would end by even sharing, in virtual time."""
-        return self._begun + self.total
-
-    @property
-    def rank(self) -> tuple[float, int]:
-        """Place in the order of service, least first; who came first breaks ties."""
-        return self.finish, self._order
-
-    def end(self) -> None:
-        """Let the cost be what was begun: no more will be."""
-        self._expected = 0.0
-        self.claimed = self.taken
-
-
 class FairClock:
-    """Keeps the requests in flight and the virtual time: the seconds that each of them would have had by now.
-
-    A request that was served sooner than by even sharing goes on to count in the virtual time until its fair end.
-    """
+    """Keeps the requests inside and the time of their arrivals. Costs are seconds of one stream."""
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._inside: set[Share] = set()
-        self._ended: set[Share] = set()
-        self._orders = itertools.count()
+        self._inside: set[Ticket] = set()
+        self._numbers = itertools.count()
 
     def __len__(self) -> int:
         return len(self._inside)
 
-    def enter(self, ticket: Ticket, expected: float) -> Share:
+    def enter(self, ticket: Ticket, expected: float) -> None:
         """Take in a request that is expected to cost `expected`."""
-        share = Share(ticket, begun=self._now, expected=expected, order=next(self._orders))
-        self._inside.add(share)
-        return share
+        ticket.line_up(arrival=self._now, number=next(self._numbers), expected=expected)
+        self._inside.add(ticket)
 
-    def leave(self, share: Share) -> None:
+    def leave(self, ticket: Ticket) -> None:
         """Let go of a request that is over."""
-        self._inside.discard(share)
-        share.end()
-        self._ended.add(share)
-        self._forget()
+        self._inside.discard(ticket)
 
-    def spend(self, share: Share, cost: float) -> None:
-        """Note that work of `cost` was begun for `share`: each request that is fairly unfinished has its part of it."""
-        share.taken += cost
-        finishes = sorted(other.finish for other in (*self._inside, *self._ended) if other.finish > self._now)
-        for ended, finish in enumerate(finishes):
-            sharing = len(finishes) - ended
-            if (finish - self._now) * sharing >= cost:
-                self._now += cost / sharing
-                break
-            cost -= (finish - self._now) * sharing
-            self._now = finish
-        self._forget()
+    def spend(self, ticket: Ticket, cost: float) -> None:
+        """Note that work of `cost` was begun for `ticket`."""
+        ticket.taken += cost
+        self._now += cost / max(1, len(self._inside))
 
     def cancel_all(self, reason: Callable[[], ServiceError]) -> None:
-        """Give up every request in flight."""
-        for share in self._inside:
-            share.ticket.cancel(reason)
+        """Give up every request inside."""
+        for ticket in self._inside:
+            ticket.cancel(reason)
 
-    def lateness(self, share: Share, pace: float) -> float:
-        """Return the most seconds by which `share`, or one that it makes wait, would miss its deadline; else none.
+    def is_alone(self, ticket: Ticket) -> bool:
+        """Tell whether `ticket` is all that there is to do."""
+        return not any(other.work_left for other in self._inside if other is not ticket)
+
+    def lateness(self, ticket: Ticket, pace: float) -> float:
+        """Return the most seconds by which `ticket`, or one that it makes wait, would miss its deadline; else none.
 
         Args:
-            share: a request that came just now.
+            ticket: a request that came just now.
             pace: cost of the work that is done in a second.
         """
-        firm = FIRM if share.remaining > LIGHT else 1.0
+        firm = FIRM if ticket.work_left > LIGHT else 1.0
         until = 0.0
         worst = -math.inf
         for other in sorted(self._inside, key=lambda other: other.rank):
-            until += other.remaining / pace
-            left = other.ticket.remaining()
-            if other is share:
+            until += other.work_left / pace
+            left = other.remaining()
+            if other is ticket:
                 worst = max(worst, NEW * until - left)
-            elif other.rank > share.rank and firm * (until - share.remaining / pace) <= left:
+            elif other.rank > ticket.rank and firm * (until - ticket.work_left / pace) <= left:
                 worst = max(worst, firm * until - left)
         return worst
 
     def backlog(self) -> float:
         """Return the cost of all work that was not begun yet."""
-        return sum(share.remaining for share in self._inside)
-
-    def _forget(self) -> None:
-        self._ended = {share for share in self._ended if share.finish > self._now}
+        return sum(ticket.work_left for ticket in self._inside)

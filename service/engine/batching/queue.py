@@ -7,7 +7,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from service.engine.batching.fairness import FairClock, Share
+from service.engine.batching.fairness import FairClock
+from service.engine.ticket import Ticket
 
 Stage = Literal["det", "rec", "cls"]
 
@@ -33,7 +34,7 @@ class Entry(Generic[T]):
     """One input that waits. `cost` is in seconds of a stream, `queued` a time of the caller's clock."""
 
     kind: Kind
-    share: Share
+    ticket: Ticket
     cost: float
     queued: float
     payload: T
@@ -52,13 +53,13 @@ class BatchQueue(Generic[T]):
         self._clock = clock
         self._max_pixels = max_pixels
         self._max_delay = max_delay
-        self._waiting: dict[Share, dict[Kind, deque[Entry[T]]]] = {}
+        self._waiting: dict[Ticket, dict[Kind, deque[Entry[T]]]] = {}
 
     def put(self, entries: Sequence[Entry[T]]) -> None:
         """Add entries; those of one request and kind leave in this order."""
         for entry in entries:
-            entry.share.claimed += entry.cost
-            self._waiting.setdefault(entry.share, defaultdict(deque))[entry.kind].append(entry)
+            entry.ticket.claimed += entry.cost
+            self._waiting.setdefault(entry.ticket, defaultdict(deque))[entry.kind].append(entry)
 
     def take(self, now: float) -> list[Entry[T]]:
         """Remove and return the next batch: the input that is first in line, filled up with others of its kind.
@@ -70,8 +71,8 @@ class BatchQueue(Generic[T]):
 
     def drop(self) -> list[Entry[T]]:
         """Remove and return the inputs of requests that are over; called before `take`."""
-        over = [share for share in self._waiting if share.ticket.over()]
-        return [entry for share in over for part in self._waiting.pop(share).values() for entry in part]
+        over = [ticket for ticket in self._waiting if ticket.over()]
+        return [entry for ticket in over for part in self._waiting.pop(ticket).values() for entry in part]
 
     def due_at(self) -> float | None:
         """Return the time from which `take` has something to give; None while nothing waits."""
@@ -82,39 +83,35 @@ class BatchQueue(Generic[T]):
 
     def _kinds(self) -> Iterator[Kind]:
         """Give every kind that waits, in the order of the first request that has it."""
-        return iter(dict.fromkeys(kind for share in self._in_order() for kind in self._waiting[share]))
+        return iter(dict.fromkeys(kind for ticket in self._in_order() for kind in self._waiting[ticket]))
 
-    def _in_order(self) -> list[Share]:
-        return sorted(self._waiting, key=lambda share: share.rank)
+    def _in_order(self) -> list[Ticket]:
+        return sorted(self._waiting, key=lambda ticket: ticket.rank)
 
     def _due_at(self, kind: Kind) -> float:
         """Return when a batch of `kind` goes: at once if it is full, else when its oldest has waited long enough."""
         parts = [kinds[kind] for kinds in self._waiting.values() if kind in kinds]
         oldest = min(part[0].queued for part in parts)
-        return oldest if sum(map(len, parts)) >= self._limit(kind) else oldest + self._max_delay
+        full = sum(map(len, parts)) >= self._size(kind, kind.sizes[-1])
+        return oldest if full else oldest + self._max_delay
 
-    def _limit(self, kind: Kind) -> int:
-        fitting = max(1, self._max_pixels // (kind.height * kind.width))
-        return max(size for size in (1, *kind.sizes) if size <= fitting)
+    def _size(self, kind: Kind, waiting: int) -> int:
+        """Return how many of `waiting` inputs go together."""
+        fitting = self._max_pixels // (kind.height * kind.width)
+        return max(size for size in (1, *kind.sizes) if size == 1 or size <= min(fitting, waiting))
 
     def _remove(self, kind: Kind) -> list[Entry[T]]:
-        limit = self._limit(kind)
-        shares = [share for share in self._in_order() if kind in self._waiting[share]]
-        count = min(limit, sum(len(self._waiting[share][kind]) for share in shares))
-        count = max(size for size in (1, *kind.sizes) if size <= count)
+        tickets = [ticket for ticket in self._in_order() if kind in self._waiting[ticket]]
+        count = self._size(kind, sum(len(self._waiting[ticket][kind]) for ticket in tickets))
         batch: list[Entry[T]] = []
-        for share in shares:
-            entries = self._waiting[share][kind]
+        for ticket in tickets:
+            entries = self._waiting[ticket][kind]
             while entries and len(batch) < count:
                 batch.append(entries.popleft())
-            self._forget_empty(share, kind)
+            if not entries:
+                del self._waiting[ticket][kind]
+            if not self._waiting[ticket]:
+                del self._waiting[ticket]
         for entry in batch:
-            self._clock.spend(entry.share, entry.cost)
+            self._clock.spend(entry.ticket, entry.cost)
         return batch
-
-    def _forget_empty(self, share: Share, kind: Kind) -> None:
-        kinds = self._waiting[share]
-        if not kinds[kind]:
-            del kinds[kind]
-        if not kinds:
-            del self._waiting[share]

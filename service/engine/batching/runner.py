@@ -10,20 +10,20 @@ import numpy as np
 from ocr_core.backends.base import Tensor
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.ctc import Frames
-from service.engine.batching.fairness import Share
 from service.engine.batching.queue import Kind, Stage
 from service.engine.batching.scheduler import Scheduler
 from service.engine.batching.stages import Stages
+from service.engine.ticket import Ticket
 from service.observe.tracing import span
 
 
 class ScheduledRunner:
     """An `ocr_core.pipeline.runner.Runner` that leaves the computing to the scheduler and keeps count for one image."""
 
-    def __init__(self, stages: Stages, scheduler: Scheduler, share: Share) -> None:
+    def __init__(self, stages: Stages, scheduler: Scheduler, ticket: Ticket) -> None:
         self._stages = stages
         self._scheduler = scheduler
-        self._share = share
+        self._ticket = ticket
         self.waited: dict[str, float] = {}
         """Seconds in each stage for which nothing of this image was being computed."""
         self._pixels: dict[Stage, int] = {}
@@ -58,7 +58,7 @@ class ScheduledRunner:
 
     def _run(self, stage: Stage, inputs: Sequence[tuple[Kind, Any]]) -> list[Any]:
         with span(stage):
-            results, waited = self._scheduler.run(self._stages, self._share, inputs)
+            results, waited = self._scheduler.run(self._stages, self._ticket, inputs)
         self.waited[stage] = self.waited.get(stage, 0.0) + waited
         pixels = sum(kind.height * kind.width for kind, _ in inputs)
         self._pixels[stage] = self._pixels.get(stage, 0) + pixels

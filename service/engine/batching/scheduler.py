@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +12,11 @@ from typing import Any
 
 from ocr_core.errors import BackendError
 from service.engine.batching.costs import Pace
-from service.engine.batching.fairness import FairClock, Share
+from service.engine.batching.fairness import FairClock
 from service.engine.batching.queue import BatchQueue, Entry, Kind
 from service.engine.batching.stages import Stages
 from service.engine.ticket import Clock, Ticket
-from service.errors import NotReadyError
+from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from service.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -97,51 +98,61 @@ class Scheduler:
         """When a batch was computed last."""
         self._streams = [_Stream(self._serve, f"stream-{i}") for i in range(streams)]
 
-    @property
-    def streams(self) -> int:
-        """Batches that are computed side by side."""
-        return len(self._streams)
-
-    def enter(self, ticket: Ticket, expected: float) -> Share:
-        """Give a request that is expected to cost `expected` seconds its share of the machine."""
+    def enter(self, ticket: Ticket, expected: float) -> None:
+        """Give a request that is expected to cost `expected` seconds of a stream its place in the order."""
         with self._changed:
-            return self._fair.enter(ticket, expected)
+            self._fair.enter(ticket, expected)
 
-    def leave(self, share: Share) -> None:
-        """Take the share back."""
+    def leave(self, ticket: Ticket) -> None:
+        """Let go of a request that is over."""
         with self._changed:
-            self._fair.leave(share)
+            self._fair.leave(ticket)
 
-    def lateness(self, share: Share) -> float:
-        """Return the most seconds by which deadlines would be missed if `share` were let in, none if not above 0."""
+    def refuse_late(self, ticket: Ticket) -> None:
+        """Raise if deadlines would be missed with a request that has just entered. Who is alone may try.
+
+        Raises:
+            DeadlineExceededError: it could not even be served in time if nobody else were there.
+            OverloadedError: it, or one that it makes wait, would be late; says when there will be less to do.
+        """
         with self._changed:
-            return self._fair.lateness(share, self._pace.value)
+            pace, alone = self._pace.value, self._fair.is_alone(ticket)
+            lateness = self._fair.lateness(ticket, pace)
+        if alone or lateness <= 0:
+            return
+        needed, left = ticket.work_left / pace, ticket.remaining()
+        if needed > left:
+            raise DeadlineExceededError(
+                f"this takes some {needed:.1f} s by itself, and its deadline is {left:.1f} s away"
+            )
+        retry_after = max(1, math.ceil(lateness))
+        raise OverloadedError("there is too much to do for all deadlines to be kept", retry_after=retry_after)
 
     def backlog_seconds(self) -> float:
         """Return the seconds until all that is known of is computed."""
         with self._changed:
             return self._fair.backlog() / self._pace.value
 
-    def run(self, stages: Stages, share: Share, inputs: Sequence[tuple[Kind, Any]]) -> tuple[list[Any], float]:
+    def run(self, stages: Stages, ticket: Ticket, inputs: Sequence[tuple[Kind, Any]]) -> tuple[list[Any], float]:
         """Compute `inputs` and return their results, and the seconds for which they waited. Blocks.
 
         Raises:
             BackendError: an input could not be computed.
             DeadlineExceededError, ClientGoneError: the request was over before all were computed.
         """
-        share.ticket.check()
+        ticket.check()
         now = self._clock()
         group = _Group(stages, len(inputs), now)
         entries = [
-            Entry(kind, share, stages.costs.of(kind), now, _Input(group, i, value))
+            Entry(kind, ticket, stages.costs.of(kind), now, _Input(group, i, value))
             for i, (kind, value) in enumerate(inputs)
         ]
         self._count(entries, 1)
         with self._changed:
             self._queue.put(entries)
             self._changed.notify(len(entries))
-        while not group.done.wait(min(share.ticket.remaining(), NOTICE)):
-            share.ticket.check()
+        while not group.done.wait(min(ticket.remaining(), NOTICE)):
+            ticket.check()
         if group.error is None:
             return group.results, group.waited
         try:
@@ -165,13 +176,14 @@ class Scheduler:
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        """End the streams; what still waits is given up, and a stream that does not end in time is left behind."""
+        """End the streams; what still waits is given up, and what does not end within `timeout` seconds left behind."""
         self.give_up()
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        end = time.monotonic() + timeout
         for stream in self._streams:
-            stream.join(timeout)
+            stream.join(max(0.0, end - time.monotonic()))
 
     def _serve(self, stream: _Stream) -> bool:
         """Compute one batch; False once there will be no more. A stream that waits holds nothing of a model."""
@@ -209,7 +221,7 @@ class Scheduler:
     def _drop(self) -> None:
         dropped = self._queue.drop()
         for entry in dropped:
-            entry.payload.group.put(entry.payload.index, entry.share.ticket.over())
+            entry.payload.group.put(entry.payload.index, entry.ticket.over())
         self._count(dropped, -1)
 
     def _compute(self, batch: Sequence[Entry[_Input]]) -> list[Any]:

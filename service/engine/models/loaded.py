@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -48,6 +49,10 @@ class Reader(Protocol):
         ...
 
 
+RECENT = 100
+"""Requests of which a model remembers whether they missed their deadlines."""
+
+
 class Loaded:
     """A warmed reader and who uses it. Safe from any thread.
 
@@ -64,6 +69,7 @@ class Loaded:
         self._lock = threading.Lock()
         self._users = 0
         self._retired = False
+        self._late: deque[bool] = deque(maxlen=RECENT)
 
     @property
     def bundle(self) -> Bundle:
@@ -85,6 +91,14 @@ class Loaded:
         """Name, version and digest, backend and provider."""
         backend = self.reader.backend
         return self.name, self.version, self.bundle.digest, backend.name, backend.provider
+
+    def note_request(self, *, late: bool) -> None:
+        """Remember whether a request whose images it read missed its deadline."""
+        self._late.append(late)
+
+    def lately_late(self) -> int:
+        """Return how many of its last requests missed their deadlines."""
+        return sum(self._late)
 
     def acquire(self) -> None:
         """Keep the model open until `release`."""

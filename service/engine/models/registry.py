@@ -6,14 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from ocr_core.backends.base import Backend
 from ocr_core.errors import BackendUnavailableError, BundleError, BundleNotFoundError, OcrError
 from service.engine.batching.stages import measured
 from service.engine.models.loaded import Loaded, Reader
-from service.engine.models.trial import Trial, Verdict
+from service.engine.models.trial import Evidence, Trial, Verdict
+from service.engine.threads import in_thread
 from service.errors import ModelConflictError, ModelNotLoadedError, ModelNotServedError
 from service.observe.metrics import Metrics
 from service.settings import Settings
@@ -35,7 +37,7 @@ class Models:
     """Loaded models by name and version. Changed on the event loop alone, so a request sees one state of it.
 
     A name has one version that answers requests which name none; a version that is taken up later replaces it, is on
-    trial for its first requests, and gives way again if it fails them. Others may be loaded for those who ask for them.
+    trial for its first images, and gives way again if it fails them. Others may be loaded for those who ask for them.
 
     Args:
         settings: what to load, and with what.
@@ -145,18 +147,25 @@ class Models:
         if version is None and name in self._active:
             self._close_name(name)
 
-    def retry_on(self, model: Loaded, *, fault: bool) -> Loaded | None:
-        """Count a request that `model` answered; if that was by a fault of it, return the model to try it on again."""
+    def second_opinion(self, model: Loaded) -> Loaded | None:
+        """Return the model that reads again what `model` could not by a fault of its own; None if there is no other."""
         trial = self._trials.get(model.name)
         if trial is not None and trial.model is model:
-            fallback = trial.fallback
-            verdict = trial.record(fault=fault)
-            if verdict is not Verdict.OPEN:
-                self._end_trial(model.name, verdict)
-            return fallback if fault else None
+            return trial.fallback
         # Requests that were under way when their version was given up.
         given_up = self.is_refused(model.name, model.version)
-        return self._active.get(model.name) if fault and given_up else None
+        return self._active.get(model.name) if given_up else None
+
+    def record(self, model: Loaded, evidence: Evidence) -> None:
+        """Take note of what a request says of `model`, and end its trial if that settles it."""
+        if evidence.read or evidence.failed or evidence.late:
+            model.note_request(late=evidence.late)
+        trial = self._trials.get(model.name)
+        if trial is None or trial.model is not model:
+            return
+        verdict = trial.record(evidence)
+        if verdict is not Verdict.OPEN:
+            self._end_trial(model.name, verdict)
 
     def close(self) -> None:
         """Close every model once nobody uses it; blocks until all are."""
@@ -211,9 +220,10 @@ class Models:
         trial = self._go_back(name)
         self._refused[name] = trial.model.version
         self._metrics.model_reload.labels("rolled_back").inc()
+        before = trial.fallback.bundle.ref
         log.error(
-            "%s failed %d of its first %d requests; %s is back",
-            *(trial.model.bundle.ref, trial.faults, trial.requests, trial.fallback.bundle.ref),
+            "%s read %d images, failed %d that %s reads, and missed %d deadlines; %s is back",
+            *(trial.model.bundle.ref, trial.read, trial.failed, before, trial.late, before),
         )
 
     async def _load(self, ref: str) -> Loaded:
@@ -221,7 +231,12 @@ class Models:
         if loaded >= self._settings.max_loaded_models:
             raise ModelConflictError(f"{loaded} models are loaded, and that is as many as may be; unload one first")
         start = time.perf_counter()
-        model = await asyncio.to_thread(self._load_and_warm, ref)
+        loading = in_thread(partial(self._load_and_warm, ref), f"load {ref}")
+        try:
+            model = await asyncio.wrap_future(loading)
+        except asyncio.CancelledError:  # the service stops; who loads cannot be stopped, and nobody waits for it
+            loading.add_done_callback(_retire)
+            raise
         self._metrics.show_model(*model.labels)
         backend = model.reader.backend
         log.info(
@@ -252,12 +267,20 @@ class Models:
         return Loaded(reader, stages, self._close_later)
 
     def _close_later(self, model: Loaded) -> None:
-        self._closer.submit(self._close, model)
+        try:
+            self._closer.submit(self._close, model)
+        except RuntimeError:  # all others have been closed; this one was being loaded or used by a thread left behind
+            self._close(model)
 
     def _close(self, model: Loaded) -> None:
         model.reader.close()
         self._metrics.hide_model(*model.labels)
         log.info("model closed", extra={"model": model.bundle.ref})
+
+
+def _retire(loading: Future[Loaded]) -> None:
+    if loading.exception() is None:
+        loading.result().retire()
 
 
 def _is_hopeless(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""The first requests of a new version, with the one before it at hand. Pure."""
+"""The first images of a new version, with the one before it at hand. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from enum import Enum
 from service.engine.models.loaded import Loaded
 
 LENGTH = 100
-"""Requests after which a version has proved itself."""
+"""Images that a version has read when it has proved itself."""
 TOLERATED = 5
-"""Of them may fail by the engine's fault."""
+"""Failures on trial that do not yet speak against it."""
 
 
 class Verdict(Enum):
@@ -21,19 +21,37 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What one request says of the model that read its images. What never reached the networks says nothing."""
+
+    read: int
+    """Images that were read."""
+    failed: int
+    """Images that it could not read by a fault of its own, and the version before could."""
+    late: bool
+    """Whether the deadline passed while it was reading."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Trial:
-    """A version on trial and the proven one to fall back on."""
+    """A version on trial and the proven one to fall back on.
+
+    Nobody knows whether the version before would have kept a deadline that the new one missed. So deadlines speak
+    against the new one as far as it misses more of them than the other did in its last hundred requests.
+    """
 
     model: Loaded
     fallback: Loaded
-    requests: int = 0
-    faults: int = 0
+    read: int = 0
+    failed: int = 0
+    late: int = 0
 
-    def record(self, *, fault: bool) -> Verdict:
-        """Count one request."""
-        self.requests += 1
-        self.faults += fault
-        if self.faults > TOLERATED:
+    def record(self, evidence: Evidence) -> Verdict:
+        """Take note of one request."""
+        self.read += evidence.read
+        self.failed += evidence.failed
+        self.late += evidence.late
+        if self.failed + max(0, self.late - self.fallback.lately_late()) > TOLERATED:
             return Verdict.FAILED
-        return Verdict.PASSED if self.requests >= LENGTH else Verdict.OPEN
+        return Verdict.PASSED if self.read >= LENGTH else Verdict.OPEN

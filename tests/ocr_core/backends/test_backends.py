@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -81,6 +85,50 @@ def test_closed_networks_refuse(name, model):
     network.close()
     with pytest.raises(BackendError, match="closed"):
         network(np.zeros((1, 3, 8, 8), np.float32))
+
+
+class Compiled:
+    """A compiled network of OpenVINO that gives what it is fed."""
+
+    def create_infer_request(self):
+        tensors = []
+        return SimpleNamespace(
+            infer=lambda inputs, **_: tensors.append(inputs[0]),
+            get_output_tensor=lambda _: SimpleNamespace(data=tensors[-1]),
+        )
+
+
+def test_openvino_keeps_no_caller_waiting_whenever_it_is_closed():
+    """Another thread closes the network before each line that a call runs through; the call has an end."""
+    module = pytest.importorskip("ocr_core.backends.openvino")
+    ends = []
+    for stop in itertools.count(1):
+        network = module.OpenVinoNetwork(Compiled(), streams=1)
+        lines = itertools.count(1)
+
+        def trace(frame, event, _, network=network, lines=lines, stop=stop):
+            if frame.f_code.co_filename != module.__file__:
+                return None
+            if event == "line" and next(lines) == stop:
+                closer = threading.Thread(target=network.close, daemon=True)
+                closer.start()
+                for _ in range(1000):  # it goes as far as it can: where the call has a lock, it waits for the call
+                    time.sleep(0)
+            return trace
+
+        def call(network=network, trace=trace):
+            sys.settrace(trace)
+            with suppress(BackendError):
+                network(np.zeros((1, 3, 8, 8), np.float32))
+
+        caller = threading.Thread(target=call, daemon=True)
+        caller.start()
+        caller.join(10)
+        ends.append(not caller.is_alive())
+        if next(lines) <= stop:
+            break
+    assert all(ends)
+    assert len(ends) > 5
 
 
 @pytest.mark.parametrize("name", CPU_BACKENDS)

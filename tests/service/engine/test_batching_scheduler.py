@@ -6,8 +6,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,9 @@ from service.engine.batching.queue import Kind
 from service.engine.batching.runner import ScheduledRunner
 from service.engine.batching.scheduler import Scheduler
 from service.engine.batching.stages import Stages, measured
-from service.engine.batching.turns import Turns
 from service.engine.ticket import Ticket
-from service.errors import ClientGoneError, DeadlineExceededError, NotReadyError
+from service.engine.workers import Workers
+from service.errors import ClientGoneError, DeadlineExceededError, NotReadyError, OverloadedError
 from service.observe.metrics import Metrics
 
 RATES = {"det": 1e-6, "rec": 1e-6, "cls": 1e-6}
@@ -65,6 +66,12 @@ def ticket(seconds: float = PATIENCE) -> Ticket:
     return Ticket(time.monotonic() + seconds)
 
 
+def entered(scheduler: Scheduler, request: Ticket, expected: float) -> Ticket:
+    """Return `request`, let in."""
+    scheduler.enter(request, expected)
+    return request
+
+
 class Gate:
     """A function of a batch that waits until it is opened."""
 
@@ -83,8 +90,8 @@ class Gate:
 
 def test_results_come_in_the_order_of_the_inputs(make_scheduler) -> None:
     scheduler, stages = make_scheduler(3), FakeStages(lambda values: [value * 10 for value in values], 1, 2, 4)
-    share = scheduler.enter(ticket(), 1.0)
-    results, waited = scheduler.run(stages, share, stages.inputs(*range(50)))
+    request = entered(scheduler, ticket(), 1.0)
+    results, waited = scheduler.run(stages, request, stages.inputs(*range(50)))
     assert results == [value * 10 for value in range(50)]
     assert waited >= 0
 
@@ -94,8 +101,8 @@ def test_many_calls_share_batches_and_each_gets_its_own(make_scheduler) -> None:
     scheduler, stages = make_scheduler(), FakeStages(gate, 1, 2, 4, 8)
 
     def call(number: int) -> list[Any]:
-        share = scheduler.enter(ticket(), 1.0)
-        return scheduler.run(stages, share, stages.inputs((number, "a"), (number, "b")))[0]
+        request = entered(scheduler, ticket(), 1.0)
+        return scheduler.run(stages, request, stages.inputs((number, "a"), (number, "b")))[0]
 
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(call, 0)
@@ -117,10 +124,10 @@ def test_a_small_request_is_served_between_the_inputs_of_a_long_one(make_schedul
     gate = Gate()
     scheduler, stages = make_scheduler(), FakeStages(gate)
     with ThreadPoolExecutor(2) as pool:
-        page = scheduler.enter(ticket(), 100.0)
+        page = entered(scheduler, ticket(), 100.0)
         long = pool.submit(scheduler.run, stages, page, stages.inputs(*range(20)))
         gate.wait()
-        crop = scheduler.enter(ticket(), 0.1)
+        crop = entered(scheduler, ticket(), 0.1)
         small = pool.submit(scheduler.run, stages, crop, stages.inputs("crop"))
         until(lambda: queued(scheduler) == 20)
         gate.opened.set()
@@ -139,10 +146,10 @@ def test_one_spoiled_input_does_not_lose_its_company(make_scheduler) -> None:
     scheduler = make_scheduler()
     blocker, stages = FakeStages(gate), FakeStages(spoiled, 1, 2)
     with ThreadPoolExecutor(3) as pool:
-        pool.submit(scheduler.run, blocker, scheduler.enter(ticket(), 0.0), blocker.inputs(0))
+        pool.submit(scheduler.run, blocker, entered(scheduler, ticket(), 0.0), blocker.inputs(0))
         gate.wait()
-        good = pool.submit(scheduler.run, stages, scheduler.enter(ticket(), 0.0), stages.inputs("good"))
-        bad = pool.submit(scheduler.run, stages, scheduler.enter(ticket(), 0.0), stages.inputs("bad"))
+        good = pool.submit(scheduler.run, stages, entered(scheduler, ticket(), 0.0), stages.inputs("good"))
+        bad = pool.submit(scheduler.run, stages, entered(scheduler, ticket(), 0.0), stages.inputs("bad"))
         until(lambda: queued(scheduler) == 2)
         gate.opened.set()
         assert good.result()[0] == ["good"]
@@ -156,9 +163,9 @@ def test_what_waits_behind_a_hang_gets_its_deadline_and_the_hang_is_seen(make_sc
     gate = Gate()
     scheduler, stages = make_scheduler(clock=lambda: now[0]), FakeStages(gate)
     with ThreadPoolExecutor(2) as pool:
-        hung = pool.submit(scheduler.run, stages, scheduler.enter(ticket(), 0.0), stages.inputs("hung"))
+        hung = pool.submit(scheduler.run, stages, entered(scheduler, ticket(), 0.0), stages.inputs("hung"))
         gate.wait()
-        late = scheduler.enter(ticket(0.05), 0.0)
+        late = entered(scheduler, ticket(0.05), 0.0)
         with pytest.raises(DeadlineExceededError):
             scheduler.run(stages, late, stages.inputs("late"))
         now[0] = 12.0
@@ -172,16 +179,16 @@ def test_what_waits_behind_a_hang_gets_its_deadline_and_the_hang_is_seen(make_sc
 def test_a_client_that_left_costs_nothing_more(make_scheduler) -> None:
     gate = Gate()
     scheduler, stages = make_scheduler(), FakeStages(gate)
-    share = scheduler.enter(ticket(), 0.0)
+    request = entered(scheduler, ticket(), 0.0)
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(scheduler.run, stages, share, stages.inputs(*range(10)))
+        call = pool.submit(scheduler.run, stages, request, stages.inputs(*range(10)))
         gate.wait()
-        share.ticket.cancel()
+        request.cancel()
         gate.opened.set()
         with pytest.raises(ClientGoneError):
             call.result()
         with pytest.raises(ClientGoneError):
-            scheduler.run(stages, share, stages.inputs("more"))
+            scheduler.run(stages, request, stages.inputs("more"))
     assert stages.batches == [[0]]
     assert not queued(scheduler)
 
@@ -194,15 +201,15 @@ def test_a_stream_that_dies_fails_its_batch_and_is_missed(make_scheduler) -> Non
     dying, healthy = FakeStages(die), FakeStages(list)
     assert scheduler.dead_streams() == 0
     with pytest.raises(BackendError, match="died"):
-        scheduler.run(dying, scheduler.enter(ticket(), 0.0), dying.inputs(1))
+        scheduler.run(dying, entered(scheduler, ticket(), 0.0), dying.inputs(1))
     until(scheduler.dead_streams)
     assert scheduler.dead_streams() == 1
-    assert scheduler.run(healthy, scheduler.enter(ticket(), 0.0), healthy.inputs(1))[0] == [1]
+    assert scheduler.run(healthy, entered(scheduler, ticket(), 0.0), healthy.inputs(1))[0] == [1]
 
 
 def test_a_stream_that_waits_keeps_no_model_in_memory(make_scheduler) -> None:
     scheduler, stages = make_scheduler(2), FakeStages(list)
-    scheduler.run(stages, scheduler.enter(ticket(), 0.0), stages.inputs(*range(10)))
+    scheduler.run(stages, entered(scheduler, ticket(), 0.0), stages.inputs(*range(10)))
     model = weakref.ref(stages)
     del stages
     until(lambda: model() is None)
@@ -212,9 +219,9 @@ def test_closing_gives_up_what_waits(make_scheduler) -> None:
     gate = Gate()
     scheduler, stages = make_scheduler(), FakeStages(gate)
     with ThreadPoolExecutor(2) as pool:
-        pool.submit(scheduler.run, stages, scheduler.enter(ticket(), 0.0), stages.inputs(1))
+        pool.submit(scheduler.run, stages, entered(scheduler, ticket(), 0.0), stages.inputs(1))
         gate.wait()
-        waiting = pool.submit(scheduler.run, stages, scheduler.enter(ticket(), 0.0), stages.inputs(2))
+        waiting = pool.submit(scheduler.run, stages, entered(scheduler, ticket(), 0.0), stages.inputs(2))
         until(lambda: queued(scheduler) == 1)
         scheduler.close(0.0)
         gate.opened.set()
@@ -223,20 +230,44 @@ def test_closing_gives_up_what_waits(make_scheduler) -> None:
     assert stages.batches == [[1]]
 
 
-def test_predictions_follow_the_shares_and_the_streams(make_scheduler) -> None:
+def test_predictions_follow_the_requests_and_the_streams(make_scheduler) -> None:
     scheduler = make_scheduler(2)
-    page, crop = scheduler.enter(ticket(), 10.0), scheduler.enter(ticket(), 1.0)
+    page, crop = entered(scheduler, ticket(), 10.0), entered(scheduler, ticket(), 1.0)
     assert scheduler.backlog_seconds() == 5.5
-    assert scheduler.lateness(page) < 0
-    late = scheduler.enter(Ticket(time.monotonic() + 1.0), 20.0)
-    assert scheduler.lateness(late) > 15.5
+    scheduler.refuse_late(page)
     scheduler.leave(crop)
-    assert scheduler.backlog_seconds() == 15.0
+    assert scheduler.backlog_seconds() == 5.0
+
+
+def within(seconds: float) -> Ticket:
+    """Return a ticket whose time stands still."""
+    return Ticket(seconds, clock=lambda: 0.0)
+
+
+def test_what_others_make_late_is_told_when_to_come_back(make_scheduler) -> None:
+    scheduler = make_scheduler(2)
+    entered(scheduler, within(100.0), 10.0)
+    with pytest.raises(OverloadedError) as refusal:
+        scheduler.refuse_late(entered(scheduler, within(11.0), 20.0))
+    assert refusal.value.retry_after == 8  # 1.25 × 15 s, beyond 11 s
+
+
+def test_what_would_be_late_by_itself_is_told_so_and_not_to_come_back(make_scheduler) -> None:
+    scheduler = make_scheduler(2)
+    entered(scheduler, within(100.0), 10.0)
+    with pytest.raises(DeadlineExceededError, match=r"10\.0 s by itself, and its deadline is 5\.0 s away"):
+        scheduler.refuse_late(entered(scheduler, within(5.0), 20.0))
+
+
+def test_who_is_alone_may_try(make_scheduler) -> None:
+    scheduler = make_scheduler()
+    entered(scheduler, ticket(), 0.0)  # a canary, or a request whose work has been done
+    scheduler.refuse_late(entered(scheduler, within(1.0), 20.0))
 
 
 def test_batches_and_queues_are_counted(make_scheduler) -> None:
     scheduler, stages = make_scheduler(), FakeStages(list, 1, 2)
-    scheduler.run(stages, scheduler.enter(ticket(), 0.0), stages.inputs(*range(5)))
+    scheduler.run(stages, entered(scheduler, ticket(), 0.0), stages.inputs(*range(5)))
     registry = scheduler._metrics.registry
     assert registry.get_sample_value("ocr_batch_size_sum", {"stage": "rec"}) == 5
     assert registry.get_sample_value("ocr_batch_size_count", {"stage": "rec"}) == 3
@@ -256,7 +287,7 @@ def test_a_scheduled_runner_gives_what_a_local_one_gives(make_scheduler, rng) ->
     pieces = [rng.integers(0, 256, (32, width, 3), np.uint8) for width in (40, 300, 256, 500, 12, 90)]
     page = networks.detector.prepare(rng.integers(0, 256, (100, 200, 3), np.uint8))
     scheduler, stages = make_scheduler(2), measured(networks, policy, max_pixels=10**6)
-    runner = ScheduledRunner(stages, scheduler, scheduler.enter(ticket(), 0.0))
+    runner = ScheduledRunner(stages, scheduler, entered(scheduler, ticket(), 0.0))
     with ThreadPoolExecutor(2) as pool:
         local = LocalRunner(networks, policy, pool)
         assert np.array_equal(runner.detect(page), local.detect(page))
@@ -326,24 +357,55 @@ def test_costs_follow_what_is_seen() -> None:
     assert costs.of_lines(50) == pytest.approx(100, rel=0.01)
 
 
-def test_turns_go_to_the_first_in_rank_and_slots_bound_who_ranks_before(make_scheduler) -> None:
-    scheduler = make_scheduler()
-    turns: Turns[str] = Turns(2)
-    pages = [scheduler.enter(ticket(), 10.0) for _ in range(3)]
-    for share, name in zip(pages, "abc", strict=True):
-        turns.put(share, name)
-    assert [turns.begin()[1] for _ in range(2)] == ["a", "b"]
-    assert turns.begin() is None
-    crops = [scheduler.enter(ticket(), 1.0) for _ in range(3)]
-    for share, name in zip(crops, "xyz", strict=True):
-        turns.put(share, name)
-    assert [turns.begin()[1] for _ in range(2)] == ["x", "y"]
-    assert turns.begin() is None
-    turns.end(crops[0])
-    assert turns.begin() == (crops[2], "z")
-    assert turns.withdraw("c")
-    assert not turns.withdraw("c")
-    for share in (*pages[:2], *crops[1:]):
-        turns.end(share)
-    assert turns.begin() is None
-    assert turns.waiting == 0
+class Doors:
+    """Jobs that say when they begin and end when they are told to."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.begun: list[str] = []
+        self._workers = workers
+        self._doors: dict[str, threading.Event] = {}
+
+    def submit(self, request: Ticket, name: str) -> Future[None]:
+        self._doors[name] = threading.Event()
+        return self._workers.submit(request, partial(self._wait, name))
+
+    def open(self, *names: str) -> None:
+        for name in names:
+            self._doors[name].set()
+
+    def _wait(self, name: str) -> None:
+        self.begun.append(name)
+        assert self._doors[name].wait(PATIENCE)
+
+
+def test_jobs_begin_in_the_order_of_rank_and_slots_bound_who_ranks_before(make_scheduler) -> None:
+    scheduler, metrics = make_scheduler(), Metrics()
+    workers = Workers(2, metrics)
+    doors = Doors(workers)
+    pages = [entered(scheduler, ticket(), 10.0) for _ in range(3)]
+    jobs = {name: doors.submit(page, name) for page, name in zip(pages, "abc", strict=True)}
+    until(lambda: sorted(doors.begun) == ["a", "b"])
+    crops = [entered(scheduler, ticket(), 1.0) for _ in range(3)]
+    jobs |= {name: doors.submit(crop, name) for crop, name in zip(crops, "xyz", strict=True)}
+    until(lambda: sorted(doors.begun) == ["a", "b", "x", "y"])
+    doors.open("x")
+    until(lambda: "z" in doors.begun)
+    assert metrics.registry.get_sample_value("ocr_queue_size", {"stage": "decode"}) == 1
+    assert jobs["c"].cancel()
+    assert not jobs["a"].cancel()
+    assert metrics.registry.get_sample_value("ocr_queue_size", {"stage": "decode"}) == 0
+    doors.open(*"abyz")
+    for name in "abxyz":
+        jobs[name].result(PATIENCE)
+    assert workers.close(PATIENCE) == 0
+    assert "c" not in doors.begun
+
+
+def test_a_job_that_hangs_is_left_behind(make_scheduler) -> None:
+    workers = Workers(1, Metrics())
+    doors = Doors(workers)
+    hung = doors.submit(entered(make_scheduler(), ticket(), 1.0), "hung")
+    until(lambda: doors.begun)
+    assert workers.close(0.0) == 1
+    doors.open("hung")
+    hung.result(PATIENCE)

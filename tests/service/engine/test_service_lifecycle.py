@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from conftest import Serve, client_of
-from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
+from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts, until
 
 from ocr_core.errors import BackendUnavailableError
 from service.app import create_app
@@ -61,7 +61,7 @@ async def test_a_model_that_cannot_be_loaded_turns_both_probes_red(caplog: pytes
         for path in (*LIVE, *READY):
             answer = await client.get(path)
             assert answer.status_code == 503
-            assert answer.json()["detail"] == "the model could not be loaded"
+            assert answer.json()["detail"] == "the service could not be started"
         assert (await client.post("/v1/ocr", files=parts(IMAGE))).status_code == 503
         assert (await client.get("/v1/models")).json()["models"][0]["state"] == "failed"
     assert [str(error) for error in told] == ["no CUDA here"]
@@ -77,6 +77,56 @@ async def test_a_reader_that_fails_its_warm_up_is_not_served() -> None:
     async with app.router.lifespan_context(app), client_of(app) as client:
         assert await app.state.context.serving.settled() is State.FAILED
         assert (await client.get("/livez")).status_code == 503
+
+
+async def test_what_fails_after_the_model_was_loaded_turns_both_probes_red_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    told, reader = [], FakeReader()
+    monkeypatch.setattr("service.engine.serving.Workers", no_thread)
+    app = create_app(Settings(model="fake"), engine_factory=lambda _: reader, on_failure=told.append)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        assert await app.state.context.serving.settled() is State.FAILED
+        for path in (*LIVE, *READY):
+            assert (await client.get(path)).status_code == 503
+        await app.state.context.serving.drain()
+        assert (await client.get("/livez")).status_code == 503
+    assert [str(error) for error in told] == ["can't start new thread"]
+    assert reader.steps == ["warm_up", "close"]
+
+
+async def test_stopping_does_not_wait_for_a_model_that_is_being_loaded() -> None:
+    begin, reader = threading.Event(), FakeReader()
+
+    def load(_: Settings) -> FakeReader:
+        assert begin.wait(PATIENCE)
+        return reader
+
+    app = create_app(Settings(model="fake"), engine_factory=load)
+    async with app.router.lifespan_context(app):
+        await asyncio.sleep(0)  # lets it begin
+    assert app.state.context.serving.state is State.CLOSED
+    begin.set()
+    await asyncio.to_thread(until, lambda: reader.steps == ["warm_up", "close"])
+
+
+async def test_stopping_waits_for_an_image_that_hangs_no_longer_than_the_grace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.engine.serving.JOIN_SECONDS", 0.0)
+    reader = FakeReader(held=True)
+    app = create_app(Settings(model="fake", shutdown_grace_seconds=0.01), engine_factory=lambda _: reader)
+    async with client_of(app) as client:
+        async with app.router.lifespan_context(app):
+            await app.state.context.serving.settled()
+            answer = asyncio.create_task(client.post("/v1/ocr", files=parts(IMAGE)))
+            assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
+        assert not answer.done()
+        assert reader.steps == ["warm_up"]
+        reader.release()
+        assert (await answer).status_code == 200
+    await asyncio.to_thread(until, lambda: reader.steps == ["warm_up", "close"])
 
 
 async def test_stopping_finishes_what_is_being_read() -> None:

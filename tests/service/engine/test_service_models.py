@@ -21,8 +21,9 @@ from ocr_core.pipeline.result import Page, ReadOptions
 from service.app import create_app
 from service.auth.keys import new_key
 from service.engine.loading import open_model_store
+from service.engine.models.loaded import RECENT, Loaded
 from service.engine.models.registry import Models
-from service.engine.models.trial import LENGTH, TOLERATED
+from service.engine.models.trial import LENGTH, TOLERATED, Evidence, Trial, Verdict
 from service.engine.models.watcher import Watcher
 from service.engine.serving import Serving, State
 from service.settings import Settings
@@ -43,6 +44,8 @@ class Shelf:
         self.faults: dict[str, Exception] = {}
         """What loading a version raises."""
         self.pages: dict[str, Callable[[np.ndarray, ReadOptions], Page]] = {}
+        self.slow: list[str] = []
+        """Versions that miss every deadline."""
         self.loads: list[str] = []
 
     def publish(self, version: str, name: str = "fake") -> None:
@@ -55,7 +58,8 @@ class Shelf:
         self.loads.append(version)
         if version in self.faults:
             raise self.faults[version]
-        reader = FakeReader(self.pages.get(version) or saying(version), name=name, version=version)
+        kind = Slow if version in self.slow else FakeReader
+        reader = kind(self.pages.get(version) or saying(version), name=name, version=version)
         self.readers[version] = reader
         return reader
 
@@ -125,8 +129,8 @@ def shelf(tmp_path: Path) -> Shelf:
 
 @asynccontextmanager
 async def house_of(shelf: Shelf, **settings: object) -> AsyncIterator[House]:
-    settings = {"model": "fake", "model_store": str(shelf.root), "model_poll_seconds": 0, **settings}
-    app = create_app(Settings(threads=1, api_keys=KEY.line(), **settings), engine_factory=shelf.load)
+    settings = {"model": "fake", "model_store": str(shelf.root), "model_poll_seconds": 0, "threads": 1, **settings}
+    app = create_app(Settings(api_keys=KEY.line(), **settings), engine_factory=shelf.load)
     async with app.router.lifespan_context(app), client_of(app) as client:
         serving = app.state.context.serving
         assert await serving.settled() is State.READY
@@ -159,7 +163,7 @@ async def test_a_published_version_is_taken_up_beside_the_old_one(shelf: Shelf) 
 async def test_requests_under_way_finish_on_the_model_that_they_began_with(shelf: Shelf) -> None:
     held = FakeReader(saying("1"), held=True)
     shelf.pages["1"] = held.read
-    async with house_of(shelf) as house:
+    async with house_of(shelf, threads=4) as house:  # room beside what is held, wherever that ranks
         under_way = asyncio.create_task(house.text())
         assert await asyncio.to_thread(held.started.acquire, timeout=PATIENCE)
         for version in ("2", "3"):
@@ -210,13 +214,35 @@ async def test_a_store_that_cannot_be_reached_is_asked_again(shelf: Shelf, caplo
         assert await house.reloads() == {"failed": 1, "ok": 1}
 
 
+@pytest.mark.parametrize("error", [PermissionError("EACCES"), OSError(116, "ESTALE"), ValueError("no version")])
+async def test_the_watcher_outlives_whatever_the_store_raises(
+    shelf: Shelf, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answers = iter([error, error, "1", error, "2"])
+
+    def current(_: str) -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with house_of(shelf) as house:
+        watcher = Watcher(house.models, current)
+        for _ in range(5):
+            await watcher.poll()
+        assert await house.text() == "2"
+    told = [record.levelname for record in caplog.records if "which fake is current" in record.message]
+    assert told == ["WARNING", "INFO", "WARNING", "INFO"]
+
+
 async def test_a_version_that_fails_its_first_requests_is_rolled_back_and_none_of_them_fails(shelf: Shelf) -> None:
     shelf.pages["2"] = failing
     async with house_of(shelf) as house:
         shelf.publish("2")
         await house.watcher.poll()
         for _ in range(TOLERATED):
-            assert await house.text() == "1"
+            assert (await house.read()).json()["model"]["version"] == "1"
         assert (await house.states())["fake@2"] == "trial"
         assert await house.text() == "1"
         assert await house.states() == {"fake@1": "ready"}
@@ -242,13 +268,90 @@ async def test_requests_under_way_when_a_version_is_rolled_back_are_read_again_t
         assert await house.states() == {"fake@1": "ready"}
 
 
-async def test_faults_of_images_are_not_the_models(shelf: Shelf) -> None:
+async def test_what_is_no_image_speaks_neither_for_a_version_nor_against_it(shelf: Shelf) -> None:
     async with house_of(shelf) as house:
         shelf.publish("2")
         await house.watcher.poll()
-        for _ in range(TOLERATED + 3):
+        for _ in range(LENGTH):
             assert (await house.client.post(URL, headers=AS_ADMIN, files=parts(b"no image"))).status_code == 415
         assert (await house.states())["fake@2"] == "trial"
+
+
+async def test_what_both_versions_cannot_read_speaks_against_neither(shelf: Shelf) -> None:
+    shelf.pages["1"] = shelf.pages["2"] = failing
+    async with house_of(shelf) as house:
+        shelf.publish("2")
+        await house.watcher.poll()
+        for _ in range(TOLERATED + 1):
+            assert (await house.read()).status_code == 500
+        assert await house.states() == {"fake@2": "trial", "fake@1": "fallback"}
+
+
+async def test_images_count_and_not_requests(shelf: Shelf) -> None:
+    async with house_of(shelf) as house:
+        shelf.publish("2")
+        await house.watcher.poll()
+        for _ in range(LENGTH // 10):
+            assert await house.states() == {"fake@2": "trial", "fake@1": "fallback"}
+            assert (await house.read(10)).status_code == 200
+        assert await house.states() == {"fake@2": "ready"}
+
+
+class Slow(FakeReader):
+    """Uses the network and then takes longer than anybody waits."""
+
+    def read(self, pixels: np.ndarray, options: ReadOptions, *, runner: object = None) -> Page:
+        runner.recognize([pixels])
+        while True:
+            runner.recognize([pixels])
+
+
+async def read_late(house: House) -> None:
+    answer = await house.client.post(
+        URL, headers={**AS_ADMIN, "x-request-timeout-ms": "40"}, files=parts(IMAGE), params={"detect": "false"}
+    )
+    assert answer.status_code == 504
+
+
+def evidence_of(house: House) -> list[Evidence]:
+    """Return a list to which what requests say of their models is added."""
+    noted: list[Evidence] = []
+    record = house.models.record
+    house.models.record = lambda model, evidence: (noted.append(evidence), record(model, evidence))
+    return noted
+
+
+async def test_a_deadline_missed_while_reading_is_told(shelf: Shelf) -> None:
+    shelf.slow = ["1"]
+    async with house_of(shelf) as house:
+        noted = evidence_of(house)
+        while not noted or (not noted[-1].late and len(noted) < 50):  # on a slow machine the network is not reached
+            await read_late(house)
+        assert noted[-1] == Evidence(read=0, failed=0, late=True)
+        assert house.models.default.lately_late() == 1
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(0, Verdict.FAILED), (1, Verdict.OPEN)])
+def test_deadlines_speak_against_a_version_that_misses_more_of_them(before: int, verdict: Verdict) -> None:
+    old, new = (Loaded(FakeReader(version=version), None, lambda _: None) for version in "12")
+    for i in range(RECENT):
+        old.note_request(late=i < before)
+    trial = Trial(model=new, fallback=old)
+    late = Evidence(read=0, failed=0, late=True)
+    assert {trial.record(late) for _ in range(TOLERATED)} == {Verdict.OPEN}
+    assert trial.record(late) is verdict
+
+
+async def test_deadlines_that_passed_before_the_networks_were_reached_speak_against_nobody(shelf: Shelf) -> None:
+    held = FakeReader(held=True)
+    shelf.pages["2"] = held.read
+    async with house_of(shelf) as house:
+        shelf.publish("2")
+        await house.watcher.poll()
+        noted = evidence_of(house)
+        await read_late(house)
+        held.release()
+        assert noted == [Evidence(read=0, failed=0, late=False)]
 
 
 async def test_a_version_that_has_proved_itself_stands_alone(shelf: Shelf) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
+import httpx
 import pytest
 from conftest import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.pipeline.result import ReadOptions
 from service.app import create_app
-from service.engine.batching.fairness import FairClock
 from service.engine.batching.queue import Kind
+from service.engine.batching.stages import Stages
 from service.engine.image_job import ImageJob
 from service.engine.models.loaded import Loaded
 from service.engine.ticket import Ticket
@@ -101,19 +102,37 @@ async def test_images_that_would_take_all_the_memory_are_refused_by_their_header
     assert (never.status_code, never.json()["code"]) == (413, "too_many_images")
 
 
-async def test_what_cannot_be_read_in_time_is_refused_at_once(serve: Serve) -> None:
-    reader = FakeReader()
-    async with serve(reader) as client:
-        serving = client._transport.app.state.context.serving
-        page = serving.scheduler.enter(Ticket(float("inf")), expected=100.0)
-        crop = serving.scheduler.enter(Ticket(float("inf")), expected=0.0)
-        serving.models.default.stages.costs.learn(Kind("det", "", 1, 1), 1, 1e6)  # pages will be dear
-        refused = await client.post(URL, headers={"x-request-timeout-ms": "5000"}, files=parts(IMAGE))
-        serving.scheduler.leave(page)
-        serving.scheduler.leave(crop)
+async def read_within_five_seconds(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, *, expected: float, others: Sequence[float] = ()
+) -> httpx.Response:
+    """Send an image that takes next to nothing and is expected to take so many seconds, beside others."""
+    monkeypatch.setattr(Stages, "expected_cost", lambda *_, **__: expected)
+    async with serve(FakeReader()) as client:
+        scheduler = client._transport.app.state.context.serving.scheduler
+        for other in others:
+            scheduler.enter(Ticket(float("inf")), expected=other)
+        return await client.post(URL, headers={"x-request-timeout-ms": "5000"}, files=parts(IMAGE))
+
+
+async def test_what_cannot_be_read_in_time_for_others_is_refused_at_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = await read_within_five_seconds(serve, monkeypatch, expected=4.0, others=[3.0] * 3)
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
-    assert int(refused.headers["retry-after"]) > 100
-    assert not reader.calls
+    assert int(refused.headers["retry-after"]) == 12  # 1.25 × 13 s, beyond 5 s
+
+
+async def test_what_takes_too_long_by_itself_is_told_so_and_not_that_others_are_in_the_way(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = await read_within_five_seconds(serve, monkeypatch, expected=100.0, others=[0.1])
+    assert (refused.status_code, refused.json()["code"]) == (504, "deadline_exceeded")
+    assert "100.0 s by itself" in refused.json()["detail"]
+    assert "retry-after" not in refused.headers
+
+
+async def test_an_idle_service_tries_whatever_is_predicted(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await read_within_five_seconds(serve, monkeypatch, expected=100.0)).status_code == 200
 
 
 async def test_requests_over_the_limit_are_refused_before_their_bodies(serve: Serve) -> None:
@@ -273,7 +292,7 @@ def job_of(reader: FakeReader, ticket: Ticket) -> ImageJob:
         max_pixels=Settings().max_pixels,
         model=Loaded(reader, None, lambda _: None),
         scheduler=None,
-        share=FairClock().enter(ticket, 0.0),
+        ticket=ticket,
     )
 
 

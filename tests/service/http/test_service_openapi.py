@@ -19,9 +19,9 @@ from service.settings import MODEL_PATTERN, Settings
 CODES = """
 backend_error backend_unavailable bundle_corrupt bundle_exists bundle_import bundle_not_found bundle_schema
 deadline_exceeded forbidden image_too_large internal_error invalid_bundle invalid_image invalid_request
-malformed_request memory_exhausted method_not_allowed model_conflict model_not_loaded model_not_served no_image_read
-not_found not_ready overloaded payload_too_large rate_limited too_many_images unauthorized undecodable_image unhealthy
-unsupported_content_type unsupported_image_type
+malformed_request memory_exhausted method_not_allowed model_conflict model_not_loaded model_not_served
+no_image_read not_found not_ready overloaded payload_too_large rate_limited too_many_images unauthorized
+undecodable_image unhealthy unsupported_content_type unsupported_image_type upload_stalled
 """
 
 

@@ -1,4 +1,4 @@
-"""The real server in a process of its own, told to stop while it reads."""
+"""The real server in a process of its own, told to stop: while it reads, while it loads, while something hangs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,24 +17,38 @@ from service_fakes import PATIENCE, encoded, parts, until
 
 SCRIPT = """
 import functools, sys, threading
-import service.app
+import service.app, service.engine.serving
 from service_fakes import FakeReader, two_lines
 
-released = threading.Event()
+mood, port = sys.argv[1:]
+never, released = threading.Event(), threading.Event()
 
 def page(pixels, options):
-    assert released.wait(60)
+    (never if mood == "hangs" else released).wait()
     return two_lines(pixels, options)
+
+def load(settings):
+    if mood == "loads":
+        never.wait()
+    return FakeReader(page)
+
+def no_thread(*args):
+    raise RuntimeError("can't start new thread")
 
 def release_at_a_word():
     sys.stdin.readline()
     released.set()
 
 threading.Thread(target=release_at_a_word, daemon=True).start()
-service.app.create_app = functools.partial(service.app.create_app, engine_factory=lambda _: FakeReader(page))
-from service.cli import app
-app(["serve", "--host", "127.0.0.1", "--port", sys.argv[1], "--model", "fake"])
+service.app.create_app = functools.partial(service.app.create_app, engine_factory=load)
+if mood == "breaks":
+    service.engine.serving.Workers = no_thread
+from service.cli import main
+sys.argv = ["ocr", "serve", "--host", "127.0.0.1", "--port", port, "--model", "fake"]
+main()
 """
+
+Start = Callable[..., subprocess.Popen]
 
 
 @pytest.fixture
@@ -45,45 +59,84 @@ def port() -> int:
 
 
 @pytest.fixture
-def server(port: int) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(port)],
-        env={"PYTHONPATH": f"{Path(__file__).parents[3]}:{Path(__file__).parents[1]}", "OCR_LOG_LEVEL": "warning"},
-        stdin=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.kill()
-    process.wait()
-    process.stdin.close()
+def start(port: int) -> Iterator[Start]:
+    """Start a server that `reads`, `hangs` while it reads, `loads` for ever or `breaks` once it has loaded."""
+    processes = []
+
+    def run(mood: str, **settings: object) -> subprocess.Popen:
+        paths = {"PYTHONPATH": f"{Path(__file__).parents[3]}:{Path(__file__).parents[1]}", "OCR_LOG_LEVEL": "warning"}
+        arguments = [sys.executable, "-c", SCRIPT, mood, str(port)]
+        environment = {**paths, **{f"OCR_{name.upper()}": str(value) for name, value in settings.items()}}
+        processes.append(subprocess.Popen(arguments, env=environment, stdin=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()
 
 
-def test_sigterm_under_load_loses_no_accepted_request(server: subprocess.Popen, port: int) -> None:
-    url = f"http://127.0.0.1:{port}"
+@pytest.fixture
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
-    def status(path: str) -> int | None:
-        try:
-            return httpx.get(f"{url}{path}").status_code
-        except httpx.TransportError:
-            return None
 
-    def read() -> int:
+def status(url: str) -> int | None:
+    try:
+        return httpx.get(url).status_code
+    except httpx.TransportError:
+        return None
+
+
+def read(url: str) -> int | None:
+    try:
         return httpx.post(f"{url}/v1/ocr", files=parts(encoded()), timeout=3 * PATIENCE).status_code
+    except httpx.TransportError:
+        return None
 
-    def under_way() -> bool:
-        text = httpx.get(f"{url}/metrics").text
-        return re.search(r"^ocr_requests_in_progress 8\.0$", text, re.MULTILINE) is not None
 
-    until(lambda: status("/readyz") == 200)
+def inside(url: str, count: int) -> bool:
+    """Tell whether `count` requests are being served."""
+    text = httpx.get(f"{url}/metrics").text
+    return re.search(rf"^ocr_requests_in_progress {count}\.0$", text, re.MULTILINE) is not None
+
+
+def test_sigterm_under_load_loses_no_accepted_request(start: Start, url: str) -> None:
+    server = start("reads")
+    until(lambda: status(f"{url}/readyz") == 200)
     with ThreadPoolExecutor(8) as pool:
-        accepted = [pool.submit(read) for _ in range(8)]
-        until(under_way)
+        accepted = [pool.submit(read, url) for _ in range(8)]
+        until(lambda: inside(url, 8))
         server.send_signal(signal.SIGTERM)
-        until(lambda: status("/readyz") == 503)
-        assert status("/livez") == 200
-        assert read() == 503
+        until(lambda: status(f"{url}/readyz") == 503)
+        assert status(f"{url}/livez") == 200
+        assert read(url) == 503
         server.stdin.write("go\n")
         server.stdin.flush()
         assert [answer.result() for answer in accepted] == [200] * 8
     assert server.wait(PATIENCE) == 0
-    assert status("/livez") is None
+    assert status(f"{url}/livez") is None
+
+
+def test_sigterm_while_loading_does_not_wait_for_the_model(start: Start, url: str) -> None:
+    server = start("loads")
+    until(lambda: status(f"{url}/livez") == 200)
+    assert status(f"{url}/readyz") == 503
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(PATIENCE) == 0
+
+
+def test_what_hangs_is_waited_for_no_longer_than_the_grace(start: Start, url: str) -> None:
+    server = start("hangs", shutdown_grace_seconds=0.1)
+    until(lambda: status(f"{url}/readyz") == 200)
+    with ThreadPoolExecutor(1) as pool:
+        hung = pool.submit(read, url)
+        until(lambda: inside(url, 1))
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE) == 0
+        assert hung.result() != 200
+
+
+def test_a_start_that_fails_after_the_model_was_loaded_ends_the_process(start: Start) -> None:
+    assert start("breaks").wait(PATIENCE) == 1
