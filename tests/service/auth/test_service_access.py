@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Serve
 from pydantic import ValidationError
+from service_clients import Serve
 from service_fakes import FakeReader, encoded, parts
 from typer.testing import CliRunner
 

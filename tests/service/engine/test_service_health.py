@@ -11,7 +11,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from conftest import client_of
+from service_clients import client_of
 from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded, parts, until
 
 from ocr_core.backends.base import Policy, Tensor

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from conftest import Serve
+from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.pipeline.result import ReadOptions

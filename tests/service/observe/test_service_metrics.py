@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Serve
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from service_clients import Serve
 from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts
 
 from service.app import create_app

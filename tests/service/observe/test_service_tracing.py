@@ -7,8 +7,8 @@ import re
 import sys
 
 import pytest
-from conftest import Serve, client_of
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from service_clients import Serve, client_of
 from service_fakes import FakeReader, always_a, bundle, dark, encoded, parts
 from test_service_health import PAGE
 
