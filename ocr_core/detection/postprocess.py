@@ -29,7 +29,7 @@ class Detection:
 
 
 def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple[int, int]) -> list[Detection]:
-    """Return the text of one map.
+    """Return the text of one map, from above to below.
 
     Args:
         probability: H×W, that a pixel lies in the shrunk core of a line.
@@ -39,16 +39,31 @@ def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple
     core = (probability > spec.threshold).view(np.uint8)
     if spec.dilate:
         core = cv2.dilate(core, _DILATION).astype(np.uint8, copy=False)
-    contours, _ = cv2.findContours(core, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     scale = np.array([size[0] / probability.shape[1], size[1] / probability.shape[0]], np.float32)
     limit = np.array(size, np.float32)
     found = []
-    for contour in contours[: spec.max_candidates]:
+    for contour in _outlines(core, spec.max_candidates):
         for line in _lines(contour[:, 0], probability, spec):
             detection = _quad_of(line, probability, spec)
             if detection is not None:
                 found.append(Detection((detection.quad * scale).clip(0, limit), detection.score))
     return found
+
+
+def _outlines(core: NDArray[np.uint8], most: int) -> list[NDArray[np.int32]]:
+    """Return the outlines [n, 1, 2] in a map of cores by where they begin, rows first; of too many the largest.
+
+    What has a small area is noise, or the text that a page can do without soonest. OpenCV's own order is from below to
+    above, and of too many it would leave out the top of the page.
+    """
+    contours, _ = cv2.findContours(core, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    ordered = sorted(contours, key=lambda contour: (contour[0, 0, 1], contour[0, 0, 0]))
+    outlines = [np.asarray(contour, np.int32) for contour in ordered]
+    if len(outlines) <= most:
+        return outlines
+    areas = [cv2.contourArea(outline) for outline in outlines]
+    largest = sorted(range(len(outlines)), key=lambda i: -areas[i])[:most]
+    return [outlines[i] for i in sorted(largest)]
 
 
 def _lines(

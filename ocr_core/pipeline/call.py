@@ -13,7 +13,7 @@ from ocr_core.pipeline.orientation import downward
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.pipeline.stopwatch import Stopwatch
-from ocr_core.pipeline.turn import TurnFinder, turn_pixels
+from ocr_core.pipeline.turn import Searched, TurnFinder, turn_pixels
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.words import span_quad, split_words
 
@@ -42,16 +42,18 @@ class Call:
     def _read_upright(self, pixels: Pixels) -> tuple[int, list[ReadQuad]]:
         """Return the turn that makes the page upright, and its lines in the pixels of the turned page."""
         quads = self._reader.find(pixels)
-        rotation = self._turn.by_shape(pixels, quads)
-        if not rotation:
+        turn = self._turn.by_shape(pixels, quads)
+        if not turn.degrees:
             lines = self._read(pixels, quads)
-            rotation = self._turn.by_readings(pixels, quads, lines)
-            if not rotation:
+            turn = self._turn.by_readings(pixels, quads, lines)
+            if not turn.degrees:
                 return 0, self._reader.settle(pixels, quads, lines)
-        # Searched again as it should stand: detectors see less in pages that lie on their side.
-        turned = turn_pixels(pixels, rotation)
-        quads = self._reader.find(turned)
-        return rotation, self._reader.settle(turned, quads, self._read(turned, quads))
+        # Searched as it should stand: detectors see less in pages that lie on their side.
+        page = turn.page or self._searched(turn_pixels(pixels, turn.degrees))
+        return turn.degrees, self._reader.settle(page.pixels, page.quads, self._read(page.pixels, page.quads))
+
+    def _searched(self, pixels: Pixels) -> Searched:
+        return Searched(pixels, self._reader.find(pixels))
 
     def _read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         return self._reader.read(pixels, [downward(quad) for quad in quads])

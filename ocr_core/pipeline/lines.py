@@ -57,15 +57,24 @@ class LineReader:
         return [ReadQuad(quad, reading) for quad, reading in zip(quads, self._read_crops(crops), strict=True)]
 
     def read_picture(self, pixels: Pixels, quad: Points) -> ReadQuad:
-        """Read a picture that is one line, `quad` its corners; if it reads badly, along slopes and bows too."""
+        """Read a picture that is one line, `quad` its corners; if it reads badly, along slopes and bows too.
+
+        Not if it is wider than the network's widest input: words lie at slopes, and all those readings of a line of any
+        length would cost many times what the line does.
+        """
         (line,) = self.read(pixels, [quad])
-        if line.confidence >= SLANTED or is_tall(quad):
+        if line.confidence >= SLANTED or is_tall(quad) or self._is_long(pixels):
             return line
         height = self._networks.recognizer.spec.height
         with self._watch.stage("crop"):
             crops = [level(pixels, height, slope, bow) for slope, bow in LEVELLED]
         best = max(self._read_crops(crops), key=_credit)
         return ReadQuad(quad, best) if _credit(best) > _credit(line.reading) + BETTER else line
+
+    def _is_long(self, pixels: Pixels) -> bool:
+        recognizer = self._networks.recognizer
+        height, width = pixels.shape[:2]
+        return bool(width * recognizer.spec.height > height * recognizer.widths[-1])
 
     def settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Read lines whose direction is in doubt the other way too, or as the classifier says; keep the better.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from ocr_core.geometry import Points
+from ocr_core.geometry import Points, order_quad, turn_points
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.orientation import (
     READS_BADLY,
@@ -20,6 +21,30 @@ from ocr_core.pipeline.orientation import (
 )
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import is_tall
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """H×W×3 BGR pixels and the quads of the text that was found in them."""
+
+    pixels: Pixels
+    quads: Sequence[Points]
+
+    def turned(self, degrees: int) -> Searched:
+        """Return the image turned clockwise by a multiple of 90 degrees, its quads with it."""
+        size = (self.pixels.shape[1], self.pixels.shape[0])
+        quads = [order_quad(turn_points(quad, size, degrees)) for quad in self.quads]
+        return Searched(turn_pixels(self.pixels, degrees), quads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """How a page is to be turned."""
+
+    degrees: int
+    """Clockwise: 0, 90, 180 or 270."""
+    page: Searched | None = None
+    """The page turned so, if finding out took a search of it."""
 
 
 class QuadReader(Protocol):
@@ -35,27 +60,27 @@ class QuadReader(Protocol):
 
 
 class TurnFinder:
-    """Finds the degrees clockwise, 0, 90, 180 or 270, that would make a page upright."""
+    """Finds the turn that would make a page upright."""
 
     def __init__(self, reader: QuadReader) -> None:
         self._reader = reader
 
-    def by_shape(self, pixels: Pixels, quads: Sequence[Points]) -> int:
-        """Return 270 if most text lies on its side and reads downwards, 90 if upwards.
+    def by_shape(self, pixels: Pixels, quads: Sequence[Points]) -> Turn:
+        """Return a turn by 270 degrees if most text lies on its side and reads downwards, by 90 if upwards.
 
-        0 if most text runs across, or if neither makes sense, as with upright columns of signs.
+        By none if most text runs across, or if neither makes sense, as with upright columns of signs.
         """
         if not lies_on_its_side(quads):
-            return 0
+            return Turn(0)
         tall = _longest([downward(quad) for quad in quads if is_tall(quad)])
         down = np.mean(self._confidences(pixels, tall))
         up = np.mean(self._confidences(pixels, [flipped(quad) for quad in tall]))
         if max(down, up) < READS_BADLY:
-            return 0
-        return 270 if down >= up else 90
+            return Turn(0)
+        return Turn(270 if down >= up else 90)
 
-    def by_readings(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> int:
-        """Return by how much to turn a page whose lines run across, as it seems; 0 if they read no better turned.
+    def by_readings(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> Turn:
+        """Return how to turn a page whose lines run across, as it seems; not at all if they read no better turned.
 
         A detector may join the letters of lines that run up or down across those lines, so that none looks tall.
         """
@@ -63,21 +88,27 @@ class TurnFinder:
         picked = [across[i] for i in sample([line.quad for line in across])]
         this = [line.confidence for line in picked]
         if not picked or np.mean(this) >= READS_WELL:
-            return 0
+            return Turn(0)
         ways = {180: self._confidences(pixels, [flipped(line.quad) for line in picked])}
+        side = None
         if np.mean(ways[180]) < READS_WELL:
-            ways |= self._sideways(pixels)
+            side = self._search(turn_pixels(pixels, 90))
+            ways |= self._sideways(side)
         best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
-        return best if is_better(ways[best], this) else 0
+        if not is_better(ways[best], this):
+            return Turn(0)
+        return Turn(best, side.turned(best - 90) if side is not None and best != 180 else None)
 
-    def _sideways(self, pixels: Pixels) -> dict[int, list[float]]:
-        """Return how surely the longest lines of the page read when it is turned by 90 and by 270 degrees."""
-        turned = turn_pixels(pixels, 90)
-        quads = _longest([quad for quad in self._reader.find(turned) if not is_tall(quad)])
+    def _search(self, pixels: Pixels) -> Searched:
+        return Searched(pixels, self._reader.find(pixels))
+
+    def _sideways(self, side: Searched) -> dict[int, list[float]]:
+        """Return how surely the longest lines of a page turned by 90 degrees read as they are, and turned by 270."""
+        quads = _longest([quad for quad in side.quads if not is_tall(quad)])
         if not quads:
             return {}
         flipped_quads = [flipped(quad) for quad in quads]
-        return {90: self._confidences(turned, quads), 270: self._confidences(turned, flipped_quads)}
+        return {90: self._confidences(side.pixels, quads), 270: self._confidences(side.pixels, flipped_quads)}
 
     def _confidences(self, pixels: Pixels, quads: Sequence[Points]) -> list[float]:
         return [line.confidence for line in self._reader.read(pixels, quads)]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ ORDER_LIMIT: Final = 7
 STEP: Final = 1 / 16
 """Nats in one unit of the stored scores: a byte then reaches from 1 to 1.2e-7."""
 _CACHED = 1 << 12
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 def fold(character: str) -> str:
@@ -66,30 +69,37 @@ class Table:
             BundleCorruptError: it is no such file, or its parts do not fit each other.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as parts:
                 table = cls(
-                    str(file["alphabet"]),
-                    np.asarray(file["keys"], np.uint64),
-                    np.asarray(file["scores"], np.uint8),
-                    np.asarray(file["backoffs"], np.int8),
+                    str(_part(parts, "alphabet", np.str_)),
+                    _part(parts, "keys", np.uint64),
+                    _part(parts, "scores", np.uint8),
+                    _part(parts, "backoffs", np.int8),
                 )
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        # Whatever it is: zipfile, zlib and NumPy raise a dozen kinds of errors over files that are damaged.
+        except Exception as error:
             raise BundleCorruptError(f"{path}: no language model ({error}). Publish the bundle again.") from error
-        table._check(path)
+        if problem := table._problem():
+            raise BundleCorruptError(f"{path}: a language model with {problem}. Publish the bundle again.")
         return table
 
-    def _check(self, path: Path) -> None:
+    def _problem(self) -> str | None:
         sizes = {self.keys.shape, self.scores.shape, self.backoffs.shape}
-        singles = [key_of(bytes([symbol])) for symbol in range(len(self.alphabet) + 1)]
         if len(sizes) != 1 or self.keys.ndim != 1 or self.alphabet[:1] != " " or len(self.alphabet) > 255:
-            problem = "parts that do not fit each other"
-        elif not (self.keys[1:] > self.keys[:-1]).all():
-            problem = "n-grams out of order"
-        elif not np.isin(singles, self.keys).all():
-            problem = "single symbols missing"
-        else:
-            return
-        raise BundleCorruptError(f"{path}: a language model with {problem}. Publish the bundle again.")
+            return "parts that do not fit each other"
+        if not (self.keys[1:] > self.keys[:-1]).all():
+            return "n-grams out of order"
+        singles = [key_of(bytes([symbol])) for symbol in range(len(self.alphabet) + 1)]
+        if not np.isin(singles, self.keys).all():
+            return "single symbols missing"
+        return None
+
+
+def _part(parts: Mapping[str, NDArray[Any]], name: str, kind: type[Kind]) -> NDArray[Kind]:
+    part = parts[name]
+    if not np.issubdtype(part.dtype, kind):
+        raise ValueError(f"{name} of type {part.dtype}")
+    return part.astype(kind, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +147,5 @@ class LanguageModel:
         return START if character.isspace() else self._symbols.get(fold(character), self._unknown)
 
     def after(self, history: bytes, symbol: bytes) -> bytes:
-        """Return the history after one more symbol."""
-        return START if symbol == START else (history + symbol)[1 - self._longest :]
+        """Return the history after one more symbol: of all symbols since the last space those that n-grams reach."""
+        return START if symbol == START else (history + symbol)[max(0, len(history) + 2 - self._longest) :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -61,7 +61,7 @@ class EngineReader:
     def __init__(self, engine: Engine, options: ReadOptions | None = None) -> None:
         self._engine = engine
         self._page = options or ReadOptions()
-        self._crop = ReadOptions(detect=False, min_confidence=self._page.min_confidence)
+        self._crop = replace(self._page, detect=False)
 
     def page(self, image: Path) -> list[Region]:
         """Return the lines of a page."""

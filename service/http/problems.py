@@ -188,14 +188,16 @@ def install_handlers(app: FastAPI) -> None:
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if isinstance(error.__cause__, ClientDisconnect):  # while FastAPI read a body
-            return await domain(request, errors.ClientGoneError("the client left before the end of its request"))
         ours = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         code = _OF_ROUTING.get(error.status_code, INTERNAL if ours else errors.MalformedRequestError.code)
         problem = _problem(error.status_code, code, str(error.detail))
         return _respond(problem, exchange_of(request).request_id, error.headers, {})
 
+    async def gone(request: Request, _: Exception) -> Response:
+        return await domain(request, errors.ClientGoneError("the client left before the end of its request"))
+
     app.add_exception_handler(OcrError, domain)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, routing)
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from service.errors import (
-    ClientGoneError,
     InvalidRequestError,
     UnsupportedContentTypeError,
 )
@@ -67,12 +65,9 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
 
 
 async def _counted(request: Request, count: Callable[[int], None]) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            count(len(chunk))
-            yield chunk
-    except ClientDisconnect as error:
-        raise ClientGoneError("the client left before the end of its upload") from error
+    async for chunk in request.stream():
+        count(len(chunk))
+        yield chunk
 
 
 async def disconnected(request: Request) -> None:

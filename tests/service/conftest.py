@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from service_clients import Serve, client_of
 from service_fakes import FakeReader
 
 from service.app import create_app
 from service.engine.serving import State
 from service.settings import Settings
-
-Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +49,3 @@ def serve() -> Serve:
                 yield client
 
     return run
-
-
-def client_of(app: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")

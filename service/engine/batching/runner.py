@@ -35,7 +35,7 @@ class ScheduledRunner:
         return np.asarray(output, np.float32)
 
     def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        """Return the best path of each piece (height×w×3)."""
+        """Return the likeliest classes of each piece (height×w×3)."""
         if not pieces:
             return []
         recognizer = self._stages.networks.recognizer

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ocr_core.backends.fake import FakeNetwork
 from ocr_core.detection.detector import Detector
+from ocr_core.detection.postprocess import find_quads
 from ocr_core.detection.resize import search_size, to_tensor
 
 
@@ -70,3 +71,33 @@ def test_boxes_map_back_onto_the_page(detector_spec, width, height, data):
     (found,) = detector.finish(detector.network(detector.prepare(page)), (width, height))
     assert found.quad.mean(axis=0) == pytest.approx(quad.mean(axis=0), abs=scale)
     assert found.quad == pytest.approx(quad, abs=2 * scale)
+
+
+def core_map(*cores):
+    """A map of 200×300 with a core for each (left, top, width, height)."""
+    cores_at = np.zeros((200, 300), np.float32)
+    for left, top, width, height in cores:
+        cores_at[top : top + height, left : left + width] = 0.9
+    return cores_at
+
+
+def tops(found):
+    return [round(float(item.quad[:, 1].mean())) for item in found]
+
+
+def test_text_is_found_from_above_to_below(detector_spec):
+    found = find_quads(core_map((20, 150, 90, 10), (20, 20, 50, 10), (20, 90, 70, 10)), detector_spec(), (300, 200))
+    assert tops(found) == [25, 95, 155]
+
+
+@pytest.mark.parametrize("small", [150, 20, 90])
+def test_of_too_many_pieces_the_smallest_is_dropped_wherever_it_lies(detector_spec, small):
+    cores = [(20, top, 10 if top == small else 90, 10) for top in (20, 90, 150)]
+    found = find_quads(core_map(*cores), detector_spec(max_candidates=2), (300, 200))
+    assert tops(found) == [top + 5 for top in (20, 90, 150) if top != small]
+
+
+def test_of_too_many_pieces_of_one_size_the_top_of_the_page_stays(detector_spec):
+    cores = [(20 + 60 * column, top, 40, 8) for top in range(10, 190, 20) for column in range(4)]
+    found = find_quads(core_map(*cores), detector_spec(max_candidates=10), (300, 200))
+    assert tops(found) == [14] * 4 + [34] * 4 + [54] * 2

@@ -113,6 +113,14 @@ def test_a_picture_of_one_line_is_levelled_where_it_reads_badly(engine, monkeypa
     assert texts(engine.read(flat, ReadOptions(detect=False))) == ["0123 456"]
 
 
+def test_a_picture_of_a_long_line_costs_no_more_than_its_pixels_however_badly_it_reads(engine):
+    pixels = np.ascontiguousarray(np.rot90(picture("01234567" * 4, lambda x: 0 * x), 2))
+    page = engine.read(pixels, ReadOptions(detect=False, min_confidence=0))
+    assert page.lines[0].confidence < SLANTED
+    windows = engine.backend.networks["recognizer"].shapes
+    assert sum(shape[0] * shape[3] for shape in windows) < 3 * pixels.shape[1] * 32 / pixels.shape[0]  # they overlap
+
+
 def test_large_pages_are_read_in_their_own_pixels(engine):
     lines = [(text, 3 * x, 3 * y, 3 * height) for text, x, y, height in LINES]
     pixels, quads = make_page(lines, 2880, 1920)

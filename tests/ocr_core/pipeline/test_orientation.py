@@ -137,6 +137,8 @@ def test_a_page_on_its_side_is_turned_though_no_line_of_it_looks_tall(make_engin
             found[:, :, 60:120, 40:400] = 0.9
         return found
 
-    page = make_engine(functions={"detector": detect}).read(pixels)
+    engine = make_engine(functions={"detector": detect})
+    page = engine.read(pixels)
     assert page.rotation == rotation
     assert texts(page) == [text for text, *_ in LINES]
+    assert len(engine.backend.networks["detector"].shapes) == 2

@@ -53,7 +53,7 @@ def way(quad):
     ],
 )
 def test_text_that_looks_tall(reads, quad, rotation):
-    assert TurnFinder(reads).by_shape(PAGE, [quad]) == rotation
+    assert TurnFinder(reads).by_shape(PAGE, [quad]).degrees == rotation
     assert reads.pages == 0
 
 
@@ -69,8 +69,17 @@ def test_text_that_looks_tall(reads, quad, rotation):
 )
 def test_text_that_looks_as_if_it_ran_across(reads, rotation, pages):
     lines = reads.read(PAGE, [ACROSS])
-    assert TurnFinder(reads).by_readings(PAGE, [ACROSS], lines) == rotation
+    assert TurnFinder(reads).by_readings(PAGE, [ACROSS], lines).degrees == rotation
     assert reads.pages == pages
+
+
+@pytest.mark.parametrize(("sideways", "quad"), [(0, ACROSS), (180, [[10, 100], [90, 100], [90, 110], [10, 110]])])
+def test_a_page_that_was_searched_to_find_its_turn_is_handed_on_as_it_should_stand(sideways, quad):
+    reads = Reads(None, sideways=sideways)
+    page = np.arange(PAGE.size, dtype=np.uint32).astype(np.uint8).reshape(PAGE.shape)
+    turn = TurnFinder(reads).by_readings(page, [ACROSS], reads.read(page, [ACROSS]))
+    assert np.array_equal(turn.page.pixels, turn_pixels(page, turn.degrees))
+    assert np.array_equal(turn.page.quads, [quad])
 
 
 def test_pixels_are_turned_clockwise():

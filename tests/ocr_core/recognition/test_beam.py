@@ -119,6 +119,59 @@ def test_hundreds_of_doubtful_frames_do_not_vanish():
     assert 0 < share <= 1
 
 
+def test_a_text_that_the_language_finds_ever_less_likely_does_not_vanish():
+    """Eight hundred characters at a fifth each are less likely than the least positive number."""
+    frames = frames_of(*[{"a": 0.6, "b": 0.4}, {}] * 800)
+    seen, share = decoder(bonus=0).search(frames, 0, 1600)
+    assert text(seen) == "a" * 800
+    assert 0 < share <= 1
+
+
+def test_a_frame_of_which_every_class_is_unlikely_has_a_likeliest(monkeypatch):
+    monkeypatch.setattr(beam, "LEAST", 0.5)  # as if the charset were a hundred times as large
+    seen, _ = decoder(bonus=FAIR + 1).search(frames_of({"a": 0.4, "b": 0.35}), 0, 1)
+    assert text(seen) == "a"
+
+
+class Counted(LanguageModel):
+    """Counts the questions."""
+
+    def __init__(self, table):
+        super().__init__(table)
+        self.asked = 0
+        answer = self.log_probability
+
+        def log_probability(history, symbol):
+            self.asked += 1
+            return answer(history, symbol)
+
+        self.log_probability = log_probability
+
+
+def test_a_word_longer_than_is_sought_stays_as_it_was_read():
+    model = Counted(ngrams.table(" abc", {}))
+    frames = frames_of(*[{"a": 0.5, "b": 0.4}, {}] * (beam.SEARCHED // 2 + 1))
+    before = decode(frames, CHARSET)
+    assert decoder(model).correct(frames, before) == before
+    assert model.asked == 0
+
+
+def test_words_are_sought_from_the_left_as_far_as_a_line_is(monkeypatch):
+    frames = frames_of(*LINE[:4], LINE[4], *LINE[:4])
+    before = decode(frames, CHARSET)
+    for frames_sought, expected in ((3, "ac ac"), (4, "ab ac"), (8, "ab ab")):
+        monkeypatch.setattr(beam, "SEARCHED", frames_sought)
+        assert "".join(c.text for c in decoder(WORDS).correct(frames, before)) == expected
+
+
+@pytest.mark.parametrize("doubt", [{"a": 0.5, "b": 0.4}, {"a": 0.5, "b": 0.1, "c": 0.1, " ": 0.1}])
+def test_the_language_is_not_asked_about_what_cannot_be_kept(doubt):
+    """Beams of which each has a dozen ways to go on, of which few can be among the best."""
+    model = Counted(ngrams.table(" abc", {}))
+    decoder(model).search(frames_of(*[doubt] * 100), 0, 100)
+    assert model.asked < 100 * beam.BEAM
+
+
 @pytest.mark.parametrize("kind", ["probabilities", "logits"])
 def test_the_likeliest_classes_begin_with_the_best_path(kind, rng):
     output = rng.normal(size=(40, 9)).astype(np.float32)

@@ -6,10 +6,13 @@ import dataclasses
 import gc
 import math
 import weakref
+from contextlib import suppress
 
 import ngrams
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocr_core.errors import BundleCorruptError
 from ocr_core.recognition.language import START, LanguageModel, Table
@@ -66,6 +69,11 @@ def test_a_history_begins_at_the_last_space_and_is_no_longer_than_it_must_be(mod
     assert model.after(history, START) == START
 
 
+def test_a_model_of_single_characters_needs_no_history():
+    model = LanguageModel(ngrams.table(" ab", {}))
+    assert model.after(START, model.symbol("a")) == b""
+
+
 def test_a_model_that_nobody_needs_is_gone_at_once():
     """Without waiting for a garbage collection: a service takes up one version after the other."""
     model = LanguageModel(TABLE)
@@ -89,6 +97,25 @@ def pickled(path):
     np.savez(path, alphabet=np.array([{}], object), allow_pickle=True)
 
 
+def an_array(path):
+    with path.open("wb") as file:
+        np.save(file, TABLE.keys)
+
+
+def written(**parts):
+    """Write a table with some parts replaced by arrays that no table holds."""
+
+    def write(path):
+        whole = {"alphabet": np.array(TABLE.alphabet), **{name: getattr(TABLE, name) for name in COLUMNS}}
+        np.savez(path, **{**whole, **parts})
+
+    return write
+
+
+COLUMNS = ("keys", "scores", "backoffs")
+LONG = " " + "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
@@ -110,6 +137,14 @@ def pickled(path):
             "single symbols missing",
             id="symbols",
         ),
+        pytest.param(lambda path: path.mkdir(), "no language model", id="a folder"),
+        pytest.param(an_array, "no language model", id="an array alone"),
+        pytest.param(written(keys=TABLE.keys.astype(float)), "keys of type float64", id="floats"),
+        pytest.param(written(scores=TABLE.scores.astype(int)), "scores of type int64", id="wider integers"),
+        pytest.param(written(alphabet=np.array(b" abc0")), r"alphabet of type \|S5", id="bytes"),
+        pytest.param(written(alphabet=np.array([" ", "a"])), "do not fit", id="an alphabet of several"),
+        pytest.param(written(keys=TABLE.keys[None]), "do not fit", id="a dimension more"),
+        pytest.param(written(alphabet=np.array(LONG)), "do not fit", id="a long alphabet"),
     ],
 )
 def test_a_file_that_is_none_says_so(tmp_path, write, message):
@@ -117,3 +152,24 @@ def test_a_file_that_is_none_says_so(tmp_path, write, message):
     write(path)
     with pytest.raises(BundleCorruptError, match=message):
         LanguageModel.load(path)
+
+
+def test_a_file_cut_short_anywhere_says_so(tmp_path):
+    path = tmp_path / "model.npz"
+    TABLE.write(path)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(BundleCorruptError):
+            Table.read(path)
+
+
+@given(st.data())
+def test_a_damaged_file_says_so_or_holds_a_table(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    TABLE.write(path)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with suppress(BundleCorruptError):
+        assert log_probability(LanguageModel.load(path), " a", "b") <= 0

@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from conftest import Serve
 from pydantic import ValidationError
+from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 from typer.testing import CliRunner
 

@@ -7,8 +7,8 @@ import io
 import cv2
 import numpy as np
 import pytest
-from conftest import Serve
 from PIL import Image
+from service_clients import Serve
 from service_fakes import always_a, bundle, dark
 
 from ocr_core.backends.base import Tensor

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from conftest import client_of
+from service_clients import client_of
 from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded, page_of_text, parts, until
 
 from ocr_core.backends.base import Policy, Tensor

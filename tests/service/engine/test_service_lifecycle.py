@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import pytest
-from conftest import Serve, client_of
+from service_clients import Serve, client_of
 from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts, until
 
 from ocr_core.errors import BackendUnavailableError

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import client_of
+from service_clients import client_of
 from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
 
 from ocr_core.errors import BackendError, BundleCorruptError, BundleError, OcrError

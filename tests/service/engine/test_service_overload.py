@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import httpx
 import pytest
-from conftest import Serve
+from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.pipeline.result import ReadOptions

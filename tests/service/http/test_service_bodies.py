@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Serve
+from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from service.auth.keys import new_key

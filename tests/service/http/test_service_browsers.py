@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from conftest import Serve, client_of
+from service_clients import Serve, client_of
 from service_fakes import FakeReader, encoded, parts
 
 from service.app import create_app

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import AsyncIterator
 
 import pytest
-from conftest import Serve
 from PIL import Image
+from service_clients import Serve
 from service_fakes import FakeReader, encoded, parts
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Serve
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from service_clients import Serve
 from service_fakes import encoded, parts
 
 from service.app import create_app

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Serve
+from service_clients import Serve
 from service_fakes import DIGEST, FakeReader, encoded, parts
 
 from ocr_core import errors as core

@@ -6,8 +6,8 @@ import base64
 import io
 
 import pytest
-from conftest import Serve
 from PIL import Image
+from service_clients import Serve
 from service_fakes import DIGEST, FakeReader, encoded, parts, two_lines
 
 from ocr_core.errors import BackendError

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Serve, client_of
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from service_clients import Serve, client_of
 from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts, two_lines
 
 from ocr_core.errors import BackendError

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import Serve, client_of
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from service_clients import Serve, client_of
 from service_fakes import PATIENCE, FakeReader, always_a, bundle, dark, encoded, page_of_text, parts
 
 from ocr_core.backends.fake import FakeBackend

@@ -1,0 +1,16 @@
+"""Clients of an application in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+"""Runs an application and gives a client of it: the fixture `serve`."""
+
+
+def client_of(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
