@@ -4,13 +4,15 @@
 
 For each attack a fresh `ocr serve`: an honest receipt is timed while the service is quiet, then again and again while
 the attack runs, then once it is over. Noted are the honest answers, what the attackers were told, and what the service
-holds before, at its peak and afterwards: memory, threads, descriptors. --at serves from another commit of this
-repository, so that one command shows what an attack did before.
+holds before, at its peak and afterwards: memory, threads, descriptors. The last attack is no load: a new version of the
+model is published, and files that are no images are sent until it would have proved itself. --at serves from another
+commit of this repository, so that one command shows what an attack did before.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -29,7 +31,9 @@ from benchmarks.attacks import connections, files
 from benchmarks.clients import Answer, Client, Post, post_of
 from benchmarks.common import ROOT, add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
 from benchmarks.servers import Program, Running, running, service, watching
+from benchmarks.swap import publish
 from benchmarks.systems import add_model_arguments
+from ocr_core.bundle.store import open_store
 
 MB = 2**20
 QUIET = 7
@@ -37,6 +41,9 @@ QUIET = 7
 SETTLE_SECONDS = 90.0
 """After an attack: how long the service may take to let go of what it held, a little more than any deadline."""
 WARM_CLIENTS = 16
+TRIAL = 100
+"""Requests after which a new version has proved itself."""
+PROVED = "version proved by what is no image"
 
 Figures = dict[str, Any]
 Send = Callable[[int, threading.Event], str]
@@ -85,20 +92,27 @@ def _uploads(image: bytes, query: str = "") -> Attack:
 
 
 @contextmanager
-def program(args: argparse.Namespace) -> Iterator[Program]:
-    """Give the service of this tree, or of the commit that the arguments name, in a folder of its own."""
-    ours = service(args, log_level="error")
+def tree(args: argparse.Namespace) -> Iterator[Path | None]:
+    """Give the folder to serve from: that of the commit that the arguments name, or None for this one."""
     if args.at is None:
-        yield ours
+        yield None
         return
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree, args.at], cwd=ROOT, check=True)
+        place = Path(folder) / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", place, args.at], cwd=ROOT, check=True)
         try:
-            code = f"import sys; sys.path.insert(0, {str(tree)!r}); from service.cli import main; main()"
-            yield replace(ours, name=args.at, command=(sys.executable, "-c", code, *ours.command[1:]))
+            yield place
         finally:
-            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
+            subprocess.run(["git", "worktree", "remove", "--force", place], cwd=ROOT, check=True)
+
+
+def program(args: argparse.Namespace, place: Path | None, **settings: object) -> Program:
+    """Return the service of this tree, or of the one in `place`."""
+    ours = service(args, log_level="error", **settings)
+    if place is None:
+        return ours
+    code = f"import sys; sys.path.insert(0, {str(place)!r}); from service.cli import main; main()"
+    return replace(ours, name=str(args.at), command=(sys.executable, "-c", code, *ours.command[1:]))
 
 
 def threads(server: Running) -> int:
@@ -195,6 +209,33 @@ def measure(attack: Attack, server: Running, receipt: Post, seconds: float) -> F
     }
 
 
+def suffer(name: str, image: Path, args: argparse.Namespace, place: Path | None) -> Figures:
+    """Start a service and attack it."""
+    attack = attacks()[name]()
+    with running(program(args, place), None) as server:
+        return measure(attack, server, post_of(server, image, timeout_ms=60_000), args.seconds)
+
+
+def try_version(args: argparse.Namespace, place: Path | None) -> Figures:
+    """Publish a version, send files that are no images, and return what is then held of it: it has read nothing."""
+    garbage = Post("/v1/ocr", b"no image", {"Content-Type": "image/png"})
+    with tempfile.TemporaryDirectory() as folder:
+        store, bundle = open_store(folder), open_store(args.store).open(args.model)
+        publish(store, bundle, "1")
+        with running(program(args, place, model_store=folder, model_poll_seconds=0.2), None) as server:
+            publish(store, bundle, "2")
+            end = time.monotonic() + SETTLE_SECONDS
+            while states(server).get("2") is None and time.monotonic() < end:
+                time.sleep(0.2)
+            told = Counter(read(server, garbage).status for _ in range(TRIAL + 10))
+            return {"attackers_were_told": dict(told), "version 2 is": states(server).get("2")}
+
+
+def states(server: Running) -> dict[str, str]:
+    """Return the state of each version that the service has loaded."""
+    return {model["version"]: model["state"] for model in json.loads(server.get("/v1/models")[1])["models"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_arguments(parser)
@@ -206,13 +247,10 @@ def main() -> None:
     args = parser.parse_args()
     image = next(pages.path(row) for pages in chosen_pages(args) for row in pages.rows)
     result: dict[str, Figures] = {}
-    with program(args) as served:
-        for name, make in attacks().items():
-            if args.only and not name.startswith(tuple(args.only)):
-                continue
-            attack = make()
-            with running(served, None) as server:
-                result[name] = measure(attack, server, post_of(server, image, timeout_ms=60_000), args.seconds)
+    chosen = [name for name in (*attacks(), PROVED) if not args.only or name.startswith(tuple(args.only))]
+    with tree(args) as place:
+        for name in chosen:
+            result[name] = try_version(args, place) if name == PROVED else suffer(name, image, args, place)
             print(f"\n{name}")
             print_table(["", "value"], [[key, str(value)] for key, value in result[name].items()])
             sys.stdout.flush()
