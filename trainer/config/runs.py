@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ocr_core.charset import LATIN, Charset
+from ocr_core.charset import LATIN, TECHNICAL, Charset
 from trainer.config.data import ClassifierData, DetectorData, RecognizerData
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Share, Strict
 from trainer.nets.detector import DetectorConfig
@@ -59,7 +59,7 @@ class RecognizerRun(RunConfig):
 
     task: Literal["recognizer"]
     """This kind of run."""
-    characters: str = LATIN
+    characters: str = TECHNICAL
     """Characters that can be read, in the order of their classes 1, 2, ...; the default is `ppocrv2-en`'s charset."""
     net: RecognizerConfig = RecognizerConfig()
     """The student."""
