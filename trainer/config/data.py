@@ -28,6 +28,8 @@ class LabelledSource(Strict):
     """Take the first so many images; 0: all."""
     maps: str = ""
     """Folder of a teacher's maps of these pages, written by `trainer label --maps`, relative to --data."""
+    recut: bool = False
+    """Cut each line anew every time it is shown, along another box, sharp or blurred; for words of photographs."""
 
 
 class RenderedSource(Strict):
