@@ -166,6 +166,8 @@ class DetectorData(Strict):
     """Probability of a mirrored view; no recognizer will ever read it."""
     rotate: float = Field(default=10.0, ge=0, le=180)
     """Degrees by which a view is turned at most, to either side."""
+    quarter_turns: Share = 0.0
+    """Probability that a page lies on its side or upside down, by 90, 180 or 270 degrees."""
     scale: tuple[float, float] = (0.5, 3.0)
     """Range of the factor by which a page is scaled."""
     crop: Literal["east", "window"] = "east"
