@@ -43,6 +43,8 @@ class RenderedSource(Strict):
     """Folder of fonts, relative to --data; empty: the installed fonts; `matplotlib`: those that it brings."""
     font: str = ""
     """File name of the one font to draw with; empty: all of them."""
+    texts: str = ""
+    """File of words and texts that `trainer pack` wrote, relative to --data; empty: the installed ones."""
     mix: dict[str, float] = Field(default_factory=dict)
     """Weights of the domains of lines, or of the kinds of pages; empty: the renderer's default."""
     photographs: str = ""
