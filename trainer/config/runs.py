@@ -94,6 +94,10 @@ class DetectorServing(Strict):
     """A page is shrunk until its long side has at most so many pixels."""
     max_pixels: int = Field(default=0, ge=0)
     """And until both sides together have at most so many; 0: no such bound."""
+    fine_pixels: int = Field(default=0, ge=0)
+    """The same bound where a page is searched again because its lines are small; 0: it never is."""
+    fine_below: float = Field(default=12.0, gt=0)
+    """Lines are small if half of them are lower than so many pixels of the search."""
     threshold: float = Field(default=0.3, gt=0, lt=1)
     """Pixels of the map above it are text."""
     split_threshold: float = Field(default=0.0, ge=0, lt=1)
