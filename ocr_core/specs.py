@@ -103,6 +103,8 @@ class DetectorSpec(NetworkSpec):
     """Mean of the map over the core's rectangle, or over the core itself, which does not punish bent lines."""
     box_threshold: float = Field(default=0.6, ge=0, lt=1)
     unclip_ratio: float = Field(default=1.5, gt=0)
+    lengthen: float = Field(default=0.0, ge=0)
+    """Pixels of the search added at both ends of a long line, where hyphens and full stops are lost first."""
     dilate: bool = False
     max_candidates: int = Field(default=1000, ge=1)
 

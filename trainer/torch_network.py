@@ -103,6 +103,7 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
         score=serving.score,
         box_threshold=serving.box_threshold,
         unclip_ratio=serving.unclip_ratio,
+        lengthen=serving.lengthen,
         dilate=serving.dilate,
     )
 

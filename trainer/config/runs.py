@@ -108,6 +108,8 @@ class DetectorServing(Strict):
     """Boxes with a lower mean of the map are dropped."""
     unclip_ratio: float = Field(default=1.5, gt=0)
     """How far a core is grown back to its text (facts 4.1)."""
+    lengthen: float = Field(default=0.0, ge=0)
+    """Pixels of the search added at both ends of a long line."""
     dilate: bool = False
     """Grow the thresholded map by one pixel first."""
 
