@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.geometry import Points
+from ocr_core.layout.boxes import SAME_ROW, Boxes, same_row, unskewed
 
-SAME_ROW = 0.5
-"""Boxes share a row if their centres differ by less than this part of the lower one's height."""
 GUTTER = 1.0
 """Least free space between two columns, in line heights."""
 COLUMN_LINE = 8.0
@@ -43,8 +42,6 @@ MOST_PLACES = 512
 AT_A_TIME = 256
 """Lines that are compared with all others at a time: bounds the memory."""
 
-_Boxes = NDArray[np.float64]
-"""N×4: left, top, right, bottom of the boxes of the unskewed page."""
 _Indices = NDArray[np.intp]
 
 
@@ -52,7 +49,7 @@ _Indices = NDArray[np.intp]
 class _Lines:
     """N lines from top to bottom, and what is known of each."""
 
-    boxes: _Boxes
+    boxes: Boxes
     running: NDArray[np.bool_]
     """Whether it is one of running text: wide, and above or below another that begins and ends alike."""
     before: NDArray[np.float64]
@@ -67,7 +64,7 @@ class _Lines:
         return _Lines(self.boxes[which], self.running[which], self.before[which], self.behind[which])
 
     @classmethod
-    def of(cls, boxes: _Boxes) -> _Lines:
+    def of(cls, boxes: Boxes) -> _Lines:
         """Compare every line with every other, some at a time."""
         known = [_known(boxes[i : i + AT_A_TIME], boxes) for i in range(0, len(boxes), AT_A_TIME)]
         return cls(boxes, *(np.concatenate(values) for values in zip(*known, strict=True)))
@@ -77,7 +74,7 @@ def reading_order(quads: Sequence[Points]) -> list[int]:
     """Return the indices of `quads` (4×2 each) in the order in which a person reads them."""
     if not quads:
         return []
-    boxes = _unskewed(np.stack(quads).astype(np.float64))
+    boxes = unskewed(quads)
     from_top = np.argsort(boxes[:, 1] + boxes[:, 3], kind="stable")
     boxes = boxes[from_top]
     many = len(quads) > MOST_LINES
@@ -85,19 +82,7 @@ def reading_order(quads: Sequence[Points]) -> list[int]:
     return [int(from_top[i]) for i in ordered]
 
 
-def _unskewed(quads: NDArray[np.float64]) -> _Boxes:
-    """Return upright boxes of quads turned back by the median slope of the page's lines."""
-    top = quads[:, 1] - quads[:, 0]
-    lengths = np.hypot(top[:, 0], top[:, 1])
-    wide = lengths > 2 * np.hypot(*(quads[:, 3] - quads[:, 0]).T)
-    slopes = np.arctan2(top[:, 1], top[:, 0])[wide]
-    angle = float(np.median(slopes)) if len(slopes) else 0.0
-    cos, sin = np.cos(-angle), np.sin(-angle)
-    turned = quads @ np.array([[cos, sin], [-sin, cos]])
-    return np.concatenate((turned.min(axis=1), turned.max(axis=1)), axis=1)
-
-
-def _known(some: _Boxes, others: _Boxes) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+def _known(some: Boxes, others: Boxes) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Return `running`, `before` and `behind` of some boxes among others; see `_Lines`."""
     left, top, right, bottom = some.T[..., None]
     lefts, tops, rights, bottoms = others.T
@@ -132,23 +117,18 @@ def _order(lines: _Lines) -> list[int]:
     return ordered
 
 
-def _rows(boxes: _Boxes, members: _Indices) -> list[int]:
+def _rows(boxes: Boxes, members: _Indices) -> list[int]:
     """Return some boxes, given from top to bottom, row by row, each row from left to right."""
     rows: list[list[int]] = []
     for i in members.tolist():
-        if rows and _same_row(boxes[rows[-1][-1]], boxes[i]):
+        if rows and same_row(boxes[rows[-1][-1]], boxes[i]):
             rows[-1].append(i)
         else:
             rows.append([i])
     return [i for row in rows for i in sorted(row, key=lambda i: boxes[i, 0])]
 
 
-def _same_row(a: _Boxes, b: _Boxes) -> bool:
-    lower = min(a[3] - a[1], b[3] - b[1])
-    return bool(abs((a[1] + a[3]) - (b[1] + b[3])) / 2 < SAME_ROW * lower)
-
-
-def _row_apart(boxes: _Boxes) -> int:
+def _row_apart(boxes: Boxes) -> int:
     """Return how many boxes at the top stand in one row and apart from all below: the header of a page."""
     top, bottom = np.sort(boxes[:, 1::2], axis=1).T
     height = float(np.median(bottom - top))
