@@ -84,11 +84,12 @@ class Flow:
         """Whether a row starts a paragraph of its own below one, in a run whose lines end at `edge`."""
         above, height = paragraph[-1], row.height
         mark, mark_above = list_mark(self._text(row)), list_mark(self._text(paragraph[0]))
-        room = edge - above.right - height / 2 > self._first_word(row)
-        if room or (mark and mark in ("bullet", mark_above)):
+        centred = abs((row.left + row.right) - (above.left + above.right)) < height
+        room = (edge - above.right) * (2 if centred else 1) - height / 2
+        if room > self._first_word(row) or (mark and mark in ("bullet", mark_above)):
             return True
-        if abs((row.left + row.right) - (above.left + above.right)) < height:
-            return False  # centred, or as wide
+        if centred:
+            return False
         indent, second = (row.left - above.left) / height, len(paragraph) == 1
         if indent > INDENT:
             return not (second and mark_above)

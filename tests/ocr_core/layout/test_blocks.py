@@ -76,6 +76,17 @@ PAGES = [
         id="a title",
     ),
     pytest.param(
+        [
+            ("12 High Street", 110, 10),
+            ("London", 150, 36),
+            ("Open from ten to five daily", 45, 62),
+            *below(TEXT, top=120),
+        ],
+        [("paragraph", line) for line in ("12 High Street", "London", "Open from ten to five daily")]
+        + [("paragraph", ONE)],
+        id="centred lines that end early",
+    ),
+    pytest.param(
         [("Large", 10, 10, 29), *below(TEXT), ("Less large", 10, 200, 26), *below(TEXT, top=260)],
         [(2, "Large"), ("paragraph", ONE), (3, "Less large"), ("paragraph", ONE)],
         id="headings by size",
