@@ -23,7 +23,6 @@ HEADING_LETTERS = 3
 """Least letters of a heading."""
 WORDY = 0.6
 """Least share of letters in the characters of a heading; formulas and amounts have less."""
-LISTS = ("bullet", "number", "reference", "letter")
 
 Kind = Literal["heading", "paragraph", "list", "table"]
 
@@ -59,14 +58,12 @@ def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, .
     text: list[Row] = []
     start = 0
     while start < len(rows):
-        table = table_at(rows, start)
-        if table is None or _is_list(table[1], texts):
-            stop = start + 1 if table is None else table[0]
-            text += rows[start:stop]
-        else:
-            stop, cells = table
+        stop, cells = table_at(rows, start)
+        if cells and not _is_list(cells, texts):
             blocks += [*_blocks_of_text(flow, text, texts), _table(rows[start:stop], cells)]
             text = []
+        else:
+            text += rows[start:stop]
         start = stop
     return (*blocks, *_blocks_of_text(flow, text, texts))
 
@@ -85,7 +82,7 @@ def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> It
     """Give the headings, lists and paragraphs of rows of running text; items of one kind in a row are a list."""
     for kind, group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
         found = list(group)
-        if kind in LISTS and (len(found) > 1 or kind == "bullet"):
+        if kind and (len(found) > 1 or kind == "bullet"):
             items = tuple(paragraph.lines for paragraph in found)
             yield Block(kind="list", lines=tuple(line for item in items for line in item), items=items)
             continue

@@ -27,15 +27,17 @@ _Band = tuple[float, float]
 """Left and right edge of a column."""
 
 
-def table_at(rows: Sequence[Row], start: int) -> tuple[int, Cells] | None:
-    """Return the table that begins with the row `start`, if one does: the row behind its last, and its cells.
+def table_at(rows: Sequence[Row], start: int) -> tuple[int, Cells]:
+    """Return the table that begins with the row `start`: the row behind its last, and its cells.
+
+    Where none begins there are no cells, and the rows up to the one returned need not be tried.
 
     A table has at least two rows with two cells or more, and cells of its columns are aligned at their left, at their
     right or at their centres: of one column where it has three such rows, else of two. A line alone in its row is part
     of it if it stands within one column.
     """
     if len(rows[start].lines) < 2:
-        return None
+        return start + 1, ()
     bands: list[_Band] = []
     stop = start
     while stop < len(rows) and (stop == start or _follows(rows[stop - 1], rows[stop])):
@@ -48,8 +50,10 @@ def table_at(rows: Sequence[Row], start: int) -> tuple[int, Cells] | None:
         placed.pop()  # a line below the table that happens to be short
     table = rows[start : start + len(placed)]
     full = len(placed) - sum(map(_is_lone, placed))
-    if full < 2 or _aligned(bands, table) < (1 if full > 2 else 2):
-        return None
+    if full < 2:
+        return start + 1, ()
+    if _aligned(bands, table) < (1 if full > 2 else 2):
+        return start + len(placed), ()
     return start + len(placed), _cells(placed, table)
 
 
