@@ -18,6 +18,8 @@ LARGER = 1.4
 """Lines whose sizes differ by more than this factor are not of one paragraph."""
 INDENT = 0.8
 """Least indent, in heights of a line."""
+NARROW = 10.0
+"""Lines of less than so many heights are those of addresses and receipts: each is a paragraph, but for large ones."""
 LETTERS = 8
 """From so many characters on their mean width tells the size of a line; the box alone depends on which they are."""
 
@@ -58,8 +60,10 @@ class Flow:
         for run in self._runs(rows):
             found: list[list[Row]] = []
             edge = sorted(row.right for row in run)[-2 if len(run) > 3 else -1]
+            width = edge - min(row.left for row in run)
+            narrow = width < NARROW * self._height and max(map(self._size, run)) < LARGER
             for row in run:
-                if found and not self._starts(found[-1], row, edge):
+                if found and not self._starts(found[-1], row, edge, narrow):
                     found[-1].append(row)
                 else:
                     found.append([row])
@@ -80,10 +84,12 @@ class Flow:
         if run:
             yield run
 
-    def _starts(self, paragraph: Sequence[Row], row: Row, edge: float) -> bool:
-        """Whether a row starts a paragraph of its own below one, in a run whose lines end at `edge`."""
+    def _starts(self, paragraph: Sequence[Row], row: Row, edge: float, narrow: bool) -> bool:
+        """Whether a row starts a paragraph of its own below one; their run ends at `edge` and is `narrow` or not."""
         above, height = paragraph[-1], row.height
         mark, mark_above = list_mark(self._text(row)), list_mark(self._text(paragraph[0]))
+        if narrow and not mark_above:
+            return True
         centred = abs((row.left + row.right) - (above.left + above.right)) < height
         room = (edge - above.right) * (2 if centred else 1) - height / 2
         if room > self._first_word(row) or (mark and mark in ("bullet", mark_above)):

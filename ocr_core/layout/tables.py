@@ -21,6 +21,8 @@ ALIGNED = 0.6
 """Greatest median deviation of the edges or the centres of a column's cells, in heights of a row."""
 CONTINUED = 0.75
 """A lone line this much nearer to the row above than rows are to each other goes on with that row's cell."""
+FULL = 1 / 3
+"""Least share of rows with two cells or more."""
 MOST_COLUMNS = 50
 
 _Band = tuple[float, float]
@@ -50,7 +52,7 @@ def table_at(rows: Sequence[Row], start: int) -> tuple[int, Cells]:
         placed.pop()  # a line below the table that happens to be short
     table = rows[start : start + len(placed)]
     full = len(placed) - sum(map(_is_lone, placed))
-    if full < 2:
+    if full < max(2, FULL * len(placed)):
         return start + 1, ()
     if _aligned(bands, table) < (1 if full > 2 else 2):
         return start + len(placed), ()

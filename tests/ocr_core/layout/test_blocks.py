@@ -107,6 +107,11 @@ PAGES = [
         id="a list with bullets, its lines indented",
     ),
     pytest.param(
+        [("• an item set", 10, 100), ("of two lines", 30, 126), ("• an item set", 10, 152), ("of two lines", 30, 178)],
+        [("list", ["• an item set of two lines"] * 2)],
+        id="a narrow list",
+    ),
+    pytest.param(
         [("•", 10, 100), *below(TEXT, left=40), ("•", 10, 178), *below(MORE, left=40, top=178)],
         [("list", ["• " + ONE, "• " + TWO])],
         id="bullets in boxes of their own",
@@ -169,6 +174,11 @@ PAGES = [
         id="an empty cell",
     ),
     pytest.param(
+        below(["CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST"]) + below(TEXT, top=200),
+        [("paragraph", line) for line in ("CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST")] + [("paragraph", ONE)],
+        id="narrow lines",
+    ),
+    pytest.param(
         [("Proceedings", 10, 10), ("page 7", 400, 10), *below(TEXT)],
         [("paragraph", "Proceedings page 7"), ("paragraph", ONE)],
         id="one row of two parts is no table",
@@ -180,6 +190,12 @@ PAGES = [
 @pytest.mark.parametrize(("page", "blocks"), PAGES)
 def test_blocks_at_any_scale_and_skew(page, blocks, view):
     assert told(page, **view) == blocks
+
+
+def test_lines_few_of_which_have_something_beside_them_are_no_table():
+    page = [*below(["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Last"]), ("x", 300, 100), ("y", 300, 256)]
+    page.sort(key=lambda line: (line[2], line[1]))
+    assert not any(block.cells for block in blocks_of(page))
 
 
 lines = st.tuples(
