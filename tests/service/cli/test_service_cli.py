@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from ocr_core.bundle.manifest import Golden, Models
 from ocr_core.bundle.writer import describe_file, write_bundle
 from ocr_core.errors import BundleNotFoundError
+from ocr_core.formats.registry import FORMATS
 from service.cli import app
+from service.cli.output import OutputFormat
 from service.settings import Settings
 
 runner = CliRunner()
@@ -52,7 +54,8 @@ def ocr(*arguments: object) -> tuple[int, str, str]:
 
 
 def test_reading_prints_the_text(loaded: list[Settings], images: Path) -> None:
-    assert ocr("read", images / "a.png") == (0, "Total 12.95\nsmudge\n", "")
+    code, out, err = ocr("read", images / "a.png")
+    assert (code, out.split(), err) == (0, ["Total", "12.95", "smudge"], "")
 
 
 def test_of_several_files_each_is_named_in_order(loaded: list[Settings], images: Path) -> None:
@@ -78,6 +81,56 @@ def test_json_is_one_object_a_file_and_failures_have_their_error(loaded: list[Se
     assert err.splitlines()[0] == f"{files[1]}: not a JPEG, PNG, WebP, BMP, TIFF or GIF image"
 
 
+FIRST_BYTES = {
+    "text": b"Total 12.95",
+    "json": b'{"file":',
+    "markdown": b"Total 12.95",
+    "tsv": b"level\tpage_num",
+    "hocr": b"<?xml",
+    "alto": b"<?xml",
+    "pdf": b"%PDF-",
+}
+
+
+@pytest.mark.parametrize("name", FIRST_BYTES)
+def test_formats_go_to_a_file_or_to_standard_output(
+    loaded: list[Settings], images: Path, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / "written"
+    assert ocr("read", images / "a.png", "--format", name, "-o", target) == (0, "", "")
+    assert target.read_bytes().startswith(FIRST_BYTES[name])
+    shown = runner.invoke(app, ["read", str(images / "a.png"), "-f", name])
+    assert shown.exit_code == 0
+    assert shown.stdout_bytes.startswith(FIRST_BYTES[name])
+    assert len(shown.stdout_bytes) == len(target.read_bytes())
+
+
+def test_the_formats_of_the_command_are_those_that_there_are() -> None:
+    assert {each.value for each in OutputFormat} == {"json", *FORMATS}
+
+
+def test_a_file_may_be_standard_input(loaded: list[Settings]) -> None:
+    result = runner.invoke(app, ["read", "-", "--format", "tsv"], input=encoded())
+    assert result.exit_code == 0
+    assert "\tTotal\n" in result.stdout
+
+
+def test_a_document_of_several_files_keeps_the_place_of_one_that_failed(
+    loaded: list[Settings], images: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "all.tsv"
+    code, _, err = ocr("read", images / "a.png", images / "notes.txt", images / "a.png", "-f", "tsv", "-o", target)
+    assert code == 1
+    assert err.startswith(str(images / "notes.txt"))
+    rows = [row.split("\t") for row in target.read_text().splitlines()[1:]]
+    assert [(row[1], row[8]) for row in rows if row[0] == "1"] == [("1", "40"), ("2", "0"), ("3", "40")]
+
+
+def test_a_file_may_be_written_over_by_its_pdf(loaded: list[Settings], images: Path) -> None:
+    assert ocr("read", images / "a.png", "-f", "pdf", "-o", images / "a.png")[0] == 0
+    assert (images / "a.png").read_bytes().startswith(b"%PDF-")
+
+
 def test_boxes_are_drawn_into_a_file_or_a_folder(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
     one, several = tmp_path / "one.png", tmp_path / "several"
     assert ocr("read", images / "a.png", "--draw", one)[0] == 0
@@ -98,6 +151,7 @@ FAILURES = {
     "unknown store": (("models", "list", "--store", "s3x://y"), 1, "error: s3x://y: Protocol not known"),
     "no such set": (("eval", "nowhere"), 1, "error: [Errno 2] No such file or directory: 'nowhere/labels.jsonl'"),
     "no argument": (("read",), 2, "Usage: "),
+    "no such format": (("read", "x.png", "--format", "docx"), 2, "Usage: "),
     "half a version": (("models", "use", "name"), 2, "Usage: "),
     "half an import": (("models", "import", "--det", __file__), 2, "Usage: "),
 }
