@@ -27,10 +27,7 @@ def select_pages(text: str | None, count: int, limit: int) -> Sequence[int]:
         PageSelectionError: not understood, or the file has no such page.
         TooManyPagesError: more than `limit`.
     """
-    if text is not None and len(text) > MAX_LENGTH:
-        raise PageSelectionError(f"a selection of pages has at most {MAX_LENGTH} characters")
-    parts = text.split(",") if text and text.strip() else ["1-"]
-    ranges = _disjoint([_parse(part, count) for part in parts])
+    ranges = _disjoint([_resolve(first, last, count) for first, last in parse_selection(text)])
     chosen = sum(map(len, ranges))
     if chosen > limit:
         raise TooManyPagesError(
@@ -39,18 +36,35 @@ def select_pages(text: str | None, count: int, limit: int) -> Sequence[int]:
     return list(chain.from_iterable(ranges))
 
 
-def _parse(part: str, count: int) -> range:
-    match = _RANGE.fullmatch(part.strip())
+def parse_selection(text: str | None) -> list[tuple[int, int | None]]:
+    """Return the first and the last page of each range; None: the last one of whatever file it will be.
+
+    Raises:
+        PageSelectionError: not understood.
+    """
+    if text is not None and len(text) > MAX_LENGTH:
+        raise PageSelectionError(f"a selection of pages has at most {MAX_LENGTH} characters")
+    return [_parse(part.strip()) for part in text.split(",")] if text and text.strip() else [(1, None)]
+
+
+def _parse(part: str) -> tuple[int, int | None]:
+    match = _RANGE.fullmatch(part)
     first, dash, last = match.groups() if match else (None, None, None)
     if first is None and last is None:
-        raise PageSelectionError(f"{part.strip()[:40]!r} is no page and no range of pages, such as 3, 1-5, 3- or -2")
+        raise PageSelectionError(f"{part[:40]!r} is no page and no range of pages, such as 3, 1-5, 3- or -2")
     begin = int(first or 1)
-    end = int(last) if last else count if dash else begin
-    if begin < 1 or begin > count or end > count:
-        raise PageSelectionError(f"there is no page {part.strip()}; the file has {count} page{'s' * (count != 1)}")
-    if end < begin:
-        raise PageSelectionError(f"{part.strip()} ends before it begins")
-    return range(begin - 1, end)
+    end = int(last) if last else None if dash else begin
+    if begin < 1:
+        raise PageSelectionError("there is no page 0; the first one is 1")
+    if end is not None and end < begin:
+        raise PageSelectionError(f"{part} ends before it begins")
+    return begin, end
+
+
+def _resolve(first: int, last: int | None, count: int) -> range:
+    if max(first, last or 0) > count:
+        raise PageSelectionError(f"there is no page {last or first}; the file has {count} page{'s' * (count != 1)}")
+    return range(first - 1, last or count)
 
 
 def _disjoint(ranges: list[range]) -> list[range]:

@@ -44,7 +44,7 @@ class Output:
         from ocr_core.formats.base import FailedPage
 
         if self._writer is None:
-            self._put(_json_line(original.name, page))
+            self._put(_json_line(original.name, page, number))
             return
         if self._headed:  # each page on its own, under the name of its file
             if isinstance(page, Exception):
@@ -100,9 +100,12 @@ def _new_writer(chosen: OutputFormat) -> Writer | None:
     return None if chosen is OutputFormat.json else FORMATS[chosen.value].new_writer()
 
 
-def _json_line(name: str, page: Page | Exception) -> bytes:
+def _json_line(name: str, page: Page | Exception, number: int) -> bytes:
     from service.http.problems import problem_of
     from service.http.schemas import Page as PageBody
 
-    body = PageBody(file=name, error=problem_of(page)) if isinstance(page, Exception) else PageBody.of(name, page)
+    if isinstance(page, Exception):
+        body = PageBody(file=name, page=number, error=problem_of(page))
+    else:
+        body = PageBody.of(name, page)
     return body.model_dump_json(exclude_none=True).encode() + b"\n"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from service.cli.common import (
+    DOCUMENT_SUFFIXES,
     BackendOption,
-    Images,
+    Documents,
     ModelOption,
     StoreOption,
     ThreadsOption,
@@ -22,30 +20,26 @@ from service.cli.common import (
     print_error,
     progress_bar,
 )
+from service.cli.input import Order, TextLayerChoice, read_files
 from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output
-
-if TYPE_CHECKING:
-    from ocr_core.formats.base import Original
-    from ocr_core.pipeline.engine import Engine
-    from ocr_core.pipeline.result import Page, ReadOptions
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    original: Original
-    page: Page | Exception
 
 
 def read(
-    images: Images,
+    files: Documents,
     *,
     form: Annotated[OutputFormat, typer.Option("--format", "-f", help="What to write.")] = OutputFormat.text,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a page.")] = False,
     target: Annotated[
         Path, typer.Option("--output", "-o", help="File to write; - is standard output.", dir_okay=False)
     ] = STANDARD,
+    pages: Annotated[str | None, typer.Option(help="Pages of each file, such as 3, 1-5,9 or 3-.")] = None,
+    password: Annotated[str | None, typer.Option(help="Opens encrypted PDFs.")] = None,
+    text_layer: Annotated[
+        TextLayerChoice,
+        typer.Option(help="Text that a PDF carries: take it and read the rest, ignore it, or take only it."),
+    ] = TextLayerChoice.auto,
     draw: Annotated[
-        Path | None, typer.Option(help="Draw the boxes into this image; of several images, into this folder.")
+        Path | None, typer.Option(help="Draw the boxes into this image; of several pages, into this folder.")
     ] = None,
     detect: Annotated[bool, typer.Option(help="Find lines first; else the whole image is one line.")] = True,
     words: Annotated[bool, typer.Option("--words", help="In JSON too: words and their boxes.")] = False,
@@ -56,76 +50,49 @@ def read(
     backend: BackendOption = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Print the text of images; - is standard input. Exits with 1 if any of them could not be read."""
+    """Print the text of PDFs and images; - is standard input. Exits with 1 if any page could not be read."""
+    from ocr_core.errors import PageSelectionError
+    from ocr_core.pages.selection import parse_selection
     from ocr_core.pipeline.result import ReadOptions
     from service.settings import load_settings
 
+    try:
+        parse_selection(pages)
+    except PageSelectionError as error:
+        raise typer.BadParameter(str(error), param_hint="--pages") from None
     form = OutputFormat.json if as_json else form
     if form is OutputFormat.pdf and target == STANDARD and sys.stdout.isatty():
         raise typer.BadParameter("a PDF is nothing for a terminal; give -o FILE")
-    files = image_files(images)
+    paths = image_files(files, DOCUMENT_SUFFIXES)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     options = ReadOptions(
         detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language
     )
-    if draw and len(files) > 1:
-        draw.mkdir(parents=True, exist_ok=True)
+    order = Order(
+        options=options,
+        pages=pages,
+        password=password,
+        text_layer=text_layer,
+        max_pixels=settings.max_pixels,
+        draw=draw,
+        keep=form is OutputFormat.pdf,
+    )
     failed = 0
     with (
         opened_engine(settings) as engine,
-        opened_output(form, target, headed=len(files) > 1) as output,
-        progress_bar(len(files)) as bar,
+        opened_output(form, target, headed=len(paths) > 1) as output,
+        progress_bar(None) as bar,
     ):
-        task = bar.add_task("reading", total=len(files))
-        for result in _read_all(engine, files, options, settings.max_pixels, draw, keep=form is OutputFormat.pdf):
+        task = bar.add_task("reading", total=len(paths), visible=len(paths) > 1)
+
+        def opened(count: int) -> None:
+            total = (bar.tasks[0].total or 0) + count - 1
+            bar.update(task, total=total, visible=total > 1)
+
+        for result in read_files(engine, paths, order, on_open=opened):
             bar.advance(task)
             failed += isinstance(result.page, Exception)
             if isinstance(result.page, Exception):
                 print_error(f"{result.original.name}: {result.page}")
-            output.write(result.original, result.page)
+            output.write(result.original, result.page, result.number)
     raise typer.Exit(1 if failed else 0)
-
-
-def _read_all(
-    engine: Engine, files: list[Path], options: ReadOptions, max_pixels: int, draw: Path | None, *, keep: bool
-) -> Iterator[_Result]:
-    """Read side by side, give in order, with the bytes of the files if they are to be kept."""
-    from ocr_core.errors import ImageError, OcrError
-    from ocr_core.formats.base import Original
-
-    def read_one(path: Path) -> _Result:
-        original = Original(name=str(path), data=b"")
-        try:
-            original = Original(name=str(path), data=sys.stdin.buffer.read() if path == STANDARD else path.read_bytes())
-            page = _read_file(engine, original, options, max_pixels, _target(draw, path, len(files)))
-            # Results wait for their turn; the files of a folder would not all fit into memory.
-            return _Result(original if keep else replace(original, data=b""), page)
-        except OcrError as error:
-            return _Result(original, error)
-        except OSError as error:
-            return _Result(original, ImageError(error.strerror))
-
-    with ThreadPoolExecutor(engine.backend.policy.streams) as pool:
-        yield from pool.map(read_one, files)
-
-
-def _read_file(engine: Engine, original: Original, options: ReadOptions, max_pixels: int, target: Path | None) -> Page:
-    from ocr_core.pages.images import decode
-
-    image = decode(original.data, max_pixels=max_pixels)
-    page = engine.read(image.pixels, options)
-    if target is not None:
-        import cv2
-
-        from ocr_core.formats.drawing import draw_quads
-
-        suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
-        drawn = cv2.imencode(suffix, draw_quads(image.pixels, [line.quad for line in page.lines]))[1]
-        target.write_bytes(drawn.tobytes())
-    return page
-
-
-def _target(draw: Path | None, path: Path, count: int) -> Path | None:
-    if draw is None or count == 1:
-        return draw
-    return draw / f"{path.stem}.png"

@@ -32,7 +32,7 @@ def test_selections(text, pages):
     ("text", "message"),
     [
         ("10", "no page 10; the file has 9 pages"),
-        ("8-12", "no page 8-12; the file has 9 pages"),
+        ("8-12", "no page 12; the file has 9 pages"),
         ("0", "no page 0"),
         ("5-3", "5-3 ends before it begins"),
         ("-", "'-' is no page"),
@@ -41,6 +41,8 @@ def test_selections(text, pages):
         ("1-2-3", "'1-2-3'"),
         ("1;2", "'1;2'"),
         ("-1-2", "'-1-2'"),
+        ("3-0", "3-0 ends before it begins"),
+        ("12-", "no page 12; the file"),
         ("1.5", "'1.5'"),
         ("1e3", "'1e3'"),
         ("٣", "'٣'"),

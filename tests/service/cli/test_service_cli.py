@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import cv2
+import pdfs
 import pytest
+from encrypted_pdf import encrypted
 from service_fakes import FakeReader, bundle, encoded, picture
 from typer.testing import CliRunner
 
@@ -247,3 +250,82 @@ def test_serve_ends_with_1_if_the_model_cannot_be_loaded(tmp_path: Path, monkeyp
     monkeypatch.setattr("service.observe.logs.configure_logging", lambda *_: None)
     code, _, _ = ocr("serve", "--host", "127.0.0.1", "--port", 0, "--store", tmp_path)
     assert code == 1
+
+
+PAGES = [
+    pdfs.paragraph([f"This is page {number} of a document,", "which carries its text, and enough of it to be taken."])
+    for number in (1, 2, 3)
+]
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    """A folder with a PDF of three pages that carry their text, and one that is encrypted with `secret`."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "paper.pdf").write_bytes(pdfs.document(PAGES))
+    (folder / "secret.pdf").write_bytes(encrypted(b"secret"))
+    return folder
+
+
+def pages_read(*arguments: object) -> list[tuple[int, str]]:
+    code, out, _ = ocr("read", *arguments, "--json")
+    assert code == 0
+    rows = [json.loads(row) for row in out.splitlines()]
+    return [(row["page"], row["lines"][0]["text"]) for row in rows]
+
+
+def test_every_page_of_a_document_is_read_in_order(loaded: list[Settings], papers: Path) -> None:
+    found = pages_read(papers / "paper.pdf")
+    assert found == [(number, f"This is page {number} of a document,") for number in (1, 2, 3)]
+
+
+def test_pages_are_chosen(loaded: list[Settings], papers: Path) -> None:
+    assert [number for number, _ in pages_read(papers / "paper.pdf", "--pages", "3,-1")] == [1, 3]
+
+
+def test_the_text_of_a_document_is_taken_or_not(loaded: list[Settings], papers: Path) -> None:
+    arguments = (papers / "paper.pdf", "--pages", 2, "--text-layer")
+    assert pages_read(*arguments, "only") == [(2, "This is page 2 of a document,")]
+    assert pages_read(*arguments, "ignore") == [(2, "Total 12.95")]
+
+
+def test_a_password_opens(loaded: list[Settings], papers: Path) -> None:
+    code, out, err = ocr("read", papers / "secret.pdf", "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (1, "password_required")
+    assert err.endswith("secret.pdf: the PDF is encrypted; send its password\n")
+    _, out, _ = ocr("read", papers / "secret.pdf", "--json", "--password", "no")
+    assert json.loads(out)["error"]["code"] == "wrong_password"
+    assert pages_read(papers / "secret.pdf", "--password", "secret") == [(1, pdfs.LINES[0])]
+
+
+def test_one_page_that_fails_leaves_the_others(loaded: list[Settings], tmp_path: Path) -> None:
+    path = tmp_path / "broken.pdf"
+    path.write_bytes(pdfs.document(PAGES).replace(b"12 0 obj\n<</Type/Page", b"12 0 obj\n[</Type/Page"))
+    code, out, err = ocr("read", path, "--json")
+    assert code == 1
+    rows = [json.loads(row) for row in out.splitlines()]
+    assert [row["page"] for row in rows] == [1, 2, 3]
+    assert [row.get("error", {}).get("code") for row in rows] == [None, "unreadable_page", None]
+    assert err == f"{path}: page 2 is damaged\n"
+
+
+def test_a_folder_may_hold_documents_and_no_process_is_left(loaded: list[Settings], papers: Path) -> None:
+    code, out, _ = ocr("read", papers, "--pages", "1")
+    assert code == 1
+    assert out.startswith(f"==> {papers / 'paper.pdf'} <==\nThis is page 1 of a document,")
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    assert children.read_text() == ""
+
+
+def test_pages_are_drawn_into_a_folder(loaded: list[Settings], papers: Path, tmp_path: Path) -> None:
+    assert ocr("read", papers / "paper.pdf", "--pages", "-2", "--draw", tmp_path / "drawn")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["paper-2.png", "paper.png"]
+
+
+def test_a_selection_that_is_none_is_wrong_usage(loaded: list[Settings], papers: Path) -> None:
+    code, out, err = ocr("read", papers / "paper.pdf", "--pages", "one")
+    assert (code, out) == (2, "")
+    assert "'one' is no page" in err
+    code, _, err = ocr("read", papers / "paper.pdf", "--pages", "2-9")
+    assert (code, err) == (1, f"{papers / 'paper.pdf'}: there is no page 9; the file has 3 pages\n")
