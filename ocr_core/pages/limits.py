@@ -23,5 +23,7 @@ class Limits:
     as much again, and JPEG 2000 four times as much while it is decoded."""
     characters: int = 100_000
     """Characters of a page's text layer. A page of a newspaper has 30,000; a layer over the bound is not used."""
+    lines: int = 5_000
+    """Lines that they form; a page of a newspaper has 2,000. More are letters strewn about, and not used."""
     objects: int = 200_000
     """Objects of a PDF's page that are looked at for pictures: a map has some ten thousand."""

@@ -68,7 +68,8 @@ class PdfDocument(Document):
         self._process: PdfiumProcess | None = None
         self._asked = 0
         self._closed = False
-        self._count = self._start(check)
+        self._count = 0
+        self._start(check)
 
     def __len__(self) -> int:
         return self._count
@@ -86,9 +87,6 @@ class PdfDocument(Document):
     def close(self) -> None:
         """End the process; a page that is waited for fails."""
         self._closed = True
-        process = self._process
-        if process is not None:
-            process.terminate()
         with self._lock:
             self._stop()
 
@@ -100,6 +98,8 @@ class PdfDocument(Document):
         count = found["characters"] if data else 0
         characters = Characters.unpack(data, count)
         lines = form_lines(characters, frame, hidden_by(pictures, characters, frame))
+        overlong = found["characters"] > count or len(lines) > self._limits.lines
+        lines = [] if overlong else lines
         scale = choose_scale(frame.size, pictures, lines, self._limits.pixels)
         width, height = (max(1, round(side * scale)) for side in frame.size)
         seen = [line for line in lines if line.seen]
@@ -116,7 +116,7 @@ class PdfDocument(Document):
             height=height,
             dpi=72 * scale,
             lines=tuple(line.scaled(scale) for line in lines),
-            overlong=found["characters"] > count,
+            overlong=overlong,
             trusted=bool(seen) and garbled <= (1 - TRUSTED) * letters,
             unread=tuple(outline * np.float32(scale) for outline in unread),
             render=lambda check: self._render(index, width, height, check),
@@ -129,14 +129,14 @@ class PdfDocument(Document):
             raise PageError(f"page {index + 1} could not be drawn")
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
-    def _start(self, check: Check | None) -> int:
-        """Start a process that opens the file, and return the number of pages."""
+    def _start(self, check: Check | None) -> PdfiumProcess:
+        """Start a process that opens the file, and learn the number of pages."""
         limits = self._limits
-        self._process = PdfiumProcess()
+        process = self._process = PdfiumProcess()
         self._asked = 0
         request = {"password": self._password, "memory": limits.memory}
         try:
-            answer, _ = self._process.ask(request, self._data, limit=0, seconds=limits.page_seconds, check=check)
+            answer, _ = process.ask(request, self._data, limit=0, seconds=limits.page_seconds, check=check)
         except OutOfTimeError:
             raise DocumentError(f"the PDF could not be opened within {limits.page_seconds:g} seconds") from None
         except ProcessDiedError as error:
@@ -145,7 +145,8 @@ class PdfDocument(Document):
         if refused is not None:
             self._stop()
             raise self._refusal(refused)
-        return int(answer["pages"])
+        self._count = int(answer["pages"])
+        return process
 
     def _refusal(self, reason: object) -> DocumentError:
         if reason == "password" and not self._password:
@@ -157,43 +158,50 @@ class PdfDocument(Document):
         return DamagedDocumentError("the PDF is damaged or has no pages")
 
     def _ask(self, request: dict[str, Any], limit: int, check: Check | None) -> tuple[dict[str, Any], bytearray]:
-        """Ask for a page of the file, in a new process where there is none that can be asked."""
-        number = request["page"] + 1
-        seconds = self._limits.page_seconds
-        with self._turn(check):
-            for last in (False, True):
-                fresh = self._process is None or not self._process.alive or self._asked >= PAGES_EACH
-                if fresh:
-                    self._stop()
-                    self._start(check)
-                assert self._process is not None
-                self._asked += 1
-                try:
-                    answer, data = self._process.ask(request, limit=limit, seconds=seconds, check=check)
-                except OutOfTimeError:
-                    raise PageTooCostlyError(f"page {number} takes longer than {seconds:g} seconds") from None
-                except ProcessDiedError as error:
-                    if self._closed:
-                        raise PageError("the document is closed") from error
-                    if fresh or last:
-                        raise PageTooCostlyError(f"page {number} is damaged or takes too much memory") from error
-                    continue  # what the pages before have left behind may have been too much
-                if answer.get("refused") == "memory":
-                    raise PageTooCostlyError(f"page {number} takes too much memory")
-                if "refused" in answer:
-                    raise PageError(f"page {number} is damaged")
-                return answer, data
-        raise AssertionError("unreachable")
+        """Ask for a page of the file, once more where a process dies that has served others."""
 
-    @contextmanager
-    def _turn(self, check: Check | None) -> Iterator[None]:
-        """Wait until no other thread asks."""
-        while not self._lock.acquire(timeout=0.05):
-            if check is not None:
-                check()
-        try:
+        def checked() -> None:
             if self._closed:
                 raise PageError("the document is closed")
+            if check is not None:
+                check()
+
+        with self._turn(checked):
+            if self._process is not None and self._process.alive and self._asked < PAGES_EACH:
+                try:
+                    return self._exchange(self._process, request, limit, checked)
+                except ProcessDiedError:  # what the pages before have left behind may have been too much
+                    pass
+            self._stop()
+            process = self._start(checked)
+            try:
+                return self._exchange(process, request, limit, checked)
+            except ProcessDiedError as error:
+                page = request["page"] + 1
+                raise PageTooCostlyError(f"page {page} is damaged or takes too much memory") from error
+
+    def _exchange(
+        self, process: PdfiumProcess, request: dict[str, Any], limit: int, check: Check
+    ) -> tuple[dict[str, Any], bytearray]:
+        self._asked += 1
+        number, seconds = request["page"] + 1, self._limits.page_seconds
+        try:
+            answer, data = process.ask(request, limit=limit, seconds=seconds, check=check)
+        except OutOfTimeError:
+            raise PageTooCostlyError(f"page {number} takes longer than {seconds:g} seconds") from None
+        if answer.get("refused") == "memory":
+            raise PageTooCostlyError(f"page {number} takes too much memory")
+        if "refused" in answer:
+            raise PageError(f"page {number} is damaged")
+        return answer, data
+
+    @contextmanager
+    def _turn(self, check: Check) -> Iterator[None]:
+        """Wait until no other thread asks."""
+        while not self._lock.acquire(timeout=0.05):
+            check()
+        try:
+            check()
             yield
         finally:
             self._lock.release()

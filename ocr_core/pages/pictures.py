@@ -13,6 +13,8 @@ from ocr_core.pages.glyphs import Characters, Frame
 
 COVERING = 0.5
 """Share of the page from which a picture that is painted over text is taken for a scan that hides it."""
+COVERS = 16
+"""Pictures of a page that are asked what they hide, those on top: a hostile page has thousands."""
 LEGIBLE = 6.0
 """Points of the shorter side from which a picture may show text."""
 
@@ -57,11 +59,11 @@ def hidden_by(pictures: Sequence[Picture], characters: Characters, frame: Frame)
     """Return which characters lie under a scan: OCR programs put the text there, that it can be searched."""
     hidden = np.zeros(len(characters.code), np.bool_)
     centres = frame.see(characters.box.reshape(-1, 2, 2)).mean(axis=1)
-    for picture in pictures:
-        if picture.opaque and picture.share(frame.size) >= COVERING:
-            low, high = picture.outline.min(axis=0), picture.outline.max(axis=0)
-            under = ((centres >= low) & (centres <= high)).all(axis=1)
-            hidden |= under & (characters.painted < picture.painted)
+    covers = [picture for picture in pictures if picture.opaque and picture.share(frame.size) >= COVERING]
+    for picture in covers[-COVERS:]:
+        low, high = picture.outline.min(axis=0), picture.outline.max(axis=0)
+        under = ((centres >= low) & (centres <= high)).all(axis=1)
+        hidden |= under & (characters.painted < picture.painted)
     return hidden
 
 

@@ -18,7 +18,7 @@ MAX_DPI = 300.0
 """Finer scans read no better."""
 MIN_SCAN_DPI = 72.0
 SCAN = 0.6
-"""Share of the page from which a picture is what the page is about."""
+"""Share of the page from which pictures are what the page is about."""
 MIN_SIDE = 1_000
 """Pixels of the longer side of small pages."""
 MAX_SIDE = 32_000
@@ -40,8 +40,8 @@ def choose_scale(
         lines: of the text layer, in points.
         max_pixels: width × height at most.
     """
-    scans = [_own_scale(picture) for picture in pictures if picture.share(size) >= SCAN]
-    scale = max(max(scans), MIN_SCAN_DPI / 72) if scans else DPI / 72
+    scan = _scan_scale(size, pictures)
+    scale = max(scan, MIN_SCAN_DPI / 72) if scan else DPI / 72
     if lines:
         heights = [quad_size(line.quad)[1] for line in lines]
         body = _weighted_median(heights, [line.characters for line in lines])
@@ -52,11 +52,21 @@ def choose_scale(
     return min(scale, MAX_SIDE / longer, float(np.sqrt(max_pixels / area)) * 0.999)
 
 
+def _scan_scale(size: tuple[float, float], pictures: Sequence[Picture]) -> float:
+    """Return pixels a point of the scan that a page is, in one picture or cut into strips; 0 if it is none."""
+    shares = [picture.share(size) for picture in pictures]
+    scales = [_own_scale(picture) for picture in pictures]
+    if sum(shares) < SCAN:
+        return 0.0
+    whole = [scale for scale, share in zip(scales, shares, strict=True) if share >= SCAN]
+    return max(whole) if whole else _weighted_median(scales, shares)
+
+
 def _own_scale(picture: Picture) -> float:
     return max(pixels / max(side, 1e-3) for pixels, side in zip(picture.pixels, picture.sides, strict=True))
 
 
-def _weighted_median(values: Sequence[float], weights: Sequence[int]) -> float:
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
     order = np.argsort(values)
     total = np.cumsum(np.asarray(weights)[order])
     return float(values[order[int(np.searchsorted(total, total[-1] / 2))]])

@@ -97,7 +97,7 @@ class NativePage:
             "box": [box.left, box.bottom, box.right, box.top],
             "rotation": 90 * (pdfium.FPDFPage_GetRotation(self._page) % 4),
             "pictures": found.pictures,
-            "annotations": find_annotations(self._page, objects),
+            "annotations": find_annotations(self._page),
             "complete": found.complete,
         }
         answer["characters"], payload = describe_characters(self._page, found.texts, characters)

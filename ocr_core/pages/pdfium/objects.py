@@ -12,6 +12,8 @@ import pypdfium2_raw as pdfium
 
 _MAX_DEPTH = 12
 """Forms within forms. PDFium itself stops at some depth; real pages have two or three."""
+_MAX_PICTURES = 5_000
+"""Pictures that are told of: some programs cut a scan into a thousand strips."""
 _UNSEEN_MODES = frozenset({pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP})
 _WITH_TEXT = frozenset(
     {pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP, pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_INK}
@@ -49,10 +51,10 @@ def address(pointer: Any) -> int:
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
 
-def find_annotations(page: Any, limit: int) -> list[list[float]]:
+def find_annotations(page: Any) -> list[list[float]]:
     """Return left, bottom, right and top, in user space, of the annotations that may show text of their own."""
     found = []
-    for i in range(min(pdfium.FPDFPage_GetAnnotCount(page), limit)):
+    for i in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MAX_PICTURES)):
         annotation = pdfium.FPDFPage_GetAnnot(page, i)
         if not annotation:
             continue
@@ -79,6 +81,8 @@ def _walk(found: Objects, count: int, get: Callable[[int], Any], base: _Matrix, 
         kind = pdfium.FPDFPageObj_GetType(item)
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             found.texts[address(item)] = (found.seen, pdfium.FPDFTextObj_GetTextRenderMode(item) not in _UNSEEN_MODES)
+        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE and len(found.pictures) >= _MAX_PICTURES:
+            found.complete = False
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             found.pictures.extend(_picture(item, base, found.seen))
         elif kind == pdfium.FPDF_PAGEOBJ_FORM:

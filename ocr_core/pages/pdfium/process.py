@@ -77,20 +77,18 @@ class PdfiumProcess:
             if header > _MAX_HEADER or payload > limit:
                 raise ProcessDiedError(f"an answer of {header} and {payload} bytes")
             answer = json.loads(bytes(self._receive(header, wait)))
+            if not isinstance(answer, dict):
+                raise ProcessDiedError("an answer that is none")
             return answer, self._receive(payload, wait)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.kill()
             raise ProcessDiedError(str(error)) from error
         except BaseException:
             self.kill()
             raise
 
-    def terminate(self) -> None:
-        """End it, whatever it does; the thread that asks, if any, finds it dead."""
-        self._process.kill()
-
     def kill(self) -> None:
-        """End it and free what it takes; for the thread that asks."""
+        """End it, whatever it does, and free what it takes."""
         self._process.kill()
         self._process.wait()
         self._requests.close()

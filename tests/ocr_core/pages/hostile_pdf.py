@@ -99,6 +99,19 @@ def nested_content() -> bytes:
     return document([b"q " * 1_000_000 + b"[" * 1_000_000], packed=True)
 
 
+def strewn_letters() -> bytes:
+    """Twenty thousand letters, each on a line of its own."""
+    letters = (text("x", 5 + 29.3 * (i % 20), 840 - i / 24, 0.5 + i % 7) for i in range(20_000))
+    return document([b"".join(letters)], packed=True)
+
+
+def many_pictures() -> bytes:
+    """Fifty thousand pictures, each over the whole page and what is written on it."""
+    content = paragraph(LINES) + place("X", 0, 0, *A4) * 50_000
+    image = {5_000: raw_picture(b"\x80", 1, 1, b"/ColorSpace/DeviceGray")}
+    return document([content], resources=b"/XObject<</X 5000 0 R>>", objects=image, packed=True)
+
+
 def ten_million_characters() -> bytes:
     """A text layer of ten million characters on one page."""
     lines = b"".join(text("abcdefghi " * 100, i % 7, i / 12, 0.1) for i in range(10_000))
@@ -204,7 +217,7 @@ def _with_picture(image: bytes, size: tuple[float, float] = A4) -> bytes:
 
 HOSTILE = (
     *(million_pages_claimed, million_pages, deep_page_tree, page_tree_loop, huge_box, absurd_box, sliver),
-    *(recursive_form, form_bomb, pattern_loop, endless_content, nested_content, ten_million_characters, deflate_bomb),
-    *(giant_picture, jpeg2000_bomb, jbig2_bomb, soft_mask_loop, xref_loop, object_stream_loop, no_page),
-    *(broken_second_page, noise, cut_off),
+    *(recursive_form, form_bomb, pattern_loop, endless_content, nested_content, strewn_letters, many_pictures),
+    *(ten_million_characters, deflate_bomb, giant_picture, jpeg2000_bomb, jbig2_bomb, soft_mask_loop),
+    *(xref_loop, object_stream_loop, no_page, broken_second_page, noise, cut_off),
 )

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from encrypted_pdf import encrypted
+from hostile_pdf import many_pictures, strewn_letters
 from pdfs import A4, LINES, document, paragraph, picture, place, stream, text
 
 from ocr_core.errors import DamagedDocumentError, PasswordRequiredError, UnsupportedImageError, WrongPasswordError
@@ -325,6 +326,24 @@ def test_a_layer_over_the_limit_is_left_out():
     assert page.overlong
     assert page.lines == ()
     assert not page.trusted
+
+
+def test_letters_strewn_over_the_page_are_no_text():
+    page, _ = first_page(strewn_letters())
+    assert (page.overlong, page.lines, page.trusted) == (True, (), False)
+
+
+def test_of_thousands_of_pictures_some_are_looked_at():
+    with open_document(many_pictures()) as opened:
+        page = opened.page(0)
+    assert not any(line.seen for line in page.lines)
+    assert len(page.unread) == 1
+
+
+def test_a_scan_in_strips_is_drawn_in_their_pixels():
+    strips = b"".join(place("X", 0, 84.2 * i, 595, 84.2) for i in range(10))
+    page, _ = first_page(with_picture(np.full((175, 1240), 255, np.uint8), strips))
+    assert np.allclose((page.width, page.height), (1240, 1754), atol=5)
 
 
 def test_pages_come_in_any_order_and_more_than_once():
