@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.structure import (
+    TILTED,
     Area,
     Box,
     angle_of,
@@ -78,7 +79,7 @@ def _area(page: Page, area: Area, name: str) -> Iterator[str]:
     for number, lines in enumerate(area.paragraphs, start=1):
         block = f"{name}_{number}"
         rotation = angle_of(lines[0].quad)
-        turned = f' ROTATION="{rotation:.1f}"' if abs(rotation) >= 45 else ""
+        turned = f' ROTATION="{rotation:.1f}"' if abs(rotation) >= TILTED else ""
         yield f'<TextBlock ID="block_{block}" {_position(lines_box(lines, page))}{turned}>\n'
         for row, line in enumerate(lines, start=1):
             yield _line(page, line, f"{block}_{row}")

@@ -12,10 +12,10 @@ from ocr_core.formats.structure import (
     angle_of,
     area_box,
     areas_of,
-    baseline_of,
     box_of,
     lines_box,
     percent,
+    slope_of,
     words_of,
 )
 from ocr_core.formats.xml import attribute, content
@@ -33,9 +33,6 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <body>
 """
 _FOOT = "</body>\n</html>\n"
-
-TILTED = 45.0
-"""From this angle on, in degrees, a line has no `baseline`, whose slope would have no bound, but a `textangle`."""
 
 
 class HocrWriter:
@@ -93,15 +90,9 @@ def _line(page: Page, line: Line, name: str) -> str:
 
 def _slant(line: Line, box: Box) -> Iterator[str]:
     """Give the baseline, as slope and offset from the lower left corner of the box, or the angle of the text."""
-    height = math.dist(line.quad[0], line.quad[3])
-    angle = angle_of(line.quad)
-    if abs(angle) < TILTED:
-        (x0, y0), (x1, y1) = baseline_of(line.quad)
-        slope = (y1 - y0) / max(x1 - x0, 1.0)
-        yield f"baseline {slope:.4f} {y0 + slope * (box.left - x0) - box.bottom:.1f}"
-    else:
-        yield f"textangle {angle:.1f}"
-    yield f"x_size {height:.1f}"
+    slope = slope_of(line.quad, box)
+    yield f"baseline {slope[0]:.4f} {slope[1]:.1f}" if slope else f"textangle {angle_of(line.quad):.1f}"
+    yield f"x_size {math.dist(line.quad[0], line.quad[3]):.1f}"
 
 
 def _open(tag: str, kind: str, name: str, *properties: str) -> str:

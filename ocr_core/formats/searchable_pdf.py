@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import count
 from typing import Any, BinaryIO, cast
 
 import pikepdf
@@ -23,8 +24,8 @@ from ocr_core.errors import ImageError
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.glyphless import GlyphlessFont
 from ocr_core.formats.hidden_text import remove_hidden_text
-from ocr_core.formats.image_page import add_image_page, add_page
-from ocr_core.formats.text_layer import FONT, View, text_layer
+from ocr_core.formats.image_page import POINTS, add_image_page, add_page
+from ocr_core.formats.text_layer import View, text_layer
 from ocr_core.pipeline.result import Page
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ A4 = (595.0, 842.0)
 """Points of the empty page that stands for an image that could not be read."""
 PIECE = 1 << 20
 """Bytes that are handed on at once."""
+TESSERACTS = "/f-0-0"
+"""What OCRmyPDF calls the font of a page of text: by the name that Tesseract gives it."""
 IN_MEMORY = 16 << 20
 """Larger documents go through a temporary file."""
 
@@ -91,6 +94,23 @@ class SearchablePdfWriter:
             pdf.save(file, encryption=lock)
 
 
+def text_only_pdf(page: Page, dpi: tuple[float, float]) -> bytes:
+    """Return a PDF of one page with nothing but invisible text, to be laid over a picture by others.
+
+    Args:
+        page: as it was read.
+        dpi: pixels an inch, across and down, which say how large the page is.
+    """
+    width, height = page.width * POINTS / dpi[0], page.height * POINTS / dpi[1]
+    with pikepdf.new() as pdf, io.BytesIO() as file:
+        font = GlyphlessFont(pdf)
+        content = text_layer(page.lines, (page.width, page.height), View(0, 0, width, height), font, TESSERACTS)
+        add_page(pdf, (width, height), content, Dictionary(Font=Dictionary({TESSERACTS: font.reference})))
+        font.finish()
+        pdf.save(file)
+        return file.getvalue()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
     """A document that pages come from, and the font of the text on them."""
@@ -137,16 +157,17 @@ class _Source:
     def _lay(self, page: Page, target: pikepdf.Page) -> None:
         # What the file itself carries is there already.
         lines = [line for line in page.lines if line.source == "ocr"]
-        content = text_layer(lines, (page.width, page.height), view_of(target), self.font)
-        if not content:
+        if not lines:
             return
         resources = _copied(_inherited(target.obj, Name.Resources))
         if page.source == "ocr":  # all of it was read now
             self._replace_hidden_text(target, resources)
         fonts = _copied(resources.get(Name.Font))
-        fonts[f"/{FONT}"] = self.font.reference
+        name = next(name for name in _names("/OcrText") if name not in fonts)
+        fonts[name] = self.font.reference
         resources.Font = fonts
         target.obj.Resources = resources
+        content = text_layer(lines, (page.width, page.height), view_of(target), self.font, name)
         stream = self.pdf.make_stream(zlib.compress(content), Filter=Name.FlateDecode)
         # Before all else: there the coordinates are those of the page, whatever its content does to them.
         target.contents_add(stream, prepend=True)
@@ -195,6 +216,12 @@ def _inherited(node: pikepdf.Object, key: Name) -> Any:
             return None
         node = node.Parent
     return None
+
+
+def _names(stem: str) -> Iterator[str]:
+    """Give names that begin alike, the first without a number."""
+    yield stem
+    yield from (f"{stem}{number}" for number in count(1))
 
 
 def _copied(found: object) -> Dictionary:

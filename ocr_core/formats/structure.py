@@ -18,6 +18,9 @@ from ocr_core.recognition.words import Span, span_quad
 DESCENT = 0.2
 """Where the baseline is taken to lie: by so much of the line's height above its lower edge."""
 
+TILTED = 45.0
+"""From this angle on, in degrees, a line has no slope, which would have no bound, but an angle."""
+
 
 class Box(NamedTuple):
     """Whole pixels within the page; the right column and the lowest row are not part of it."""
@@ -107,6 +110,18 @@ def baseline_of(quad: Points) -> tuple[tuple[float, float], tuple[float, float]]
     ends = quad[[3, 2]] + (quad[[0, 1]] - quad[[3, 2]]) * np.float32(DESCENT)
     (x0, y0), (x1, y1) = ends.astype(float).tolist()
     return (x0, y0), (x1, y1)
+
+
+def slope_of(quad: Points, box: Box) -> tuple[float, float] | None:
+    """Return a line's baseline as hOCR has it: its slope, and its height over the lower left corner of the line's box.
+
+    None from `TILTED` on.
+    """
+    if abs(angle_of(quad)) >= TILTED:
+        return None
+    (x0, y0), (x1, y1) = baseline_of(quad)
+    slope = (y1 - y0) / max(x1 - x0, 1.0)
+    return slope, y0 + slope * (box.left - x0) - box.bottom
 
 
 def confidence_of(items: Sequence[Line | Word]) -> float:

@@ -14,9 +14,6 @@ from ocr_core.formats.structure import DESCENT, words_of
 from ocr_core.geometry import Points
 from ocr_core.pipeline.result import Line
 
-FONT = "OcrText"
-"""Name of the font in the resources of a page."""
-
 _UserSpace = NDArray[np.float64]
 """N×2 (x, y) in the units of a PDF page, y pointing up."""
 
@@ -45,20 +42,21 @@ class View:
         return np.stack([self.left + x * width, self.bottom + y * height], axis=1)
 
 
-def text_layer(lines: Iterable[Line], size: tuple[int, int], view: View, font: GlyphlessFont) -> bytes:
+def text_layer(lines: Iterable[Line], size: tuple[int, int], view: View, font: GlyphlessFont, name: str) -> bytes:
     """Return a content stream that writes lines without showing them, and leaves all else as it found it.
 
     Args:
         lines: in pixels of the page as it is seen.
         size: width and height of the page in those pixels.
         view: what of the page is seen.
-        font: takes up the characters; `FONT` in the page's resources.
+        font: takes up the characters.
+        name: of the font in the page's resources, with its slash.
     """
-    shown = [operator for line in lines for operator in _line(line, size, view, font)]
+    shown = [operator for line in lines for operator in _line(line, size, view, font, name)]
     return "\n".join(["q BT 3 Tr", *shown, "ET Q\n"]).encode("ascii") if shown else b""
 
 
-def _line(line: Line, size: tuple[int, int], view: View, font: GlyphlessFont) -> Iterator[str]:
+def _line(line: Line, size: tuple[int, int], view: View, font: GlyphlessFont, name: str) -> Iterator[str]:
     """Give the operators for each word."""
     for word in words_of(line):
         place = _Placed.at(view.place(word.quad, size))
@@ -66,7 +64,7 @@ def _line(line: Line, size: tuple[int, int], view: View, font: GlyphlessFont) ->
         stretch = 100 * place.width / (count * ADVANCE / 1000 * place.height)
         turn = (math.cos(place.angle), math.sin(place.angle), -math.sin(place.angle), math.cos(place.angle))
         matrix = " ".join(map(_number, (*turn, place.x, place.y)))
-        yield f"/{FONT} {_number(place.height)} Tf {matrix} Tm {_number(stretch)} Tz {text} Tj"
+        yield f"{name} {_number(place.height)} Tf {matrix} Tm {_number(stretch)} Tz {text} Tj"
 
 
 @dataclass(frozen=True, slots=True)

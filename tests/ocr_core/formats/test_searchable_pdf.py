@@ -180,6 +180,14 @@ def test_text_that_the_file_carries_is_not_written_again():
     assert searchable(data, page(embedded)) != written
 
 
+def test_the_font_of_an_earlier_text_layer_keeps_its_name():
+    data = saved(drawn())
+    seen = Line(text="kept", confidence=1, quad=quad(300, 300, 50, 20))
+    once = searchable(data, page(seen))
+    kept = Page(width=600, height=800, rotation=0, lines=(line("more"),), source="embedded")
+    assert sorted(texts(searchable(once, kept))[0].split()) == ["kept", "more"]
+
+
 HIDDEN = b" q BT /F 10 Tf 3 Tr 10 100 Td (old) Tj ET Q BT /F 10 Tf 10 150 Td (seen) Tj ET "
 
 
