@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from ocr_core.formats.glyphless import ADVANCE, GlyphlessFont
 from ocr_core.formats.structure import DESCENT, words_of
 from ocr_core.geometry import Points
 from ocr_core.pipeline.result import Line
+
+GAP = 0.12
+"""Least gap between words, in heights of the line: poppler sees one word below 0.1, though there is a space."""
 
 _UserSpace = NDArray[np.float64]
 """N×2 (x, y) in the units of a PDF page, y pointing up."""
@@ -52,19 +55,41 @@ def text_layer(lines: Iterable[Line], size: tuple[int, int], view: View, font: G
         font: takes up the characters.
         name: of the font in the page's resources, with its slash.
     """
-    shown = [operator for line in lines for operator in _line(line, size, view, font, name)]
-    return "\n".join(["q BT 3 Tr", *shown, "ET Q\n"]).encode("ascii") if shown else b""
+    words = [word for line in lines for word in words_of(line)]
+    if not words:
+        return b""
+    places = [_Placed.at(view.place(word.quad, size)) for word in words]
+    widths = _widths(places)
+    shown = [
+        _word(word.text, place, width, font, name) for word, place, width in zip(words, places, widths, strict=True)
+    ]
+    return "\n".join(["q BT 3 Tr", *shown, "ET Q\n"]).encode("ascii")
 
 
-def _line(line: Line, size: tuple[int, int], view: View, font: GlyphlessFont, name: str) -> Iterator[str]:
-    """Give the operators for each word."""
-    for word in words_of(line):
-        place = _Placed.at(view.place(word.quad, size))
-        text, count = font.encode(word.text)
-        stretch = 100 * place.width / (count * ADVANCE / 1000 * place.height)
-        turn = (math.cos(place.angle), math.sin(place.angle), -math.sin(place.angle), math.cos(place.angle))
-        matrix = " ".join(map(_number, (*turn, place.x, place.y)))
-        yield f"{name} {_number(place.height)} Tf {matrix} Tm {_number(stretch)} Tz {text} Tj"
+def _word(text: str, place: _Placed, width: float, font: GlyphlessFont, name: str) -> str:
+    """Return the operators that write a word and a space behind it."""
+    shown, count = font.encode(text)
+    stretch = 100 * width / (count * ADVANCE / 1000 * place.height)
+    turn = (math.cos(place.angle), math.sin(place.angle), -math.sin(place.angle), math.cos(place.angle))
+    matrix = " ".join(map(_number, (*turn, place.x, place.y)))
+    return f"{name} {_number(place.height)} Tf {matrix} Tm {_number(stretch)} Tz {shown} Tj"
+
+
+def _widths(places: Sequence[_Placed]) -> list[float]:
+    """Return how wide to write each word: as wide as it is, but `GAP` short of what stands behind it in its row.
+
+    That may be the next word of its line, or the first of another line, whose box touches this one's.
+    """
+    x, y = np.array([(place.x, place.y) for place in places]).T
+    widths = []
+    for place in places:
+        cos, sin = math.cos(place.angle), math.sin(place.angle)
+        along = (x - place.x) * cos + (y - place.y) * sin
+        across = (y - place.y) * cos - (x - place.x) * sin
+        behind = along[(along > place.width / 2) & (abs(across) < place.height / 2)]
+        room = float(behind.min(initial=math.inf)) - GAP * place.height
+        widths.append(min(place.width, max(room, place.width / 2)))
+    return widths
 
 
 @dataclass(frozen=True, slots=True)
