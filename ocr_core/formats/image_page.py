@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from pikepdf import Array, Dictionary, Name
 
 from ocr_core.formats.base import Original
-from ocr_core.pages.images import decode, probe, resolution
+from ocr_core.pages.images import probe, resolution
+from ocr_core.pages.limits import Limits
+from ocr_core.pages.opening import open_document
 from ocr_core.pipeline.result import Page
 
 POINTS = 72
@@ -80,8 +82,9 @@ def _stored(pdf: pikepdf.Pdf, original: Original, page: Page) -> tuple[pikepdf.S
     """Return the picture as an object of the PDF, and its EXIF orientation there."""
     jpeg = _Jpeg.of(original.data)
     if jpeg is None:
-        pixels = decode(original.data, max_pixels=page.width * page.height).pixels
-        return _lossless(pdf, pixels), 1
+        limits = Limits(pixels=page.width * page.height)  # it was read within those that held then
+        with open_document(original.data, limits=limits) as document:
+            return _lossless(pdf, document.page(page.number - 1).render(None)), 1
     image = pdf.make_stream(
         original.data,
         Type=Name.XObject,

@@ -26,6 +26,7 @@ from ocr_core.formats.glyphless import GlyphlessFont
 from ocr_core.formats.hidden_text import remove_hidden_text
 from ocr_core.formats.image_page import POINTS, add_image_page, add_page
 from ocr_core.formats.text_layer import View, text_layer
+from ocr_core.pages.pdf import is_pdf
 from ocr_core.pipeline.result import Page
 
 log = logging.getLogger(__name__)
@@ -177,11 +178,6 @@ class _Source:
             remove_hidden_text(self.pdf, target, resources)
         except (pikepdf.PdfError, RuntimeError, ValueError, TypeError, IndexError) as error:
             log.info("a page keeps the invisible text that it came with: %s", error)
-
-
-def is_pdf(data: bytes) -> bool:
-    """Say whether a file is a PDF: some have other bytes before the mark, which readers look for in the first 1,024."""
-    return b"%PDF-" in data[:1024]
 
 
 def view_of(page: pikepdf.Page) -> View:

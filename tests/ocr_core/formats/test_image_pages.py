@@ -105,6 +105,16 @@ def test_all_other_images_lose_nothing(stored, draw, kind, bits, space):
     assert np.abs(shown(written, SIZE[0]).astype(int) - pixels).mean() < 1
 
 
+def test_each_picture_of_a_tiff_is_a_page():
+    pictures = [PIL.Image.new("L", (30 + 10 * i, 20), 50 * i) for i in range(3)]
+    data = encoded(pictures[0], "TIFF", save_all=True, append_images=pictures[1:])
+    pages = [Page(width=30 + 10 * i, height=20, rotation=0, lines=(), number=i + 1) for i in range(3)]
+    written = write("pdf", *pages, original=Original(name="x.tif", data=data))
+    with pypdfium2.PdfDocument(written) as document:
+        greys = [each.render(scale=96 / 72).to_numpy()[10, 10, 0] for each in document]
+    assert greys == [0, 50, 100]
+
+
 def test_jpegs_in_a_code_that_no_pdf_may_hold_are_written_anew(stored):
     data = bytearray(encoded(picture(), "JPEG"))
     data[data.index(b"\xff\xc0") + 1] = 0xC9  # arithmetic codes, which these are not: it decodes to some noise
