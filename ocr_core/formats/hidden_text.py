@@ -9,6 +9,10 @@ from typing import Any
 import pikepdf
 from pikepdf import Dictionary, Name
 
+LARGEST = 2 << 20
+"""Bytes of content that is looked through: that of a page with a text layer has a tenth, and parsed it takes a hundred
+times as much memory."""
+
 _HIDES = re.compile(rb"\b3\s+Tr\b")
 _SHOWS_TEXT = frozenset({"Tj", "TJ", "'", '"'})
 _INVISIBLE = 3
@@ -18,7 +22,7 @@ def remove_hidden_text(pdf: pikepdf.Pdf, page: pikepdf.Page, resources: Dictiona
     """Take the invisible text off a page, that no word is found twice, there and where it was read now.
 
     What is seen stays. Programs write such text into the page itself, or into a form that the page draws; forms within
-    forms are left alone, and so is content that cannot be parsed.
+    forms are left alone, and so is content that cannot be parsed or is very long.
 
     Args:
         pdf: the document.
@@ -26,7 +30,7 @@ def remove_hidden_text(pdf: pikepdf.Pdf, page: pikepdf.Page, resources: Dictiona
         resources: of the page, and of no other; forms are replaced there.
     """
     content = b"\n".join(stream.read_bytes() for stream in _streams(page.obj.get(Name.Contents)))
-    if _HIDES.search(content):
+    if _hides(content):
         page.obj.Contents = pdf.make_stream(_visible(pdf.make_stream(content)))
     forms = resources.get(Name.XObject)
     if not isinstance(forms, Dictionary):
@@ -35,10 +39,14 @@ def remove_hidden_text(pdf: pikepdf.Pdf, page: pikepdf.Page, resources: Dictiona
     for name, form in forms.items():
         if not isinstance(form, pikepdf.Stream) or form.get(Name.Subtype) != Name.Form:
             continue
-        if _HIDES.search(form.read_bytes()):
+        if _hides(form.read_bytes()):
             kept = {key: value for key, value in form.items() if key not in ("/Length", "/Filter", "/DecodeParms")}
             cleaned[name] = pdf.make_stream(_visible(form), Dictionary(kept))
     resources.XObject = cleaned
+
+
+def _hides(content: bytes) -> bool:
+    return len(content) <= LARGEST and _HIDES.search(content) is not None
 
 
 def _streams(contents: Any) -> Iterator[pikepdf.Stream]:

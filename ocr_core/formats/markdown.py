@@ -16,7 +16,7 @@ _INLINE = re.compile(r"[\\`*_\[\]<>~]|&(?=#?\w+;)")
 # What makes a heading, a list or a rule of a line that begins with it.
 _FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*-[ -]*$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-_BULLET = re.compile(r"^[•●○▪■◦‣⁃·–—*+-]\s+")
+_BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from itertools import count
 from typing import Any, BinaryIO, cast
 
 import pikepdf
-from pikepdf import Dictionary, Name
+from pikepdf import Dictionary, Name, StreamDecodeLevel
+from pikepdf.settings import set_qpdf_limits
 
 from ocr_core.errors import ImageError
 from ocr_core.formats.base import FailedPage, Original
@@ -31,14 +33,25 @@ from ocr_core.pipeline.result import Page
 
 log = logging.getLogger(__name__)
 
+LARGEST = 64 << 20
+"""Bytes that libqpdf may unpack a stream to: what it unpacks are objects and content, some megabytes at most, while
+images stay packed. A limit of the process, set before its first PDF."""
+
 A4 = (595.0, 842.0)
 """Points of the empty page that stands for an image that could not be read."""
+FAULTS = (pikepdf.PdfError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What libqpdf and its bindings are known to raise on damaged files: an object may be of any type, or none."""
 PIECE = 1 << 20
 """Bytes that are handed on at once."""
 TESSERACTS = "/f-0-0"
 """What OCRmyPDF calls the font of a page of text: by the name that Tesseract gives it."""
 IN_MEMORY = 16 << 20
 """Larger documents go through a temporary file."""
+
+
+set_qpdf_limits(
+    flate_max_memory=LARGEST, run_length_max_memory=LARGEST, png_max_memory=LARGEST, tiff_max_memory=LARGEST
+)
 
 
 class SearchablePdfWriter:
@@ -60,7 +73,10 @@ class SearchablePdfWriter:
         if not self._sources or self._sources[-1].original is not original:
             self._sources.append(_Source.of(original, page))
         source = self._sources[-1]
-        self._pages.append((source, source.add(page)))
+        try:
+            self._pages.append((source, source.add(page)))
+        except FAULTS as error:
+            raise ImageError(f"page {page.number} cannot be taken over: {_reason(error)}") from error
         return b""
 
     def end(self) -> Iterator[bytes]:
@@ -74,8 +90,8 @@ class SearchablePdfWriter:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             try:
                 self._save(cast("BinaryIO", file))
-            except (pikepdf.PdfError, RuntimeError, ValueError) as error:
-                raise ImageError(f"the PDF is too damaged to be written: {error}") from error
+            except FAULTS as error:
+                raise ImageError(f"the PDF is too damaged to be written: {_reason(error)}") from error
             file.seek(0)
             while piece := file.read(PIECE):
                 yield piece
@@ -83,7 +99,7 @@ class SearchablePdfWriter:
     def _save(self, file: BinaryIO) -> None:
         sources = self._sources
         if len(sources) == 1 and [index for _, index in self._pages] == list(range(len(sources[0].pdf.pages))):
-            sources[0].pdf.save(file, encryption=sources[0].pdf.is_encrypted)
+            _store(sources[0].pdf, file, sources[0].pdf.is_encrypted)
             return
         # Chosen pages are copied, not the others taken out: those would stay in the file, where nobody sees them.
         with pikepdf.new() as pdf:
@@ -92,7 +108,12 @@ class SearchablePdfWriter:
             secrets = [source.original.password for source in sources if source.pdf.is_encrypted]
             secret = next(filter(None, secrets), None)
             lock = pikepdf.Encryption(owner=secret, user=secret) if secret else None
-            pdf.save(file, encryption=lock)
+            _store(pdf, file, lock)
+
+
+def _store(pdf: pikepdf.Pdf, file: BinaryIO, lock: pikepdf.Encryption | bool | None) -> None:
+    """Write a document; True keeps its encryption. Streams stay packed as they came, unless it is encrypted."""
+    pdf.save(file, encryption=lock, stream_decode_level=None if lock else StreamDecodeLevel.none)
 
 
 def text_only_pdf(page: Page, dpi: tuple[float, float]) -> bytes:
@@ -131,10 +152,10 @@ class _Source:
         try:
             pdf = pikepdf.open(io.BytesIO(original.data), password=original.password or "")
             return cls(original, pdf, is_pdf=True)
-        except (pikepdf.PdfError, RuntimeError, ValueError) as error:
+        except FAULTS as error:
             if isinstance(page, FailedPage):  # nor could it be read
                 return cls(original, pikepdf.new(), is_pdf=False)
-            raise ImageError(f"the PDF cannot be taken over: {error}") from error
+            raise ImageError(f"the PDF cannot be taken over: {_reason(error)}") from error
 
     def add(self, page: Page | FailedPage) -> int:
         """Lay text on a page and return its index."""
@@ -176,8 +197,13 @@ class _Source:
     def _replace_hidden_text(self, target: pikepdf.Page, resources: Dictionary) -> None:
         try:
             remove_hidden_text(self.pdf, target, resources)
-        except (pikepdf.PdfError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        except FAULTS as error:
             log.info("a page keeps the invisible text that it came with: %s", error)
+
+
+def _reason(error: Exception) -> str:
+    """Return what libqpdf says, without its name for the bytes that it was handed."""
+    return re.sub(r"stream <[^>]*>(?:, |: )?", "", str(error))
 
 
 def view_of(page: pikepdf.Page) -> View:

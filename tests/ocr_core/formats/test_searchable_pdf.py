@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import zlib
 
 import numpy as np
 import pikepdf
@@ -15,8 +16,9 @@ from written import FAILED, line, page, quad, write
 
 from ocr_core.errors import ImageError
 from ocr_core.formats.base import Original
+from ocr_core.formats.hidden_text import LARGEST as LARGEST_CONTENT
 from ocr_core.formats.registry import FORMATS
-from ocr_core.formats.searchable_pdf import PIECE
+from ocr_core.formats.searchable_pdf import LARGEST, PIECE
 from ocr_core.pipeline.result import Line, Page, Word
 
 MARK = (100.0, 250.0, 220.0, 262.0)
@@ -224,6 +226,16 @@ def test_content_that_cannot_be_parsed_stays_as_it_is():
     assert (render(written) == render(data)).all()
 
 
+@pytest.mark.parametrize("size", [LARGEST_CONTENT, LARGEST], ids=["long", "a bomb"])
+def test_content_too_long_to_be_looked_through_stays_packed(size):
+    pdf = with_text(HIDDEN)
+    packed = zlib.compress(pdf.pages[0].Contents.read_bytes() + b" " * size, 9)
+    pdf.pages[0].obj.Contents = pdf.make_stream(packed, Filter=Name.FlateDecode)
+    data = saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    with pikepdf.open(io.BytesIO(searchable(data, read_mark(saved(with_text(HIDDEN)), "new")))) as written:
+        assert packed in [each.read_raw_bytes() for each in written.pages[0].Contents]
+
+
 def test_all_pages_keep_the_outline_and_chosen_ones_nothing_of_the_others():
     pdf = drawn(3)
     pdf.docinfo["/Title"] = "Kept"
@@ -286,13 +298,15 @@ def test_a_large_document_comes_in_pieces(rng):
 DAMAGED = {
     "no PDF behind the mark": b"%PDF-1.4\nnothing",
     "another page than there are": saved(drawn()),
+    "a tree without branches": saved(drawn(2)).replace(b"/Kids", b"/Kith"),
 }
 
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
 def test_what_cannot_be_taken_over_is_an_error_of_the_file(data):
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError) as raised:
         searchable(data, page(line("text"), number=2))
+    assert "BytesIO" not in str(raised.value)
 
 
 def test_more_characters_than_a_font_holds_are_still_a_document(monkeypatch):
