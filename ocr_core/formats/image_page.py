@@ -28,8 +28,6 @@ LONGEST = 842.0
 WIDEST = 14_400.0
 """Points that a page may measure at most: PDF 32000-1:2008, annex C.2."""
 
-_FRAMES = {0xC0, 0xC1, 0xC2}
-"""Frames of JPEG that PDF knows: baseline, extended, progressive; all with Huffman codes."""
 _SPACES = {1: Name.DeviceGray, 3: Name.DeviceRGB, 4: Name.DeviceCMYK}
 # How the unit square of a stored image comes to lie on an upright one, per EXIF orientation.
 _UPRIGHT = {
@@ -157,7 +155,7 @@ class _Jpeg:
                 continue
             if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
                 precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-                known = marker in _FRAMES and precision == 8 and components in _SPACES and height > 0
+                known = precision == 8 and components in _SPACES and height > 0
                 return cls(width, height, components, adobe) if known else None
             adobe = adobe or (marker == 0xEE and data[at + 4 : at + 9] == b"Adobe")
             at += 2 + struct.unpack_from(">H", data, at + 2)[0]
