@@ -37,7 +37,8 @@ def title(element: etree._Element) -> dict[str, str]:
     return dict(part.strip().partition(" ")[::2] for part in element.get("title").split(";"))
 
 
-def test_tsv_has_the_columns_of_tesseract_and_a_row_for_each_level():
+def test_tsv_has_the_columns_of_tesseract_and_a_row_for_each_level(monkeypatch):
+    blocks_as(monkeypatch, Block(kind="paragraph", lines=(0, 1, 2)))
     found = rows(text("tsv", PAGE))
     assert list(found[0])[:6] == ["level", "page_num", "block_num", "par_num", "line_num", "word_num"]
     assert list(found[0])[6:] == ["left", "top", "width", "height", "conf", "text"]
