@@ -36,10 +36,10 @@ _engines: dict[tuple[int, int | None], Engine] = {}
 _loading = threading.Lock()
 
 
-class ServiceError(OcrError):
+class RemoteServiceError(OcrError):
     """A service that does not read."""
 
-    code = "service_error"
+    code = "remote_service"
 
 
 def read_file(image: Path, *, url: str | None, threads: int | None) -> Page:
@@ -98,7 +98,7 @@ def _ask(url: str, data: bytes) -> Page:
         if isinstance(answer, Page):
             return answer
         time.sleep(answer)
-    raise ServiceError(f"{url}: still busy after {TRIES} tries")
+    raise RemoteServiceError(f"{url}: still busy after {TRIES} tries")
 
 
 def _try(url: str, request: urllib.request.Request) -> Page | float:
@@ -108,11 +108,11 @@ def _try(url: str, request: urllib.request.Request) -> Page | float:
             return page_of(json.load(response)["pages"][0])
     except urllib.error.HTTPError as error:
         if error.code not in (429, 503):
-            raise ServiceError(f"{url}: {_detail(error)}") from error
+            raise RemoteServiceError(f"{url}: {_detail(error)}") from error
         wait = error.headers.get("Retry-After", "")
         return min(LONGEST_WAIT, float(wait)) if wait.isdecimal() else 1.0
     except (OSError, ValueError, LookupError) as error:
-        raise ServiceError(f"{url}: {error}") from error
+        raise RemoteServiceError(f"{url}: {error}") from error
 
 
 def _authorization() -> dict[str, str]:

@@ -10,7 +10,7 @@ from service_fakes import FakeReader, encoded
 from ocr_core.errors import ImageError
 from ocr_core.pipeline.result import ReadOptions
 from service.ocrmypdf import reading
-from service.ocrmypdf.reading import ServiceError, engine_threads, read_file
+from service.ocrmypdf.reading import RemoteServiceError, engine_threads, read_file
 
 
 @pytest.fixture
@@ -66,15 +66,15 @@ def test_a_busy_service_is_asked_again_when_it_says(image: Path, monkeypatch: py
     with answering(*answers, (200, {}, body(40, 30))) as (url, asked):
         assert read_file(image, url=url, threads=None).text == "Hello world"
     assert (waited, len(asked)) == ([3, 30, 1], 4)
-    with answering((429, {}, {})) as (url, asked), pytest.raises(ServiceError, match="still busy"):
+    with answering((429, {}, {})) as (url, asked), pytest.raises(RemoteServiceError, match="still busy"):
         read_file(image, url=url, threads=None)
     assert len(asked) == reading.TRIES
 
 
 FAILURES = {
-    "refused": ((401, {}, {"detail": "no such key"}), ServiceError, "no such key"),
-    "no problem document": ((500, {}, []), ServiceError, "500"),
-    "another service": ((200, {}, {"hello": 1}), ServiceError, "pages"),
+    "refused": ((401, {}, {"detail": "no such key"}), RemoteServiceError, "no such key"),
+    "no problem document": ((500, {}, []), RemoteServiceError, "500"),
+    "another service": ((200, {}, {"hello": 1}), RemoteServiceError, "pages"),
     "unreadable": ((200, {}, {"pages": [{"error": {"detail": "damaged"}}]}), ImageError, "damaged"),
 }
 
@@ -88,7 +88,7 @@ def test_what_a_service_cannot_do_is_said(image: Path, answer: tuple, error: typ
 def test_a_service_that_is_not_there_is_an_error(image: Path) -> None:
     with answering((200, {}, {})) as (url, _):
         pass
-    with pytest.raises(ServiceError, match="refused"):
+    with pytest.raises(RemoteServiceError, match="refused"):
         read_file(image, url=url, threads=None)
 
 
