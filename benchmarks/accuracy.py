@@ -1,6 +1,6 @@
 """How right: a bundle, or a peer, on labelled sets.
 
-    python -m benchmarks.accuracy --data DIR [--sets NAME ...] [--model NAME] [--turn 90 180 270]
+    python -m benchmarks.accuracy --data DIR [--sets NAME ...] [--ordered NAME ...] [--model NAME] [--turn 90 180 270]
     python -m benchmarks.accuracy --data DIR --peer rapidocr --peer-python PYTHON
 
 Figures are those of `ocr_core.scoring`. With --turn each page is also read turned clockwise by so many degrees.
@@ -31,7 +31,7 @@ from benchmarks.systems import PEERS, Worker, add_engine_arguments, engine, peer
 from ocr_core.pages.images import decode
 from ocr_core.scoring import LabelledSet, PageRow, PageSet, Region, Report, evaluate
 
-FIGURES = ("word_f1", "char_f1", "det_h", "e2e_h", "acc", "acc_full")
+FIGURES = ("word_f1", "char_f1", "det_h", "e2e_h", "order", "acc", "acc_full")
 
 
 def turned(pages: PageSet, degrees: int, folder: Path) -> PageSet:
@@ -52,6 +52,11 @@ def _turned_row(row: PageRow, image: str, degrees: int, width: int, height: int)
 
     lines = tuple(Region(tuple(turn(x, y) for x, y in line.points), line.text, line.ignore) for line in row.lines)
     return replace(row, image=image, lines=lines)
+
+
+def as_ordered(pages: PageSet) -> PageSet:
+    """Return the pages as ones whose labels stand in reading order."""
+    return replace(pages, rows=tuple(replace(row, ordered=True) for row in pages.rows))
 
 
 def variants(dataset: LabelledSet, turns: Iterable[int]) -> Iterator[tuple[str, LabelledSet]]:
@@ -95,6 +100,9 @@ def main() -> None:
     parser.add_argument("--peer", choices=PEERS, help="measure this instead of the engine")
     parser.add_argument("--peer-python", metavar="PYTHON", help="interpreter of the environment that holds the peer")
     parser.add_argument("--turn", nargs="+", type=int, default=[], choices=(90, 180, 270), metavar="DEGREES")
+    parser.add_argument(
+        "--ordered", nargs="+", default=[], metavar="NAME", help="sets in reading order whose rows do not say so"
+    )
     parser.add_argument("--threads", type=int, default=0, help="default: the system's own choice")
     add_out_argument(parser, "accuracy")
     args = parser.parse_args()
@@ -104,6 +112,8 @@ def main() -> None:
         _print_row("set", "images", *FIGURES, "s/image", "failed")
         reports = []
         for dataset in chosen_sets(args):
+            if isinstance(dataset, PageSet) and dataset.name in args.ordered:
+                dataset = as_ordered(dataset)
             for variant in variants(dataset, args.turn):
                 reports.append(measure(worker, *variant))
                 print_report(reports[-1])

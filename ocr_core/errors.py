@@ -37,6 +37,60 @@ class ImageTooLargeError(ImageError):
     code = "image_too_large"
 
 
+class DocumentError(ImageError):
+    """A file of pages that cannot be opened."""
+
+    code = "invalid_document"
+
+
+class DamagedDocumentError(DocumentError):
+    """The format is known, but no page can be found in it."""
+
+    code = "damaged_document"
+
+
+class PasswordRequiredError(DocumentError):
+    """The document is encrypted and no password came with it."""
+
+    code = "password_required"
+
+
+class WrongPasswordError(DocumentError):
+    """The document is encrypted, with another password."""
+
+    code = "wrong_password"
+
+
+class UnsupportedEncryptionError(DocumentError):
+    """The document is encrypted in a way that no password opens here, such as by a certificate."""
+
+    code = "unsupported_encryption"
+
+
+class PageSelectionError(DocumentError):
+    """A selection of pages that is not understood, or of pages that the document does not have."""
+
+    code = "invalid_pages"
+
+
+class TooManyPagesError(DocumentError):
+    """More pages than are read at a time."""
+
+    code = "too_many_pages"
+
+
+class PageError(ImageError):
+    """A page that cannot be read; others of the document may."""
+
+    code = "unreadable_page"
+
+
+class PageTooCostlyError(PageError):
+    """A page that takes more time, memory or pixels than it may."""
+
+    code = "page_too_costly"
+
+
 class BundleError(OcrError):
     """A model bundle, or a store of them, that cannot be used."""
 

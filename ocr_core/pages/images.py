@@ -37,6 +37,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 50_000_000
 """Default limit of an image: about 50 megapixels, 150 MB once decoded."""
 
+LEAST_DPI, MOST_DPI = 100, 2400
+"""Other pixels an inch are no scanner's: cameras and editors write 72 for want of anything better."""
+
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
 # EXIF 2.32, tag Orientation: what makes each of them upright.
@@ -121,6 +124,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, check: Callable[[], Non
         except _DAMAGED as error:
             raise UndecodableImageError(f"the {image.format} data is damaged: {error}") from error
     return Image(pixels, header)
+
+
+def resolution(data: bytes) -> float | None:
+    """Return the pixels an inch that a scanner wrote into a file; None where they are missing or no scanner's.
+
+    Raises:
+        UnsupportedImageError: no format that is read here.
+        UndecodableImageError: empty, or the header is damaged.
+    """
+    with _open(data) as image:
+        try:
+            across, down = (float(value) for value in image.info["dpi"])
+        except _DAMAGED:
+            return None
+    return across if abs(across - down) < 1 and LEAST_DPI <= round(across) <= MOST_DPI else None
 
 
 class _Watched(io.BytesIO):

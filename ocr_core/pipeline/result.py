@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Quad = NDArray[np.float32]
 """4×2 corners (x, y), clockwise from the top left corner of the text as it is read."""
+
+Source = Literal["ocr", "embedded"]
+"""Read from pixels, or taken from the text that the file itself carries."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +46,7 @@ class Line:
     confidence: float
     quad: Quad
     words: tuple[Word, ...] = ()
+    source: Source = "ocr"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +58,12 @@ class Page:
     rotation: int
     """Degrees clockwise, 0, 90, 180 or 270, that would make the page upright."""
     lines: tuple[Line, ...]
+    number: int = 1
+    """Page within the file, from 1."""
+    source: Source = "ocr"
+    """`embedded` where lines come from the file's own text layer; text in its pictures may have been read beside it."""
+    dpi: float | None = None
+    """Pixels an inch of the page, where the file says so: those of a PDF's page as it was rendered."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time of the stages `det`, `crop`, `cls`, `rec` and `post`."""
 

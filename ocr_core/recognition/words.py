@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 
 import numpy as np
 
@@ -29,28 +29,29 @@ def confidence(characters: Sequence[Character]) -> float:
 
 
 def split_words(characters: Sequence[Character], frames: float) -> tuple[Span, ...]:
-    """Split a line at white space; the words tile the line, cut in the middle of each gap.
+    """Split a line at white space.
+
+    A word ends halfway between its last character and the space behind it: characters are seen in the frames of their
+    middles. The first begins where the line does, and the last ends there.
 
     Args:
         characters: of the line, in order.
         frames: how many frames the line itself takes, padding left out.
     """
-    words: list[list[Character]] = [[]]
-    for character in characters:
-        if character.text.isspace():
-            words.append([])
-        else:
-            words[-1].append(character)
-    words = [word for word in words if word]
+    words = [list(run) for is_space, run in groupby(characters, lambda c: c.text.isspace()) if not is_space]
     if not words:
         return ()
-    cuts = [0.0]
-    for left, right in pairwise(words):
-        cuts.append(min(1.0, (left[-1].end + right[0].start) / 2 / frames))
-    cuts.append(1.0)
+    spaces = [list(run) for is_space, run in groupby(characters, lambda c: c.text.isspace()) if is_space]
+    if characters[0].text.isspace():
+        del spaces[0]
+    lefts, rights = [0.0], []
+    for left, space, right in zip(words, spaces, words[1:], strict=False):
+        rights.append(min(1.0, (left[-1].end + space[0].start) / 2 / frames))
+        lefts.append(min(1.0, (space[-1].end + right[0].start) / 2 / frames))
+    rights.append(1.0)
     return tuple(
         Span("".join(c.text for c in word), confidence(word), left, right)
-        for word, left, right in zip(words, cuts[:-1], cuts[1:], strict=True)
+        for word, left, right in zip(words, lefts, rights, strict=True)
     )
 
 

@@ -1,8 +1,8 @@
 """Labelled sets on disk: a folder with `images/` and `labels.jsonl`, one object a line.
 
-A page set has rows `{"image", "lines": [{"points": [[x, y], ...], "text", "ignore"}], "granularity": "line"|"word"}`,
-a crop set has rows `{"image", "text"}`. `image` is relative to the folder; points run clockwise from the top left
-corner of the text, in pixels of the stored image.
+A page set has rows `{"image", "lines": [{"points": [[x, y], ...], "text", "ignore"}], "granularity": "line"|"word",
+"ordered": bool}`, a crop set has rows `{"image", "text"}`. `image` is relative to the folder; points run clockwise from
+the top left corner of the text, in pixels of the stored image.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class PageRow:
     """What one region holds. Boxes are compared with those of an OCR system where it is a line."""
     lang: str = ""
     source: str = ""
+    ordered: bool = False
+    """Whether the regions stand in the order in which a person reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,14 @@ class CropRow:
     source: str = ""
 
 
+def eighth(file: str) -> int:
+    """Return which eighth of all files one of this name belongs to: sha1 of its name, as a number, mod 8."""
+    return int(hashlib.sha1(Path(file).name.encode(), usedforsecurity=False).hexdigest(), 16) % 8
+
+
 def validates(image: str) -> bool:
-    """Whether the image of this name is kept for validation: sha1 of its file name, as a number, mod 8 is 0."""
-    digest = hashlib.sha1(Path(image).name.encode(), usedforsecurity=False).hexdigest()
-    return int(digest, 16) % 8 == 0
+    """Whether the image of this name is kept for validation: its eighth is 0."""
+    return eighth(image) == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,11 @@ class PageSet(_Set):
     def by_line(self) -> bool:
         """Whether the regions are lines, as told by the first row."""
         return bool(self.rows) and self.rows[0].granularity == "line"
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the regions are in reading order, as told by the first row."""
+        return bool(self.rows) and self.rows[0].ordered
 
     def head(self, count: int | None) -> PageSet:
         """Return the set with its first `count` rows."""

@@ -48,7 +48,8 @@ class Report:
     dataset: str
     images: int
     figures: dict[str, float]
-    """`word_f1`, `char_f1` and, where labels are lines, `det_h` and `e2e_h`; `acc` and `acc_full` of crops."""
+    """Of pages `word_f1` and `char_f1`, where labels are lines `det_h` and `e2e_h`, where they stand in reading order
+    `order`; of crops `acc` and `acc_full`."""
     seconds: float
     """Median seconds an image, one at a time, from the file to the text."""
     failures: tuple[str, ...]
@@ -83,7 +84,7 @@ def evaluate(dataset: LabelledSet, reader: Reader, *, progress: Callable[[], Non
     attempts = _Attempts(progress)
     scorer: PageScorer | CropScorer
     if isinstance(dataset, PageSet):
-        scorer = PageScorer(by_line=dataset.by_line)
+        scorer = PageScorer(by_line=dataset.by_line, ordered=dataset.ordered)
         for page in dataset.rows:
             scorer.add(page.lines, attempts(reader.page, dataset.path(page), ()))
     else:

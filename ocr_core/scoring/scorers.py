@@ -12,6 +12,7 @@ import shapely
 
 from ocr_core.scoring.datasets import Corners, Region
 from ocr_core.scoring.matching import covered, hulls, iou, match, polygons
+from ocr_core.scoring.neighbours import neighbours
 from ocr_core.scoring.tally import Tally
 from ocr_core.scoring.text import alphanumeric, characters, edit_distance, squash, words
 
@@ -24,18 +25,22 @@ class PageScorer:
     char_f1: the same over characters without white space, for Chinese and for labels without spaces.
     det_h: Hmean of boxes, IoU of the convex hulls > 0.5, one to one.
     e2e_h: the same where also the text is equal after NFKC, case folding and removal of white space.
+    order: of the pairs of neighbouring words of each page both of which were read, the share that are neighbours in
+        the answer; see `neighbours`. 1 where no such pair was read.
 
-    Boxes are compared only where labels are lines (`by_line`). What was read mostly inside an ignored region is left
-    out of every figure.
+    Boxes are compared only where labels are lines (`by_line`), order only where labels stand in reading order
+    (`ordered`). What was read mostly inside an ignored region is left out of every figure.
     """
 
-    def __init__(self, *, by_line: bool) -> None:
+    def __init__(self, *, by_line: bool, ordered: bool = False) -> None:
         self.by_line = by_line
+        self.ordered = ordered
         self.pages = 0
         self.words = Tally()
         self.characters = Tally()
         self.detection = Tally()
         self.end_to_end = Tally()
+        self.neighbours = Tally()
 
     def add(self, labels: Sequence[Region], found: Sequence[Region]) -> None:
         """Count one page."""
@@ -51,12 +56,16 @@ class PageScorer:
             equal = sum(_same(truth[i].text, found[j].text) for i, j in pairs)
             self.detection += Tally(len(pairs), len(truth), len(found))
             self.end_to_end += Tally(equal, len(truth), len(found))
+        if self.ordered:
+            self.neighbours += neighbours(_words(truth), _words(found))
 
     def figures(self) -> dict[str, float]:
         """Return the figures of all pages so far."""
         figures = {"word_f1": self.words.hmean, "char_f1": self.characters.hmean}
         if self.by_line:
             figures |= {"det_h": self.detection.hmean, "e2e_h": self.end_to_end.hmean}
+        if self.ordered:
+            figures["order"] = self.neighbours.recall
         return figures
 
 
@@ -130,6 +139,10 @@ class RecognitionScorer:
         """Return the figures of all lines so far; 0 where there are none."""
         count = max(self.lines, 1)
         return {"acc": self._equal / count, "similarity": (self.lines - self._distance) / count}
+
+
+def _words(regions: Iterable[Region]) -> list[str]:
+    return [word for region in regions for word in words(region.text)]
 
 
 def _bags(split: Callable[[str], list[str]], truth: Iterable[Region], found: Iterable[Region]) -> Tally:

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
+DOCUMENT_SUFFIXES = SUFFIXES | {".pdf"}
+
 stderr = Console(stderr=True)
 
 Images = Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)]
+Documents = Annotated[list[Path], typer.Argument(help="PDFs, images, and folders of them.", show_default=False)]
 StoreOption = Annotated[str | None, typer.Option("--store", help="Model store, instead of OCR_MODEL_STORE.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="name[@version], instead of OCR_MODEL.")]
 BackendOption = Annotated[
@@ -68,16 +72,16 @@ def opened_engine(settings: Settings) -> Iterator[Engine]:
         engine.close()
 
 
-def image_files(paths: Sequence[Path]) -> list[Path]:
+def image_files(paths: Sequence[Path], suffixes: AbstractSet[str] = SUFFIXES) -> list[Path]:
     """Return the files among `paths`, and in place of each folder the images in it at any depth, sorted."""
     files: list[Path] = []
     for path in paths:
-        files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes) if path.is_dir() else [path]
     return files
 
 
-def progress_bar(total: int) -> Progress:
-    """Return a bar on standard error, shown only to people and only for more than one item."""
+def progress_bar(total: int | None) -> Progress:
+    """Return a bar on standard error, shown only to people and only for more than one item; None: who knows yet."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -85,5 +89,5 @@ def progress_bar(total: int) -> Progress:
         TimeRemainingColumn(),
         console=stderr,
         transient=True,
-        disable=total < 2 or not stderr.is_terminal,
+        disable=(total is not None and total < 2) or not stderr.is_terminal,
     )

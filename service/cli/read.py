@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from service.cli.common import (
+    DOCUMENT_SUFFIXES,
     BackendOption,
-    Images,
+    Documents,
     ModelOption,
     StoreOption,
     ThreadsOption,
@@ -21,27 +20,29 @@ from service.cli.common import (
     print_error,
     progress_bar,
 )
-
-if TYPE_CHECKING:
-    from ocr_core.pipeline.engine import Engine
-    from ocr_core.pipeline.result import Page, ReadOptions
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    path: Path
-    page: Page | Exception
+from service.cli.input import Order, TextLayerChoice, read_files
+from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output
 
 
 def read(
-    images: Images,
+    files: Documents,
     *,
-    as_json: Annotated[bool, typer.Option("--json/--text", help="One JSON object a file, or plain lines.")] = False,
+    form: Annotated[OutputFormat, typer.Option("--format", "-f", help="What to write.")] = OutputFormat.text,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a page.")] = False,
+    target: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; - is standard output.", dir_okay=False)
+    ] = STANDARD,
+    pages: Annotated[str | None, typer.Option(help="Pages of each file, such as 3, 1-5,9 or 3-.")] = None,
+    password: Annotated[str | None, typer.Option(help="Opens encrypted PDFs.")] = None,
+    text_layer: Annotated[
+        TextLayerChoice,
+        typer.Option(help="Text that a PDF carries: take it and read the rest, ignore it, or take only it."),
+    ] = TextLayerChoice.auto,
     draw: Annotated[
-        Path | None, typer.Option(help="Draw the boxes into this image; of several images, into this folder.")
+        Path | None, typer.Option(help="Draw the boxes into this image; of several pages, into this folder.")
     ] = None,
     detect: Annotated[bool, typer.Option(help="Find lines first; else the whole image is one line.")] = True,
-    words: Annotated[bool, typer.Option("--words", help="With --json: words and their boxes.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="In JSON too: words and their boxes.")] = False,
     language: Annotated[bool, typer.Option(help="Settle doubtful words by the model's language model.")] = True,
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out lines below this.")] = 0.5,
     model: ModelOption = None,
@@ -49,76 +50,49 @@ def read(
     backend: BackendOption = None,
     threads: ThreadsOption = None,
 ) -> None:
-    """Print the text of images. Exits with 1 if any of them could not be read."""
+    """Print the text of PDFs and images; - is standard input. Exits with 1 if any page could not be read."""
+    from ocr_core.errors import PageSelectionError
+    from ocr_core.pages.selection import parse_selection
     from ocr_core.pipeline.result import ReadOptions
     from service.settings import load_settings
 
-    files = image_files(images)
+    try:
+        parse_selection(pages)
+    except PageSelectionError as error:
+        raise typer.BadParameter(str(error), param_hint="--pages") from None
+    form = OutputFormat.json if as_json else form
+    if form is OutputFormat.pdf and target == STANDARD and sys.stdout.isatty():
+        raise typer.BadParameter("a PDF is nothing for a terminal; give -o FILE")
+    paths = image_files(files, DOCUMENT_SUFFIXES)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
-    options = ReadOptions(detect=detect, min_confidence=min_confidence, words=words, language=language)
-    if draw and len(files) > 1:
-        draw.mkdir(parents=True, exist_ok=True)
+    options = ReadOptions(
+        detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language
+    )
+    order = Order(
+        options=options,
+        pages=pages,
+        password=password,
+        text_layer=text_layer,
+        max_pixels=settings.max_pixels,
+        draw=draw,
+        keep=form is OutputFormat.pdf,
+    )
     failed = 0
-    with opened_engine(settings) as engine, progress_bar(len(files)) as bar:
-        task = bar.add_task("reading", total=len(files))
-        for result in _read_all(engine, files, options, settings.max_pixels, draw):
+    with (
+        opened_engine(settings) as engine,
+        opened_output(form, target, headed=len(paths) > 1) as output,
+        progress_bar(None) as bar,
+    ):
+        task = bar.add_task("reading", total=len(paths), visible=len(paths) > 1)
+
+        def opened(count: int) -> None:
+            total = (bar.tasks[0].total or 0) + count - 1
+            bar.update(task, total=total, visible=total > 1)
+
+        for result in read_files(engine, paths, order, on_open=opened):
             bar.advance(task)
             failed += isinstance(result.page, Exception)
             if isinstance(result.page, Exception):
-                print_error(f"{result.path}: {result.page}")
-            _print(result, as_json=as_json, headed=len(files) > 1)
+                print_error(f"{result.original.name}: {result.page}")
+            output.write(result.original, result.page, result.number)
     raise typer.Exit(1 if failed else 0)
-
-
-def _read_all(
-    engine: Engine, files: list[Path], options: ReadOptions, max_pixels: int, draw: Path | None
-) -> Iterator[_Result]:
-    """Read side by side, give in order."""
-    from ocr_core.errors import ImageError, OcrError
-
-    def read_one(path: Path) -> _Result:
-        try:
-            return _Result(path, _read_file(engine, path, options, max_pixels, _target(draw, path, len(files))))
-        except OcrError as error:
-            return _Result(path, error)
-        except OSError as error:
-            return _Result(path, ImageError(error.strerror))
-
-    with ThreadPoolExecutor(engine.backend.policy.streams) as pool:
-        yield from pool.map(read_one, files)
-
-
-def _read_file(engine: Engine, path: Path, options: ReadOptions, max_pixels: int, target: Path | None) -> Page:
-    from ocr_core.pages.images import decode
-
-    image = decode(path.read_bytes(), max_pixels=max_pixels)
-    page = engine.read(image.pixels, options)
-    if target is not None:
-        import cv2
-
-        from ocr_core.formats.drawing import draw_quads
-
-        suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
-        drawn = cv2.imencode(suffix, draw_quads(image.pixels, [line.quad for line in page.lines]))[1]
-        target.write_bytes(drawn.tobytes())
-    return page
-
-
-def _target(draw: Path | None, path: Path, count: int) -> Path | None:
-    if draw is None or count == 1:
-        return draw
-    return draw / f"{path.stem}.png"
-
-
-def _print(result: _Result, *, as_json: bool, headed: bool) -> None:
-    from service.http.problems import problem_of
-    from service.http.schemas import Page as PageBody
-
-    name, page = str(result.path), result.page
-    if as_json:
-        body = PageBody(file=name, error=problem_of(page)) if isinstance(page, Exception) else PageBody.of(name, page)
-        typer.echo(body.model_dump_json(exclude_none=True))
-    elif not isinstance(page, Exception):
-        if headed:
-            typer.echo(f"==> {name} <==")
-        typer.echo(page.text)

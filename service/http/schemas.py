@@ -109,7 +109,14 @@ class Page(BaseModel):
         """Return the page as it is sent."""
         lines = [_line(line) for line in page.lines]
         return cls.model_validate(
-            {"file": file, "width": page.width, "height": page.height, "rotation": page.rotation, "lines": lines}
+            {
+                "file": file,
+                "page": page.number,
+                "width": page.width,
+                "height": page.height,
+                "rotation": page.rotation,
+                "lines": lines,
+            }
         )
 
 

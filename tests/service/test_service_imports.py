@@ -17,7 +17,8 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 import service
 for module in pkgutil.walk_packages(service.__path__, "service."):
-    importlib.import_module(module.name)
+    if module.name not in ("service.ocrmypdf.plugin", "service.ocrmypdf.elements"):  # they are OCRmyPDF's
+        importlib.import_module(module.name)
 from service.app import create_app
 from service.settings import Settings
 create_app(Settings()).openapi()

@@ -47,6 +47,13 @@ def test_pages_are_read_and_scored(tmp_path):
     assert report.failures == ()
 
 
+def test_order_is_scored_where_labels_have_one(tmp_path):
+    row = page("4.png", "xxxx", 4)
+    pages = make_set(tmp_path, row | {"ordered": True})
+    assert evaluate(pages, EngineReader(Engine())).figures["order"] == 1
+    assert "order" not in evaluate(make_set(tmp_path, row), EngineReader(Engine())).figures
+
+
 def test_crops_are_read_whole(tmp_path):
     engine = Engine()
     crops = make_set(tmp_path, {"image": "3.png", "text": "XxX"}, {"image": "5.png", "text": "xx"})

@@ -98,6 +98,21 @@ def test_word_labels_give_no_figures_of_boxes():
     assert scorer.figures() == {"word_f1": 1.0, "char_f1": 1.0}
 
 
+def test_order_runs_over_the_words_of_all_regions_but_ignored_ones():
+    labels = [
+        region((0, 0, 9, 9), "One two"),
+        region((0, 20, 9, 29), "smudge", ignore=True),
+        region((0, 40, 9, 49), "3"),
+    ]
+    found = [region((0, 0, 9, 9), "one"), region((0, 20, 9, 29), "noise"), region((0, 40, 9, 49), "3 two")]
+    scorer = PageScorer(by_line=False, ordered=True)
+    scorer.add(labels, found)
+    # Wanted: one two, two 3. Given: one 3, 3 two.
+    assert scorer.figures()["order"] == 0
+    scorer.add(labels, labels)
+    assert scorer.figures()["order"] == pytest.approx(2 / 4)
+
+
 @pytest.mark.parametrize(
     ("labels", "found", "figure", "reason"),
     [

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import cv2
+import pdfs
 import pytest
+from encrypted_pdf import encrypted
 from service_fakes import FakeReader, bundle, encoded, picture
 from typer.testing import CliRunner
 
 from ocr_core.bundle.manifest import Golden, Models
 from ocr_core.bundle.writer import describe_file, write_bundle
 from ocr_core.errors import BundleNotFoundError
+from ocr_core.formats.registry import FORMATS
 from service.cli import app
+from service.cli.output import OutputFormat
 from service.settings import Settings
 
 runner = CliRunner()
@@ -52,7 +57,8 @@ def ocr(*arguments: object) -> tuple[int, str, str]:
 
 
 def test_reading_prints_the_text(loaded: list[Settings], images: Path) -> None:
-    assert ocr("read", images / "a.png") == (0, "Total 12.95\nsmudge\n", "")
+    code, out, err = ocr("read", images / "a.png")
+    assert (code, out.split(), err) == (0, ["Total", "12.95", "smudge"], "")
 
 
 def test_of_several_files_each_is_named_in_order(loaded: list[Settings], images: Path) -> None:
@@ -78,6 +84,56 @@ def test_json_is_one_object_a_file_and_failures_have_their_error(loaded: list[Se
     assert err.splitlines()[0] == f"{files[1]}: not a JPEG, PNG, WebP, BMP, TIFF or GIF image"
 
 
+FIRST_BYTES = {
+    "text": b"Total 12.95",
+    "json": b'{"file":',
+    "markdown": b"Total 12.95",
+    "tsv": b"level\tpage_num",
+    "hocr": b"<?xml",
+    "alto": b"<?xml",
+    "pdf": b"%PDF-",
+}
+
+
+@pytest.mark.parametrize("name", FIRST_BYTES)
+def test_formats_go_to_a_file_or_to_standard_output(
+    loaded: list[Settings], images: Path, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / "written"
+    assert ocr("read", images / "a.png", "--format", name, "-o", target) == (0, "", "")
+    assert target.read_bytes().startswith(FIRST_BYTES[name])
+    shown = runner.invoke(app, ["read", str(images / "a.png"), "-f", name])
+    assert shown.exit_code == 0
+    assert shown.stdout_bytes.startswith(FIRST_BYTES[name])
+    assert len(shown.stdout_bytes) == len(target.read_bytes())
+
+
+def test_the_formats_of_the_command_are_those_that_there_are() -> None:
+    assert {each.value for each in OutputFormat} == {"json", *FORMATS}
+
+
+def test_a_file_may_be_standard_input(loaded: list[Settings]) -> None:
+    result = runner.invoke(app, ["read", "-", "--format", "tsv"], input=encoded())
+    assert result.exit_code == 0
+    assert "\tTotal\n" in result.stdout
+
+
+def test_a_document_of_several_files_keeps_the_place_of_one_that_failed(
+    loaded: list[Settings], images: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "all.tsv"
+    code, _, err = ocr("read", images / "a.png", images / "notes.txt", images / "a.png", "-f", "tsv", "-o", target)
+    assert code == 1
+    assert err.startswith(str(images / "notes.txt"))
+    rows = [row.split("\t") for row in target.read_text().splitlines()[1:]]
+    assert [(row[1], row[8]) for row in rows if row[0] == "1"] == [("1", "40"), ("2", "0"), ("3", "40")]
+
+
+def test_a_file_may_be_written_over_by_its_pdf(loaded: list[Settings], images: Path) -> None:
+    assert ocr("read", images / "a.png", "-f", "pdf", "-o", images / "a.png")[0] == 0
+    assert (images / "a.png").read_bytes().startswith(b"%PDF-")
+
+
 def test_boxes_are_drawn_into_a_file_or_a_folder(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
     one, several = tmp_path / "one.png", tmp_path / "several"
     assert ocr("read", images / "a.png", "--draw", one)[0] == 0
@@ -98,6 +154,7 @@ FAILURES = {
     "unknown store": (("models", "list", "--store", "s3x://y"), 1, "error: s3x://y: Protocol not known"),
     "no such set": (("eval", "nowhere"), 1, "error: [Errno 2] No such file or directory: 'nowhere/labels.jsonl'"),
     "no argument": (("read",), 2, "Usage: "),
+    "no such format": (("read", "x.png", "--format", "docx"), 2, "Usage: "),
     "half a version": (("models", "use", "name"), 2, "Usage: "),
     "half an import": (("models", "import", "--det", __file__), 2, "Usage: "),
 }
@@ -193,3 +250,82 @@ def test_serve_ends_with_1_if_the_model_cannot_be_loaded(tmp_path: Path, monkeyp
     monkeypatch.setattr("service.observe.logs.configure_logging", lambda *_: None)
     code, _, _ = ocr("serve", "--host", "127.0.0.1", "--port", 0, "--store", tmp_path)
     assert code == 1
+
+
+PAGES = [
+    pdfs.paragraph([f"This is page {number} of a document,", "which carries its text, and enough of it to be taken."])
+    for number in (1, 2, 3)
+]
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    """A folder with a PDF of three pages that carry their text, and one that is encrypted with `secret`."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "paper.pdf").write_bytes(pdfs.document(PAGES))
+    (folder / "secret.pdf").write_bytes(encrypted(b"secret"))
+    return folder
+
+
+def pages_read(*arguments: object) -> list[tuple[int, str]]:
+    code, out, _ = ocr("read", *arguments, "--json")
+    assert code == 0
+    rows = [json.loads(row) for row in out.splitlines()]
+    return [(row["page"], row["lines"][0]["text"]) for row in rows]
+
+
+def test_every_page_of_a_document_is_read_in_order(loaded: list[Settings], papers: Path) -> None:
+    found = pages_read(papers / "paper.pdf")
+    assert found == [(number, f"This is page {number} of a document,") for number in (1, 2, 3)]
+
+
+def test_pages_are_chosen(loaded: list[Settings], papers: Path) -> None:
+    assert [number for number, _ in pages_read(papers / "paper.pdf", "--pages", "3,-1")] == [1, 3]
+
+
+def test_the_text_of_a_document_is_taken_or_not(loaded: list[Settings], papers: Path) -> None:
+    arguments = (papers / "paper.pdf", "--pages", 2, "--text-layer")
+    assert pages_read(*arguments, "only") == [(2, "This is page 2 of a document,")]
+    assert pages_read(*arguments, "ignore") == [(2, "Total 12.95")]
+
+
+def test_a_password_opens(loaded: list[Settings], papers: Path) -> None:
+    code, out, err = ocr("read", papers / "secret.pdf", "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (1, "password_required")
+    assert err.endswith("secret.pdf: the PDF is encrypted; send its password\n")
+    _, out, _ = ocr("read", papers / "secret.pdf", "--json", "--password", "no")
+    assert json.loads(out)["error"]["code"] == "wrong_password"
+    assert pages_read(papers / "secret.pdf", "--password", "secret") == [(1, pdfs.LINES[0])]
+
+
+def test_one_page_that_fails_leaves_the_others(loaded: list[Settings], tmp_path: Path) -> None:
+    path = tmp_path / "broken.pdf"
+    path.write_bytes(pdfs.document(PAGES).replace(b"12 0 obj\n<</Type/Page", b"12 0 obj\n[</Type/Page"))
+    code, out, err = ocr("read", path, "--json")
+    assert code == 1
+    rows = [json.loads(row) for row in out.splitlines()]
+    assert [row["page"] for row in rows] == [1, 2, 3]
+    assert [row.get("error", {}).get("code") for row in rows] == [None, "unreadable_page", None]
+    assert err == f"{path}: page 2 is damaged\n"
+
+
+def test_a_folder_may_hold_documents_and_no_process_is_left(loaded: list[Settings], papers: Path) -> None:
+    code, out, _ = ocr("read", papers, "--pages", "1")
+    assert code == 1
+    assert out.startswith(f"==> {papers / 'paper.pdf'} <==\nThis is page 1 of a document,")
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    assert children.read_text() == ""
+
+
+def test_pages_are_drawn_into_a_folder(loaded: list[Settings], papers: Path, tmp_path: Path) -> None:
+    assert ocr("read", papers / "paper.pdf", "--pages", "-2", "--draw", tmp_path / "drawn")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["paper-2.png", "paper.png"]
+
+
+def test_a_selection_that_is_none_is_wrong_usage(loaded: list[Settings], papers: Path) -> None:
+    code, out, err = ocr("read", papers / "paper.pdf", "--pages", "one")
+    assert (code, out) == (2, "")
+    assert "'one' is no page" in err
+    code, _, err = ocr("read", papers / "paper.pdf", "--pages", "2-9")
+    assert (code, err) == (1, f"{papers / 'paper.pdf'}: there is no page 9; the file has 3 pages\n")

@@ -1,0 +1,81 @@
+"""Markdown (CommonMark, with the tables of GitHub's): headings, paragraphs, lists and tables in reading order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ocr_core.formats.base import FailedPage, Original
+from ocr_core.formats.structure import blocks_of
+from ocr_core.formats.text import joined
+from ocr_core.layout.blocks import Block
+from ocr_core.pipeline.result import Page
+
+# What starts a span of markup, a tag, a link or a character reference wherever it stands.
+_INLINE = re.compile(r"[\\`*_\[\]<>~]|&(?=#?\w+;)")
+# What makes a heading, a list or a rule of a line that begins with it.
+_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*-[ -]*$))")
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
+_NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
+
+
+class MarkdownWriter:
+    """Writes Markdown; a comment stands before every page after the first, and in place of one that failed."""
+
+    def __init__(self) -> None:
+        self._first = True
+
+    def page(self, original: Original, page: Page | FailedPage) -> bytes:  # noqa: ARG002
+        """Return a page, with a line feed at its end."""
+        first, self._first = self._first, False
+        if isinstance(page, FailedPage):
+            parts = [_comment(f"page {page.number} could not be read: {page.reason}")]
+        else:
+            parts = [] if first else [_comment(f"page {page.number}")]
+            parts += [_block(block, [line.text for line in page.lines]) for block in blocks_of(page)]
+        text = "\n\n".join(part for part in parts if part)
+        separator = "" if first else "\n"
+        return f"{separator}{text}\n".encode(errors="replace") if text else b""
+
+    def end(self) -> Iterator[bytes]:
+        """Give nothing: there is no closing mark."""
+        yield from ()
+
+
+def escape(text: str) -> str:
+    """Return one line of text such that Markdown shows it as it is."""
+    text = _INLINE.sub(r"\\\g<0>", text.strip())
+    return _NUMBERED.sub(r"\1\\\2", _FIRST.sub(r"\\\g<0>", text))
+
+
+def _block(block: Block, texts: Sequence[str]) -> str:
+    if block.kind == "heading":
+        return f"{'#' * min(max(block.level, 1), 6)} {escape(joined(block.lines, texts))}"
+    if block.items:
+        return "\n".join(_item(joined(item, texts)) for item in block.items)
+    if block.cells:
+        return _table([[_cell(joined(cell, texts)) for cell in row] for row in block.cells])
+    return escape(joined(block.lines, texts))
+
+
+def _item(text: str) -> str:
+    """Return an item of a list, the mark that it begins with as one of Markdown's."""
+    if number := _NUMBER.match(text):
+        return f"{number[1]}. {escape(text[number.end() :])}"
+    return f"- {escape(_BULLET.sub('', text))}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first row is its head; short rows are filled up."""
+    columns = max(len(row) for row in rows)
+    filled = [[*row, *[""] * (columns - len(row))] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (filled[0], ["---"] * columns, *filled[1:]))
+
+
+def _cell(text: str) -> str:
+    return escape(text).replace("|", r"\|")
+
+
+def _comment(text: str) -> str:
+    return f"<!-- {re.sub('--+', '-', ' '.join(text.split()))} -->"

@@ -1,0 +1,47 @@
+"""Plain text in reading order: paragraphs as running text, a blank line between blocks, a form feed between pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ocr_core.formats.base import FailedPage, Original
+from ocr_core.formats.structure import blocks_of
+from ocr_core.layout.blocks import Block
+from ocr_core.layout.paragraphs import join_lines
+from ocr_core.pipeline.result import Page
+
+PAGE_BREAK = "\f"
+
+
+class TextWriter:
+    """Writes text; a page that failed is an empty one."""
+
+    def __init__(self) -> None:
+        self._separator = ""
+
+    def page(self, original: Original, page: Page | FailedPage) -> bytes:  # noqa: ARG002
+        """Return the text of a page, with a line feed at its end."""
+        text = "" if isinstance(page, FailedPage) else page_text(page)
+        separator, self._separator = self._separator, PAGE_BREAK
+        return f"{separator}{text}".encode(errors="replace")
+
+    def end(self) -> Iterator[bytes]:
+        """Give nothing: there is no closing mark."""
+        yield from ()
+
+
+def page_text(page: Page) -> str:
+    """Return the text of a page, its last line with a line feed; empty if there is none."""
+    blocks = [_block_text(block, [line.text for line in page.lines]) for block in blocks_of(page)]
+    return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def _block_text(block: Block, texts: Sequence[str]) -> str:
+    if block.cells:
+        return "\n".join("\t".join(joined(cell, texts) for cell in row).rstrip("\t") for row in block.cells)
+    return "\n".join(joined(group, texts) for group in block.items or (block.lines,))
+
+
+def joined(lines: Sequence[int], texts: Sequence[str]) -> str:
+    """Return some lines of a page as running text."""
+    return join_lines([texts[i] for i in lines])

@@ -1,0 +1,112 @@
+"""What the lines of a page form: headings, paragraphs, lists and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from ocr_core.geometry import Points
+from ocr_core.layout.boxes import Row, rows_of, unskewed
+from ocr_core.layout.flow import Flow, Paragraph
+from ocr_core.layout.marks import list_mark, section_depth
+from ocr_core.layout.tables import Cells, table_at
+
+SIZES = (1.8, 1.4, 1.25)
+"""Least sizes of headings of levels 1, 2 and 3, relative to most text of the page."""
+NUMBERED = 1.08
+"""Least size of a heading with the number of a section."""
+HEADING_ROWS = 3
+"""Most rows of a heading."""
+HEADING_LETTERS = 3
+"""Least letters of a heading."""
+WORDY = 0.6
+"""Least share of letters in the characters of a heading; formulas and amounts have less."""
+
+Kind = Literal["heading", "paragraph", "list", "table"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Lines of a page that belong together, as indices into the page's lines, which are in reading order."""
+
+    kind: Kind
+    lines: tuple[int, ...]
+    """All lines of the block. Of a list: its items are told apart by `items`."""
+    level: int = 0
+    """Of a heading, 1 (largest) to 6; else 0."""
+    items: tuple[tuple[int, ...], ...] = ()
+    """Of a list: the lines of each item."""
+    cells: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    """Of a table: rows of cells of lines; a cell may be empty."""
+
+
+def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, ...]:
+    """Return the blocks of a page in reading order; every line is in one of them.
+
+    Args:
+        quads: 4×2 corners of each line, the lines in reading order.
+        texts: what each line says.
+    """
+    assert len(quads) == len(texts)
+    if not texts:
+        return ()
+    rows = rows_of(unskewed(quads))
+    flow = Flow(rows, texts)
+    blocks: list[Block] = []
+    text: list[Row] = []
+    start = 0
+    while start < len(rows):
+        stop, cells = table_at(rows, start)
+        if cells and not _is_list(cells, texts):
+            blocks += [*_blocks_of_text(flow, text, texts), _table(rows[start:stop], cells)]
+            text = []
+        else:
+            text += rows[start:stop]
+        start = stop
+    return (*blocks, *_blocks_of_text(flow, text, texts))
+
+
+def _table(rows: Sequence[Row], cells: Cells) -> Block:
+    return Block(kind="table", lines=tuple(line for row in rows for line in row.lines), cells=cells)
+
+
+def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
+    """Whether a table is a list whose marks stand in boxes of their own."""
+    first = [row[0] for row in cells if row[0]]
+    return len(cells[0]) == 2 and all(len(cell) == 1 and list_mark(texts[cell[0]]) for cell in first)
+
+
+def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Block]:
+    """Give the headings, lists and paragraphs of rows of running text; items of one kind in a row are a list."""
+    for kind, group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
+        found = list(group)
+        if kind and (len(found) > 1 or kind == "bullet"):
+            items = tuple(paragraph.lines for paragraph in found)
+            yield Block(kind="list", lines=tuple(line for item in items for line in item), items=items)
+            continue
+        for paragraph in found:
+            level = _level(paragraph, texts)
+            yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
+
+
+def _kind(paragraph: Paragraph, texts: Sequence[str]) -> str:
+    return "" if _level(paragraph, texts) else list_mark(texts[paragraph.lines[0]])
+
+
+def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
+    """Return the level of a heading; 0 for what is none.
+
+    Its size tells it from text, or the number of a section where it is a little larger and stands apart. The title of a
+    page has level 1, sections without a number by their size 2 or 3, those with one by its depth from 2.
+    """
+    text = " ".join(texts[line] for line in paragraph.lines)
+    letters = sum(c.isalpha() for c in text)
+    if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;":
+        return 0
+    depth = section_depth(text)
+    if depth and paragraph.apart and paragraph.size >= NUMBERED:
+        return min(1 + depth, 6)
+    larger = (level for level, size in enumerate(SIZES, start=1) if paragraph.size >= size)
+    return next(larger, 0) if letters >= WORDY * len(text) else 0

@@ -1,0 +1,36 @@
+"""The lines of a paragraph as running text: words that a line end divides are made whole again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_HYPHENS = "-\u00ad\u2010\u00ac"
+"""Hyphen-minus, soft hyphen, hyphen, and the sign that recognizers take it for."""
+_HEAD = re.compile(rf"([^\W\d_]+(?:-[^\W_]+)*)[{_HYPHENS}]$")
+"""What stands before a hyphen at the end of a line: a word that begins with a letter, or some of a compound."""
+_TAIL = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_COMPOUND = re.compile(r"[^\W_]+(?:-[^\W_]+)+")
+
+
+def join_lines(texts: Sequence[str]) -> str:
+    """Return the lines of one paragraph as one line of text.
+
+    A hyphen at a line's end goes where the next line goes on in lower case (`com-`, `puter`): most such hyphens are
+    there for the line alone. It stays before a capital and before a digit (`COVID-`, `19`), in a compound of three
+    (`state-of-the-`, `art`), and where another line spells the compound out (`two-`, `column` beside "two-column").
+    """
+    lines = [line for text in texts if (line := " ".join(text.split()))]
+    compounds = {found.casefold() for line in lines for found in _COMPOUND.findall(line)}
+    joined = ""
+    for line in lines:
+        joined = _join(joined, line, compounds) if joined else line
+    return joined
+
+
+def _join(before: str, after: str, compounds: set[str]) -> str:
+    head, tail = _HEAD.search(before), _TAIL.match(after)
+    if not head or not tail:
+        return f"{before} {after}"
+    stays = not after[0].islower() or "-" in head[1] or f"{head[1]}-{tail[0]}".casefold() in compounds
+    return (before if stays else before[:-1]) + after

@@ -1,0 +1,212 @@
+"""PDF files: PDFium in a process of its own, behind the interface of a document.
+
+Every file has a process to itself, so that a hostile one harms nobody else, and pages are asked for one after the
+other. A page that crashes it or takes too long is an error of that page; the next one finds a new process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ocr_core.errors import (
+    DamagedDocumentError,
+    DocumentError,
+    PageError,
+    PageTooCostlyError,
+    PasswordRequiredError,
+    UnsupportedEncryptionError,
+    WrongPasswordError,
+)
+from ocr_core.pages.document import Check, Document, Pixels, SourcePage
+from ocr_core.pages.glyphs import Characters, Frame
+from ocr_core.pages.limits import Limits
+from ocr_core.pages.pdfium.process import OutOfTimeError, PdfiumProcess, ProcessDiedError
+from ocr_core.pages.pictures import hidden_by, legible, unpack_pictures, whole_page
+from ocr_core.pages.resolution import choose_scale
+from ocr_core.pages.text_layer import form_lines
+
+HEADER_WITHIN = 1024
+"""Bytes in which the signature may stand; viewers and PDFium look no further."""
+PAGES_EACH = 200
+"""Pages after which a process is replaced: what PDFium keeps of each page goes with it."""
+TRUSTED = 0.8
+"""Least share of the seen characters that stand in lines with a meaning."""
+BRACKETS = 0.05
+"""Share up to which garbled characters are left out: tall brackets of formulas mostly."""
+FEW = 50
+"""A page with fewer seen characters is read as well: its text may be drawn as outlines, and these its page number."""
+
+_BYTES_A_CHARACTER = 36
+
+
+def is_pdf(data: bytes) -> bool:
+    """Say whether the file begins as a PDF does, white space and the like ahead of it aside."""
+    return b"%PDF-" in data[:HEADER_WITHIN]
+
+
+class PdfDocument(Document):
+    """An open PDF.
+
+    Raises:
+        PasswordRequiredError, WrongPasswordError, UnsupportedEncryptionError: it is encrypted.
+        DamagedDocumentError: it has no pages that can be found.
+        DocumentError: opening it takes more than it may.
+    """
+
+    format = "PDF"
+
+    def __init__(self, data: bytes, *, limits: Limits, password: str | None = None, check: Check | None = None) -> None:
+        self._data = data
+        self._limits = limits
+        self._password = password
+        self._lock = threading.Lock()
+        self._process: PdfiumProcess | None = None
+        self._asked = 0
+        self._closed = False
+        self._count = 0
+        self._start(check)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def page(self, index: int, *, check: Check | None = None) -> SourcePage:
+        """Return a page, as `Document.page` tells."""
+        limits = self._limits
+        request = {"page": index, "characters": limits.characters, "objects": limits.objects}
+        found, data = self._ask(request, limits.characters * _BYTES_A_CHARACTER, check)
+        try:
+            return self._source_page(index, found, data)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # of a process that was taken over
+            raise PageError(f"page {index + 1} is damaged") from error
+
+    def close(self) -> None:
+        """End the process; a page that is waited for fails."""
+        self._closed = True
+        with self._lock:
+            self._stop()
+
+    def _source_page(self, index: int, found: dict[str, Any], data: bytearray) -> SourcePage:
+        frame = Frame(tuple(map(float, found["box"])), int(found["rotation"]))  # type: ignore[arg-type]
+        if not all(np.isfinite(frame.size)) or min(frame.size) <= 0:
+            raise PageError(f"page {index + 1} has no area")
+        pictures = unpack_pictures(found["pictures"], frame)
+        count = found["characters"] if data else 0
+        characters = Characters.unpack(data, count)
+        lines = form_lines(characters, frame, hidden_by(pictures, characters, frame))
+        overlong = found["characters"] > count or len(lines) > self._limits.lines
+        lines = [] if overlong else lines
+        scale = choose_scale(frame.size, pictures, lines, self._limits.pixels)
+        width, height = (max(1, round(side * scale)) for side in frame.size)
+        seen = [line for line in lines if line.seen]
+        letters = sum(line.characters for line in seen)
+        garbled = sum(line.characters for line in seen if line.garbled)
+        unread = legible(pictures, found["annotations"], frame)
+        if garbled > BRACKETS * letters:
+            unread += [line.quad for line in seen if line.garbled]
+        if letters < FEW or not found["complete"]:
+            unread = [whole_page(frame.size)]
+        return SourcePage(
+            number=index + 1,
+            width=width,
+            height=height,
+            dpi=72 * scale,
+            lines=tuple(line.scaled(scale) for line in lines),
+            overlong=overlong,
+            trusted=bool(seen) and garbled <= (1 - TRUSTED) * letters,
+            unread=tuple(outline * np.float32(scale) for outline in unread),
+            render=lambda check: self._render(index, width, height, check),
+        )
+
+    def _render(self, index: int, width: int, height: int, check: Check | None) -> Pixels:
+        size = width * height * 3
+        _, data = self._ask({"page": index, "width": width, "height": height}, size, check)
+        if len(data) != size:
+            raise PageError(f"page {index + 1} could not be drawn")
+        return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+    def _start(self, check: Check | None) -> PdfiumProcess:
+        """Start a process that opens the file, and learn the number of pages."""
+        limits = self._limits
+        process = self._process = PdfiumProcess()
+        self._asked = 0
+        request = {"password": self._password, "memory": limits.memory}
+        try:
+            answer, _ = process.ask(request, self._data, limit=0, seconds=limits.page_seconds, check=check)
+        except OutOfTimeError:
+            raise DocumentError(f"the PDF could not be opened within {limits.page_seconds:g} seconds") from None
+        except ProcessDiedError as error:
+            raise DamagedDocumentError("the PDF is damaged, or takes too much memory to open") from error
+        refused = answer.get("refused")
+        if refused is not None:
+            self._stop()
+            raise self._refusal(refused)
+        self._count = int(answer["pages"])
+        return process
+
+    def _refusal(self, reason: object) -> DocumentError:
+        if reason == "password" and not self._password:
+            return PasswordRequiredError("the PDF is encrypted; send its password")
+        if reason == "password":
+            return WrongPasswordError("the PDF is encrypted with another password")
+        if reason == "security":
+            return UnsupportedEncryptionError("the PDF is encrypted in a way that no password opens here")
+        return DamagedDocumentError("the PDF is damaged or has no pages")
+
+    def _ask(self, request: dict[str, Any], limit: int, check: Check | None) -> tuple[dict[str, Any], bytearray]:
+        """Ask for a page of the file, once more where a process dies that has served others."""
+
+        def checked() -> None:
+            if self._closed:
+                raise PageError("the document is closed")
+            if check is not None:
+                check()
+
+        with self._turn(checked):
+            if self._process is not None and self._process.alive and self._asked < PAGES_EACH:
+                try:
+                    return self._exchange(self._process, request, limit, checked)
+                except ProcessDiedError:  # what the pages before have left behind may have been too much
+                    pass
+            self._stop()
+            process = self._start(checked)
+            try:
+                return self._exchange(process, request, limit, checked)
+            except ProcessDiedError as error:
+                page = request["page"] + 1
+                raise PageTooCostlyError(f"page {page} is damaged or takes too much memory") from error
+
+    def _exchange(
+        self, process: PdfiumProcess, request: dict[str, Any], limit: int, check: Check
+    ) -> tuple[dict[str, Any], bytearray]:
+        self._asked += 1
+        number, seconds = request["page"] + 1, self._limits.page_seconds
+        try:
+            answer, data = process.ask(request, limit=limit, seconds=seconds, check=check)
+        except OutOfTimeError:
+            raise PageTooCostlyError(f"page {number} takes longer than {seconds:g} seconds") from None
+        if answer.get("refused") == "memory":
+            raise PageTooCostlyError(f"page {number} takes too much memory")
+        if "refused" in answer:
+            raise PageError(f"page {number} is damaged")
+        return answer, data
+
+    @contextmanager
+    def _turn(self, check: Check) -> Iterator[None]:
+        """Wait until no other thread asks."""
+        while not self._lock.acquire(timeout=0.05):
+            check()
+        try:
+            check()
+            yield
+        finally:
+            self._lock.release()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process = None

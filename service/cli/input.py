@@ -1,0 +1,191 @@
+"""What `ocr read` reads: the pages of files, side by side, given in order as each is done."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.cli.output import STANDARD
+
+if TYPE_CHECKING:
+    from ocr_core.formats.base import Original
+    from ocr_core.pages.document import Document, SourcePage
+    from ocr_core.pipeline.engine import Engine
+    from ocr_core.pipeline.result import Page, ReadOptions
+
+MAX_PAGES = 1_000_000
+"""Whoever sits at the terminal may read as long as he likes."""
+
+
+class TextLayerChoice(str, Enum):
+    """Those of `ocr_core.pipeline.documents`, named here so that `--help` need not import them."""
+
+    auto = "auto"
+    ignore = "ignore"
+    only = "only"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What is asked for."""
+
+    options: ReadOptions
+    pages: str | None
+    password: str | None
+    text_layer: TextLayerChoice
+    max_pixels: int
+    draw: Path | None
+    """Image with the boxes; of several pages, a folder for them."""
+    keep: bool
+    """Hand on the bytes of the files too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A page, or why it could not be read."""
+
+    original: Original
+    number: int
+    page: Page | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A page to read; the last one of a document closes it."""
+
+    read: Callable[[], Result]
+    document: Document | None = None
+
+
+def read_files(
+    engine: Engine, files: Sequence[Path], order: Order, *, on_open: Callable[[int], None]
+) -> Iterator[Result]:
+    """Read the pages of files; however many there are, few are held at a time.
+
+    Args:
+        engine: reads them, as many side by side as it computes.
+        files: `-` is standard input.
+        order: what is asked for.
+        on_open: told how many pages a file gives, when it is opened.
+    """
+    streams = engine.backend.policy.streams
+    waiting: deque[tuple[Future[Result], Document | None]] = deque()
+    opened: set[Document] = set()
+
+    def first() -> Result:
+        future, document = waiting.popleft()
+        result = future.result()
+        if document is not None:
+            _close(document, opened)
+        return result
+
+    with ThreadPoolExecutor(streams) as pool:
+        try:
+            for task in _tasks(engine, files, order, opened, on_open):
+                waiting.append((pool.submit(task.read), task.document))
+                if len(waiting) > 2 * streams:  # the next ones are at hand, and results that wait for their turn few
+                    yield first()
+            while waiting:
+                yield first()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for document in list(opened):
+                _close(document, opened)
+
+
+def _close(document: Document, opened: set[Document]) -> None:
+    opened.discard(document)
+    document.close()
+
+
+def _tasks(
+    engine: Engine, files: Sequence[Path], order: Order, opened: set[Document], on_open: Callable[[int], None]
+) -> Iterator[_Task]:
+    from ocr_core.errors import ImageError, OcrError
+    from ocr_core.formats.base import Original
+
+    for path in files:
+        original = Original(name=str(path), data=b"", password=order.password)
+        try:
+            data = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
+            original = replace(original, data=data if order.keep else b"")
+            document, indices = _open(data, order)
+        except (OcrError, OSError) as error:
+            reason = error if isinstance(error, OcrError) else ImageError(error.strerror)
+            on_open(1)
+            yield _Task(_failing(Result(original, 1, reason)))
+            continue
+        opened.add(document)
+        on_open(len(indices))
+        for index in indices:
+            target = _target(order.draw, path, index + 1, alone=len(files) == len(indices) == 1)
+            task = _reading(engine, document, index, order, original, target)
+            yield _Task(task, document if index == indices[-1] else None)
+
+
+def _open(data: bytes, order: Order) -> tuple[Document, Sequence[int]]:
+    """Open a file; return it with the indices of its chosen pages."""
+    from ocr_core.pages.limits import Limits
+    from ocr_core.pages.opening import open_document
+    from ocr_core.pages.selection import select_pages
+
+    limits = Limits(pages=MAX_PAGES, pixels=order.max_pixels)
+    document = open_document(data, limits=limits, password=order.password)
+    try:
+        return document, select_pages(order.pages, len(document), limits.pages)
+    except BaseException:
+        document.close()
+        raise
+
+
+def _failing(result: Result) -> Callable[[], Result]:
+    return lambda: result
+
+
+def _reading(
+    engine: Engine, document: Document, index: int, order: Order, original: Original, target: Path | None
+) -> Callable[[], Result]:
+    from ocr_core.errors import OcrError
+    from ocr_core.pipeline.documents import read_page
+
+    def read() -> Result:
+        try:
+            source = document.page(index)
+            if target is not None:
+                source = _drawn_once(source)
+            page = read_page(engine.read, source, order.options, order.text_layer.value)
+            if target is not None:
+                _draw(source, page, target)
+        except OcrError as error:
+            return Result(original, index + 1, error)
+        return Result(original, index + 1, page)
+
+    return read
+
+
+def _drawn_once(source: SourcePage) -> SourcePage:
+    pixels = source.render(None)
+    return replace(source, render=lambda _: pixels)
+
+
+def _draw(source: SourcePage, page: Page, target: Path) -> None:
+    import cv2
+
+    from ocr_core.formats.drawing import draw_quads
+
+    suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
+    drawn = cv2.imencode(suffix, draw_quads(source.render(None), [line.quad for line in page.lines]))[1]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(drawn.tobytes())
+
+
+def _target(draw: Path | None, path: Path, number: int, *, alone: bool) -> Path | None:
+    if draw is None or alone:
+        return draw
+    return draw / (f"{path.stem}.png" if number == 1 else f"{path.stem}-{number}.png")

@@ -1,0 +1,111 @@
+"""What `ocr read` writes, and where to: each page as soon as it is there, as far as the format allows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from ocr_core.formats.base import Original, Writer
+    from ocr_core.pipeline.result import Page
+
+STANDARD = Path("-")
+"""Standard input, or standard output."""
+
+
+class OutputFormat(str, Enum):
+    """Those of `ocr_core.formats.registry`, named here so that `--help` need not import them, and JSON."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    tsv = "tsv"
+    hocr = "hocr"
+    alto = "alto"
+    pdf = "pdf"
+
+
+class Output:
+    """Takes pages in order and writes them to a file, or to standard output."""
+
+    def __init__(self, chosen: OutputFormat, target: Path, *, headed: bool) -> None:
+        self._format = chosen
+        self._target = target
+        self._headed = headed and chosen is OutputFormat.text
+        self._file: BinaryIO | None = None
+        self._writer = _new_writer(chosen)
+
+    def write(self, original: Original, page: Page | Exception, number: int = 1) -> None:
+        """Write a page, or that it could not be read."""
+        from ocr_core.formats.base import FailedPage
+
+        if self._writer is None:
+            self._put(_json_line(original.name, page, number))
+            return
+        if self._headed:  # each page on its own, under the name of its file
+            if isinstance(page, Exception):
+                return
+            self._put(f"==> {original.name} <==\n".encode(errors="surrogateescape"))
+            self._writer = _new_writer(self._format)
+            assert self._writer is not None
+        failed = FailedPage(number=number, reason=str(page)) if isinstance(page, Exception) else page
+        self._put(self._writer.page(original, failed))
+
+    def finish(self) -> None:
+        """Write what comes after the last page."""
+        for piece in self._writer.end() if self._writer else ():
+            self._put(piece)
+        self._put(b"")  # a file without a page is an empty one
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None and self._target != STANDARD:
+            self._file.close()
+
+    def _put(self, data: bytes) -> None:
+        # Opened only now: until the first bytes are there, the file may be the one that is read.
+        if self._file is None:
+            self._file = sys.stdout.buffer if self._target == STANDARD else self._target.open("wb")
+        self._file.write(data)
+        if self._target == STANDARD:
+            self._file.flush()
+
+
+@contextmanager
+def opened_output(chosen: OutputFormat, target: Path, *, headed: bool) -> Iterator[Output]:
+    """Open an output and finish it, unless what is done meanwhile fails."""
+    output = Output(chosen, target, headed=headed)
+    try:
+        yield output
+        output.finish()
+    finally:
+        output.close()
+
+
+def needs_words(chosen: OutputFormat) -> bool:
+    """Say whether words and their boxes are shown."""
+    from ocr_core.formats.registry import FORMATS
+
+    return chosen is not OutputFormat.json and FORMATS[chosen.value].words
+
+
+def _new_writer(chosen: OutputFormat) -> Writer | None:
+    """Return the writer of a format; JSON has none, its pages are lines of their own."""
+    from ocr_core.formats.registry import FORMATS
+
+    return None if chosen is OutputFormat.json else FORMATS[chosen.value].new_writer()
+
+
+def _json_line(name: str, page: Page | Exception, number: int) -> bytes:
+    from service.http.problems import problem_of
+    from service.http.schemas import Page as PageBody
+
+    if isinstance(page, Exception):
+        body = PageBody(file=name, page=number, error=problem_of(page))
+    else:
+        body = PageBody.of(name, page)
+    return body.model_dump_json(exclude_none=True).encode() + b"\n"

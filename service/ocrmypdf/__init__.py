@@ -1,0 +1,1 @@
+"""The engine as a plugin of OCRmyPDF. Only `plugin` needs OCRmyPDF, which finds it by its entry point."""

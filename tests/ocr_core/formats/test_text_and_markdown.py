@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from written import FAILED, PAGE, blocks_as, line, page, quad, text
+
+from ocr_core.formats.markdown import escape
+from ocr_core.layout.blocks import Block
+
+LINES = ("Title", "A para-", "graph", "• one", "and on", "2) two", "Item | 1", "Price", "9.99")
+BLOCKS = (
+    Block(kind="heading", lines=(0,), level=2),
+    Block(kind="paragraph", lines=(1, 2)),
+    Block(kind="list", lines=(3, 4, 5), items=((3, 4), (5,))),
+    Block(kind="table", lines=(6, 7, 8), cells=(((6,), (7,)), ((), (8,)), ((),))),
+)
+
+
+@pytest.fixture
+def composed(monkeypatch):
+    blocks_as(monkeypatch, *BLOCKS)
+    return page(*(line(each) for each in LINES))
+
+
+def test_text_has_a_blank_line_between_blocks_and_no_hyphens_of_line_ends(composed):
+    assert text("text", composed) == ("Title\n\nA paragraph\n\n• one and on\n2) two\n\nItem | 1\tPrice\n\t9.99\n\n")
+
+
+def test_pages_of_text_are_parted_by_form_feeds_though_one_failed():
+    assert text("text", page(line("one")), FAILED, page(line("three"), number=3)) == "one\n\f\fthree\n"
+    assert text("text", page()) == ""
+    assert text("text") == ""
+
+
+def test_markdown_of_each_kind_of_block(composed):
+    assert text("markdown", composed) == (
+        "## Title\n\nA paragraph\n\n- one and on\n2. two\n\n"
+        "| Item \\| 1 | Price |\n| --- | --- |\n|  | 9.99 |\n|  |  |\n"
+    )
+
+
+def test_markdown_parts_pages_by_comments_and_says_which_failed():
+    assert text("markdown", page(line("one")), FAILED, page(line("three"), number=3)) == (
+        'one\n\n<!-- page 2 could not be read: broken - "so" to say; <b>& -->\n\n<!-- page 3 -->\n\nthree\n'
+    )
+
+
+@given(st.text(alphabet=string.punctuation + "a1 é", min_size=1, max_size=30))
+def test_escaped_text_is_shown_as_it_is(written):
+    expected = " ".join(written.split())
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(escape(expected))
+    assert [token.type for token in tokens] == (["paragraph_open", "inline", "paragraph_close"] if expected else [])
+    shown = "".join(
+        child.content for token in tokens if token.children for child in token.children if child.type == "text"
+    )
+    assert {child.type for token in tokens for child in token.children or ()} <= {"text"}
+    assert shown == expected
+
+
+def test_a_turned_page_is_laid_out_as_it_stands_upright(monkeypatch):
+    seen = []
+    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", lambda quads, texts: seen.extend(quads) or ())
+    text("text", page(line("up", quad(500, 500, 200, 40, -90)), rotation=90))
+    (upright,) = seen
+    assert upright.round().tolist() == [[300, 500], [500, 500], [500, 540], [300, 540]]
+    assert PAGE.rotation == 0

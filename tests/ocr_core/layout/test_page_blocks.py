@@ -1,0 +1,219 @@
+"""Pages are written as lines: text, left, top and, where it is not 20, the height. A letter is half as wide as high."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_core.layout.blocks import find_blocks
+from ocr_core.layout.paragraphs import join_lines
+
+
+def quad(text, left, top, height=20):
+    right, bottom = left + len(text) * height / 2, top + height
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def blocks_of(page, *, degrees=0.0, scale=1.0):
+    matrix = cv2.getRotationMatrix2D((300, 300), -degrees, scale)
+    quads = [cv2.transform(quad(*line)[None], matrix)[0].astype(np.float32) for line in page]
+    return find_blocks(quads, [line[0] for line in page])
+
+
+def told(page, **view):
+    """Return the blocks as (kind, text), (heading level, text), (list, items) or (table, rows of cells)."""
+    texts = [line[0] for line in page]
+
+    def text(lines):
+        return join_lines([texts[i] for i in lines])
+
+    return [
+        (block.kind, [[text(cell) for cell in row] for row in block.cells])
+        if block.cells
+        else (block.kind, [text(item) for item in block.items])
+        if block.items
+        else (block.level or block.kind, text(block.lines))
+        for block in blocks_of(page, **view)
+    ]
+
+
+def below(texts, left=10, top=100, pitch=26):
+    return [(text, left, top + pitch * i) for i, text in enumerate(texts)]
+
+
+TEXT = ["Of the text on a page most is set in", "lines as wide as this one is, but for", "the last."]
+MORE = ["Another paragraph begins here, and it", "has two lines of which one is short."]
+ONE, TWO = " ".join(TEXT), " ".join(MORE)
+
+PAGES = [
+    pytest.param([], [], id="nothing"),
+    pytest.param([("one line", 10, 10)], [("paragraph", "one line")], id="one line"),
+    pytest.param(below(TEXT), [("paragraph", ONE)], id="a paragraph"),
+    pytest.param(
+        below(TEXT) + below(MORE, top=178), [("paragraph", ONE), ("paragraph", TWO)], id="a short last line ends one"
+    ),
+    pytest.param(
+        below(TEXT[:2]) + below(MORE, top=180),
+        [("paragraph", " ".join(TEXT[:2])), ("paragraph", TWO)],
+        id="so does a wide space",
+    ),
+    pytest.param(
+        [*below(TEXT[:2]), (MORE[0], 35, 152), (MORE[1], 10, 178)],
+        [("paragraph", " ".join(TEXT[:2])), ("paragraph", TWO)],
+        id="and an indent",
+    ),
+    pytest.param(
+        below(TEXT) + below(MORE, left=500), [("paragraph", ONE), ("paragraph", TWO)], id="and the end of a column"
+    ),
+    pytest.param(
+        [("The first line of a centred title", 60, 20, 40), ("and its second", 250, 70, 40), *below(TEXT, top=200)],
+        [(1, "The first line of a centred title and its second"), ("paragraph", ONE)],
+        id="a title",
+    ),
+    pytest.param(
+        [
+            ("12 High Street", 110, 10),
+            ("London", 150, 36),
+            ("Open from ten to five daily", 45, 62),
+            *below(TEXT, top=120),
+        ],
+        [("paragraph", line) for line in ("12 High Street", "London", "Open from ten to five daily")]
+        + [("paragraph", ONE)],
+        id="centred lines that end early",
+    ),
+    pytest.param(
+        [("Large", 10, 10, 29), *below(TEXT), ("Less large", 10, 200, 26), *below(TEXT, top=260)],
+        [(2, "Large"), ("paragraph", ONE), (3, "Less large"), ("paragraph", ONE)],
+        id="headings by size",
+    ),
+    pytest.param(
+        [("1. Sections", 10, 50, 22), *below(TEXT), ("1.1 Parts", 10, 210, 22), *below(TEXT, top=260)],
+        [(2, "1. Sections"), ("paragraph", ONE), (3, "1.1 Parts"), ("paragraph", ONE)],
+        id="headings by number",
+    ),
+    pytest.param(
+        [*below(TEXT), ("x = 2 + 3 (1)", 60, 200, 30), *below(TEXT, top=260)],
+        [("paragraph", ONE), ("paragraph", "x = 2 + 3 (1)"), ("paragraph", ONE)],
+        id="a tall formula is no heading",
+    ),
+    pytest.param(
+        [("• " + TEXT[0], 10, 100), *below(TEXT[1:], left=30, top=126), ("• " + MORE[0], 10, 178), (MORE[1], 30, 204)],
+        [("list", ["• " + ONE, "• " + TWO])],
+        id="a list with bullets, its lines indented",
+    ),
+    pytest.param(
+        [("• an item set", 10, 100), ("of two lines", 30, 126), ("• an item set", 10, 152), ("of two lines", 30, 178)],
+        [("list", ["• an item set of two lines"] * 2)],
+        id="a narrow list",
+    ),
+    pytest.param(
+        [("•", 10, 100), *below(TEXT, left=40), ("•", 10, 178), *below(MORE, left=40, top=178)],
+        [("list", ["• " + ONE, "• " + TWO])],
+        id="bullets in boxes of their own",
+    ),
+    pytest.param(
+        [*below(TEXT), ("1) first", 40, 200), ("2) second", 40, 226), ("3) third", 40, 252), *below(MORE, top=300)],
+        [("paragraph", ONE), ("list", ["1) first", "2) second", "3) third"]), ("paragraph", TWO)],
+        id="a numbered list between paragraphs",
+    ),
+    pytest.param(
+        [
+            ("[1] A. Author. " + TEXT[0], 10, 100),
+            (TEXT[1], 45, 126),
+            ("[2] B. " + TEXT[0], 10, 152),
+            (TEXT[1], 45, 178),
+        ],
+        [("list", [f"[1] A. Author. {TEXT[0]} {TEXT[1]}", f"[2] B. {TEXT[0]} {TEXT[1]}"])],
+        id="references",
+    ),
+    pytest.param(
+        [("Date", 10, 10), ("5 May", 200, 10), ("Total", 10, 36), ("9.00", 210, 36)],
+        [("table", [["Date", "5 May"], ["Total", "9.00"]])],
+        id="two rows of labels and values",
+    ),
+    pytest.param(
+        [
+            *below(TEXT, top=0),
+            *(line for r in range(3) for line in [(f"Row {r}", 10, 100 + 26 * r), (f"{r}.50", 150, 101 + 26 * r)]),
+            *below(MORE, top=210),
+        ],
+        [("paragraph", ONE), ("table", [[f"Row {r}", f"{r}.50"] for r in range(3)]), ("paragraph", TWO)],
+        id="a table between paragraphs",
+    ),
+    pytest.param(
+        [
+            *[("Name", 10, 10), ("What it does", 150, 10), ("Size", 400, 10)],
+            *[("north", 10, 50), ("a cell whose text", 150, 50), ("12", 420, 50)],
+            ("takes two lines", 150, 74),
+            *[("south", 10, 114), ("a cell", 150, 114), ("7", 430, 114)],
+        ],
+        [
+            (
+                "table",
+                [
+                    ["Name", "What it does", "Size"],
+                    ["north", "a cell whose text takes two lines", "12"],
+                    ["south", "a cell", "7"],
+                ],
+            )
+        ],
+        id="a cell of two lines",
+    ),
+    pytest.param(
+        [
+            *[("north", 10, 10), ("1.5", 200, 10), ("2.5", 300, 10)],
+            *[("south", 10, 40), ("3.5", 300, 40)],
+            *[("east", 10, 70), ("4.5", 200, 70), ("5.5", 300, 70)],
+        ],
+        [("table", [["north", "1.5", "2.5"], ["south", "", "3.5"], ["east", "4.5", "5.5"]])],
+        id="an empty cell",
+    ),
+    pytest.param(
+        below(["CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST"]) + below(TEXT, top=200),
+        [("paragraph", line) for line in ("CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST")] + [("paragraph", ONE)],
+        id="narrow lines",
+    ),
+    pytest.param(
+        [("Proceedings", 10, 10), ("page 7", 400, 10), *below(TEXT)],
+        [("paragraph", "Proceedings page 7"), ("paragraph", ONE)],
+        id="one row of two parts is no table",
+    ),
+]
+
+
+@pytest.mark.parametrize("view", [{}, {"degrees": 5}, {"degrees": -4, "scale": 3.3}], ids=["", "skewed", "large"])
+@pytest.mark.parametrize(("page", "blocks"), PAGES)
+def test_blocks_at_any_scale_and_skew(page, blocks, view):
+    assert told(page, **view) == blocks
+
+
+def test_lines_few_of_which_have_something_beside_them_are_no_table():
+    page = [*below(["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Last"]), ("x", 300, 100), ("y", 300, 256)]
+    page.sort(key=lambda line: (line[2], line[1]))
+    assert not any(block.cells for block in blocks_of(page))
+
+
+lines = st.tuples(
+    st.sampled_from(["", " ", "•", "1. One", "[2] two", "a-", "Some words of text", "12.50", "x"]),
+    st.integers(0, 800),
+    st.integers(0, 800),
+    st.integers(5, 40),
+)
+
+
+@given(st.lists(lines, max_size=25))
+def test_every_line_is_in_one_block_and_in_one_of_its_parts(page):
+    blocks = blocks_of(page)
+    assert sorted(chain.from_iterable(block.lines for block in blocks)) == list(range(len(page)))
+    for block in blocks:
+        assert (block.level > 0) == (block.kind == "heading")
+        assert bool(block.items) == (block.kind == "list")
+        assert bool(block.cells) == (block.kind == "table")
+        parts = block.items or tuple(chain.from_iterable(block.cells)) or (block.lines,)
+        assert sorted(chain.from_iterable(parts)) == sorted(block.lines)
+        assert len({len(row) for row in block.cells}) <= 1

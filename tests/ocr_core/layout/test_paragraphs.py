@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from ocr_core.layout.paragraphs import join_lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "joined"),
+    [
+        ([], ""),
+        (["one line"], "one line"),
+        (["two  lines ", " of text"], "two lines of text"),
+        (["nothing", "", " ", "between"], "nothing between"),
+        (["the com-", "puter", "on the ta-", "ble"], "the computer on the table"),
+        (["a soft one, com\u00ad", "puter"], "a soft one, computer"),
+        (["the two-", "column page, or Two-Column"], "the two-column page, or Two-Column"),
+        (["before it was two-column, now two-", "column"], "before it was two-column, now two-column"),
+        (["state-of-the-", "art"], "state-of-the-art"),
+        (["Jean-", "Paul and COVID-", "19"], "Jean-Paul and COVID-19"),
+        (["a dash -", "stays"], "a dash - stays"),
+        (["from 1990-", "and 5-", "fold"], "from 1990- and 5- fold"),
+        (["an open end-"], "an open end-"),
+        (["well-", "(known)"], "well- (known)"),
+        (["die Grö-", "ße"], "die Größe"),
+    ],
+)
+def test_lines_become_text(lines, joined):
+    assert join_lines(lines) == joined

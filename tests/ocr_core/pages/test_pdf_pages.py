@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from encrypted_pdf import encrypted
+from hostile_pdf import many_pictures, strewn_letters
+from pdfs import A4, LINES, document, paragraph, picture, place, stream, text
+
+from ocr_core.errors import DamagedDocumentError, PasswordRequiredError, UnsupportedImageError, WrongPasswordError
+from ocr_core.pages.limits import Limits
+from ocr_core.pages.opening import open_document
+
+FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
+PARAGRAPH = paragraph(LINES)
+
+
+def first_page(data, **options):
+    """Return the first page of a PDF with its pixels."""
+    with open_document(data, **options) as opened:
+        page = opened.page(0)
+        return page, page.render(None)
+
+
+def drawn_outside(page, pixels, *, margin=2):
+    """Return how many dark pixels stand outside the lines' quads, which grow by a margin."""
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    for line in page.lines:
+        cv2.fillConvexPoly(mask, np.round(line.quad).astype(np.int32), 255)
+    mask = cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    dark = pixels.min(axis=2) < 128
+    assert dark.sum() > 500
+    return int((dark & (mask == 0)).sum())
+
+
+def with_picture(pixels, content, *, image=b"", **options):
+    return document([content], resources=b"/XObject<</X 5000 0 R>>", objects={5000: picture(pixels, image)}, **options)
+
+
+def test_a_page_has_pixels_and_lines():
+    page, pixels = first_page(document([PARAGRAPH]))
+    assert [line.text for line in page.lines] == list(LINES)
+    assert (page.number, page.width, page.height, round(page.dpi)) == (1, 1653, 2339, 200)
+    assert pixels.shape == (2339, 1653, 3)
+    assert page.trusted
+    assert page.unread == ()
+    assert (pixels[0] == 255).all()
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270, -90, 450])
+@pytest.mark.parametrize(
+    "crop", [b"", b"/CropBox[50 600 500 800]", b"/CropBox[-100 -100 400 5000]/MediaBox[10 20 600 900]"]
+)
+def test_lines_lie_on_their_ink(rotation, crop):
+    page, pixels = first_page(document([PARAGRAPH], page=b"/Rotate %d%s" % (rotation, crop)))
+    lines = {line.text: line for line in page.lines}  # PDFium has an order of its own on turned pages
+    assert set(lines) == set(LINES)
+    assert drawn_outside(page, pixels) == 0
+    right = page.lines[0].quad[1] - page.lines[0].quad[0]
+    assert round(np.degrees(np.arctan2(right[1], right[0]))) % 360 == rotation % 360
+    words = lines[LINES[1]].words
+    assert [word.text for word in words] == LINES[1].split()
+    assert all(np.dot(b.quad[0] - a.quad[1], right) > 0 for a, b in pairwise(words))
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270, 30, -45])
+def test_turned_text_lies_on_its_ink(angle):
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    content = b"BT /F 20 Tf %f %f %f %f 300 400 Tm (Turned by some degrees) Tj ET" % (cos, sin, -sin, cos)
+    page, pixels = first_page(document([content]))
+    assert [line.text for line in page.lines] == ["Turned by some degrees"]
+    assert drawn_outside(page, pixels, margin=3) == 0
+    right = page.lines[0].quad[1] - page.lines[0].quad[0]
+    assert abs(np.degrees(np.arctan2(-right[1], right[0])) % 360 - angle % 360) < 1
+
+
+def test_text_in_turned_forms_lies_on_its_ink():
+    inner = stream(
+        text("Within a form within a form", 0, 0, 20), FORM + b"/Matrix[0 1 -1 0 0 0]/Resources<</Font<</F 3 0 R>>>>"
+    )
+    outer = stream(b"q 1 0 0 1 300 100 cm /X Do Q", FORM + b"/Resources<</XObject<</X 5000 0 R>>>>")
+    data = document([b"/X Do"], resources=b"/XObject<</X 5001 0 R>>", objects={5000: inner, 5001: outer})
+    page, pixels = first_page(data)
+    assert [line.text for line in page.lines] == ["Within a form within a form"]
+    assert drawn_outside(page, pixels) == 0
+    assert page.lines[0].seen
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (text("left", 72) + text("right", 300), ["left", "right"]),
+        (text("one", 72, 700) + text("two", 94, 700), ["one two"]),
+        (text("two", 94, 700) + text("one", 72, 700), ["one two"]),
+        (b"BT /F 12 Tf 72 700 Td [(spa)-20(ced)-400(words)] TJ ET", ["spaced words"]),
+        (b"BT /F 12 Tf 72 700 Td 3 Tc (input) Tj 12 0 Td ET", ["input"]),
+        (b"BT /F 12 Tf 72 700 Td [(i)-200(n)-200(p)-200(u)-200(t)-800(=)-200(0)] TJ ET", ["input =0"]),
+        (text("E = mc", 72, 700) + text("2", 109.7, 705, 7), ["E = mc2"]),
+        (text("a", 72, 700) + text("b", 72, 690), ["a", "b"]),
+        (text("outside", 72, 900) + text("inside", 72, 700), ["inside"]),
+        (b"BT /F 12 Tf 72 700 Td <636f2dad> Tj ET" + text("operation", 72, 686), None),
+        (b"BT /F 12 Tf 72 700 Td (\\223caf\\351\\224) Tj ET", ["“café”"]),
+        (b"", []),
+    ],
+)
+def test_how_characters_form_lines(content, lines):
+    page, _ = first_page(document([content]))
+    found = [line.text for line in page.lines]
+    if lines is None:
+        assert found[0].endswith("-")
+        assert "\xad" not in found[0]
+    else:
+        assert found == lines
+
+
+def to_unicode(mapping):
+    """Return a font whose codes mean these characters."""
+    pairs = b"".join(
+        b"<%02x> <%s>\n" % (code, value.encode("utf-16-be").hex().encode()) for code, value in mapping.items()
+    )
+    cmap = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange %d beginbfchar %s endbfchar endcmap" % (
+        len(mapping),
+        pairs,
+    )
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/ToUnicode 5001 0 R>>"
+    return {5000: font, 5001: stream(b"/CIDInit /ProcSet findresource begin 12 dict begin " + cmap + b" end end")}
+
+
+def test_ligatures_are_taken_apart_and_their_words_whole():
+    data = document(
+        [b"BT /G 12 Tf 72 700 Td (e1cient o2ce) Tj ET"],
+        resources=b"/Font<</G 5000 0 R>>",
+        objects=to_unicode({0x31: "\ufb03", 0x32: "ffi"}),
+    )
+    data = data.replace(b"<</Font<</F 3 0 R>>/Font<</G 5000 0 R>>>>", b"<</Font<</F 3 0 R/G 5000 0 R>>>>     ")
+    page, _ = first_page(data)
+    assert [line.text for line in page.lines] == ["efficient office"]
+    assert [word.text for word in page.lines[0].words] == ["efficient", "office"]
+
+
+def garbled(count):
+    """Return a page of `count` lines in a font of private characters, and three that mean something."""
+    lines = b"".join(b"BT /G 12 Tf 72 %d Td (nothing that can be read) Tj ET\n" % (600 - 14 * i) for i in range(count))
+    codes = {code: chr(0xE000 + code) for code in range(0x20, 0x7F)}
+    data = document([PARAGRAPH + lines], resources=b"/Font<</G 5000 0 R>>", objects=to_unicode(codes))
+    return data.replace(b"<</Font<</F 3 0 R>>/Font<</G 5000 0 R>>>>", b"<</Font<</F 3 0 R/G 5000 0 R>>>>     ")
+
+
+def test_a_font_of_private_characters_is_not_trusted():
+    page, _ = first_page(garbled(10))
+    assert not page.trusted
+    page, _ = first_page(garbled(1))
+    assert page.trusted
+    assert [line.text for line in page.lines if not line.garbled] == list(LINES)
+    assert [line.text for line in page.lines if line.garbled] == [""]
+    assert [np.round(outline).tolist() for outline in page.unread] == [
+        np.round(line.quad).tolist() for line in page.lines if line.garbled
+    ]
+
+
+WHITE = np.full((1000, 700), 255, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        (place("X", 0, 0, *A4) + PARAGRAPH, True),
+        (PARAGRAPH + place("X", 0, 0, *A4), False),
+        (place("X", 0, 0, *A4) + b"3 Tr " + PARAGRAPH, False),
+        (PARAGRAPH + place("X", 72, 100, 100, 100), True),
+        (b"7 Tr " + PARAGRAPH, False),
+    ],
+    ids=["text on a scan", "text under a scan", "invisible text on a scan", "a small picture", "clipping text"],
+)
+def test_text_that_leaves_no_mark_is_told_from_text_that_does(content, seen):
+    page, _ = first_page(with_picture(WHITE, content))
+    assert [line.text for line in page.lines] == list(LINES)
+    assert {line.seen for line in page.lines} == {seen}
+    assert page.trusted == seen
+    assert len(page.unread) == 1
+
+
+def test_what_shows_through_hides_nothing():
+    data = document(
+        [PARAGRAPH + b"/E gs " + place("X", 0, 0, *A4)],
+        resources=b"/XObject<</X 5000 0 R>>/ExtGState<</E<</BM/Multiply>>>>",
+        objects={5000: picture(WHITE)},
+    )
+    page, _ = first_page(data)
+    assert all(line.seen for line in page.lines)
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels", "content", "expected"),
+    [
+        (A4, (1240, 1754), place("X", 0, 0, *A4), (1240, 1754)),
+        (A4, (2480, 3508), place("X", 0, 0, *A4), (2479, 3508)),
+        (A4, (4960, 7016), place("X", 0, 0, *A4), (2479, 3508)),
+        (A4, (595, 842), place("X", 0, 0, *A4), (707, 1000)),
+        (A4, (2480, 3508), place("X", 0, 0, 100, 100), (1653, 2339)),
+        (A4, None, PARAGRAPH, (1653, 2339)),
+        (A4, None, text("small print", size=4), (2479, 3508)),
+        ((59.5, 84.2), None, text("a page of tenths of inches", 5, 50, 1), (1120, 1585)),
+        ((10_000, 100), None, PARAGRAPH, (27778, 278)),
+        ((720_000, 720_000), None, PARAGRAPH, (7064, 7064)),
+        ((14_400, 1), None, b"", (32_000, 2)),
+    ],
+    ids=[
+        *("scan of 150 dpi", "scan of 300 dpi", "scan of 600 dpi", "scan of 72 dpi", "a small picture"),
+        *("text", "small text", "a large unit", "a banner", "10,000 inches", "a thread"),
+    ],
+)
+def test_how_large_a_page_is_drawn(size, pixels, content, expected):
+    if pixels is None:
+        data = document([content], size=size)
+    else:
+        data = with_picture(np.full(pixels[::-1], 255, np.uint8), content, size=size)
+    page, image = first_page(data)
+    assert np.allclose((page.width, page.height), expected, atol=2)
+    assert image.shape == (page.height, page.width, 3)
+    assert page.width * page.height <= Limits().pixels
+    assert np.isclose(page.dpi, page.width / size[0] * 72, rtol=1e-2)
+
+
+def test_no_page_has_more_pixels_than_the_limit():
+    page, pixels = first_page(document([PARAGRAPH]), limits=Limits(pixels=10_000))
+    assert page.width * page.height <= 10_000
+    assert pixels.shape == (page.height, page.width, 3)
+    assert [line.text for line in page.lines] == list(LINES)
+    assert page.lines[0].quad[:, 0].max() <= page.width
+
+
+@pytest.mark.parametrize(
+    ("content", "colour"),
+    [
+        (b"0 g 0 0 595 842 re f", (0, 0, 0)),
+        (b"1 0 0 rg 0 0 595 842 re f", (0, 0, 255)),
+        (b"0 0 0 1 k 0 0 595 842 re f", (0, 0, 0)),
+        (b"1 0 0 0 k 0 0 595 842 re f", (255, 255, 0)),
+        (b"", (255, 255, 255)),
+    ],
+    ids=["grey", "RGB", "CMYK black", "CMYK cyan", "paper"],
+)
+def test_colours(content, colour):
+    _, pixels = first_page(document([content]))
+    assert np.abs(pixels[1000, 800].astype(int) - colour).max() < 90
+
+
+def test_pictures_of_grey_and_cmyk():
+    grey = with_picture(np.full((50, 50), 77, np.uint8), place("X", 0, 0, *A4))
+    assert (first_page(grey)[1][500, 300] == 77).all()
+    cmyk = np.zeros((50, 50, 4), np.uint8)
+    cmyk[..., 3] = 255
+    image = stream(
+        cmyk.tobytes(), b"/Type/XObject/Subtype/Image/Width 50/Height 50/BitsPerComponent 8/ColorSpace/DeviceCMYK"
+    )
+    data = document([place("X", 0, 0, *A4)], resources=b"/XObject<</X 5000 0 R>>", objects={5000: image})
+    assert first_page(data)[1][500, 300].max() < 60
+
+
+def form_field(flags=4):
+    """Return a page with a form field whose value is drawn."""
+    look = stream(
+        b"BT /F 12 Tf 2 4 Td (Field value) Tj ET",
+        b"/Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources<</Font<</F 3 0 R>>>>",
+    )
+    field = (
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Field value)/Rect[300 300 500 320]/F %d/AP<</N 5001 0 R>>>>"
+        % flags
+    )
+    return document(
+        [PARAGRAPH],
+        page=b"/Annots[5000 0 R]",
+        catalog=b"/AcroForm<</Fields[5000 0 R]/DR<</Font<</F 3 0 R>>>>>>",
+        objects={5000: field, 5001: look},
+    )
+
+
+def test_values_of_form_fields_are_drawn_and_to_be_read():
+    page, pixels = first_page(form_field())
+    scale = page.dpi / 72
+    assert [np.round(outline / scale).tolist() for outline in page.unread] == [
+        [[300, 522], [500, 522], [500, 542], [300, 542]]
+    ]
+    left, top, right, bottom = (int(v * scale) for v in (300, 522, 500, 542))
+    assert (pixels[top:bottom, left:right].min(axis=2) < 128).sum() > 100
+
+
+def test_hidden_annotations_are_not_to_be_read():
+    page, _ = first_page(form_field(flags=2))
+    assert page.unread == ()
+
+
+@pytest.mark.parametrize(
+    ("password", "error"), [(None, PasswordRequiredError), ("", PasswordRequiredError), ("wrong", WrongPasswordError)]
+)
+def test_encrypted_files_ask_for_their_password(password, error):
+    with pytest.raises(error) as caught:
+        open_document(encrypted(b"secret"), password=password)
+    assert "secret" not in str(caught.value)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("key", "password"), [(b"secret", "secret"), (b"", None), ("Straße".encode("latin-1"), "Straße")]
+)
+def test_the_right_password_opens(key, password):
+    page, _ = first_page(encrypted(key), password=password)
+    assert [line.text for line in page.lines] == list(LINES)
+
+
+def test_a_password_that_is_not_asked_for_does_no_harm():
+    assert first_page(document([PARAGRAPH]), password="secret")[0].number == 1
+
+
+def test_few_characters_do_not_speak_for_a_page():
+    page, _ = first_page(document([text("Page 1 of 9")]))
+    assert page.trusted
+    assert [np.round(outline).tolist() for outline in page.unread] == [[[0, 0], [1653, 0], [1653, 2339], [0, 2339]]]
+
+
+def test_a_layer_over_the_limit_is_left_out():
+    page, _ = first_page(document([PARAGRAPH]), limits=Limits(characters=50))
+    assert page.overlong
+    assert page.lines == ()
+    assert not page.trusted
+
+
+def test_letters_strewn_over_the_page_are_no_text():
+    page, _ = first_page(strewn_letters())
+    assert (page.overlong, page.lines, page.trusted) == (True, (), False)
+
+
+def test_of_thousands_of_pictures_some_are_looked_at():
+    with open_document(many_pictures()) as opened:
+        page = opened.page(0)
+    assert not any(line.seen for line in page.lines)
+    assert len(page.unread) == 1
+
+
+def test_a_scan_in_strips_is_drawn_in_their_pixels():
+    strips = b"".join(place("X", 0, 84.2 * i, 595, 84.2) for i in range(10))
+    page, _ = first_page(with_picture(np.full((175, 1240), 255, np.uint8), strips))
+    assert np.allclose((page.width, page.height), (1240, 1754), atol=5)
+
+
+def test_pages_come_in_any_order_and_more_than_once():
+    contents = [paragraph([f"This is page {i} of the document and it says so"]) for i in range(5)]
+    with open_document(document(contents)) as opened:
+        assert len(opened) == 5
+        for i in (4, 0, 2, 2):
+            assert opened.page(i).lines[0].text == f"This is page {i} of the document and it says so"
+            assert opened.page(i).number == i + 1
+
+
+def test_what_stands_before_the_signature_does_no_harm():
+    assert first_page(b"\r\n\0junk" + document([PARAGRAPH]))[0].lines[0].text == LINES[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"%PDF-1.7\n", DamagedDocumentError),
+        (b"%PDF-", DamagedDocumentError),
+        (bytes(2000) + b"%PDF-1.7", UnsupportedImageError),
+    ],
+)
+def test_files_that_are_none(data, error):
+    with pytest.raises(error):
+        open_document(data)
