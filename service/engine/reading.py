@@ -14,6 +14,7 @@ from anyio import to_thread
 from ocr_core.bundle.reader import Bundle
 from ocr_core.errors import ImageError
 from ocr_core.pages import images
+from ocr_core.pipeline.documents import TextLayer
 from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Place
 from service.engine.image_job import ImageJob, Reading
@@ -36,6 +37,10 @@ class Order:
     model: str | None
     """`name[@version]`; None: the model that answers by default."""
     options: ReadOptions
+    pages: str | None = None
+    """Which of each file, as `ocr_core.pages.selection` has it; None: all."""
+    password: str | None = None
+    text_layer: TextLayer = "auto"
     gone: Callable[[], Awaitable[None]]
     """Returns when the client has left; cancelled when it no longer matters."""
 
@@ -117,7 +122,7 @@ class _Visit:
             await asyncio.wait(watched, timeout=ticket.remaining(), return_when=asyncio.FIRST_COMPLETED)
             if gone.done() and not finished.done():
                 raise client_gone()
-            return [_outcome(future) for future in futures]
+            return [outcome_of(future) for future in futures]
         finally:
             gone.cancel()
             if not finished.done():
@@ -142,7 +147,8 @@ def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, fl
     return [one(data) for data in order.images]
 
 
-def _outcome(future: asyncio.Future[Reading]) -> Outcome:
+def outcome_of(future: asyncio.Future[Reading]) -> Outcome:
+    """Return what a job gave; one that is not done has missed its deadline."""
     if not future.done():
         return DeadlineExceededError("the deadline has passed")
     error = future.exception()

@@ -45,7 +45,7 @@ def jpeg_that_claims(side: int) -> bytes:
 UPLOADS = {
     "empty": (b"", 422, "undecodable_image"),
     "text": (b"hello", 415, "unsupported_image_type"),
-    "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 415, "unsupported_image_type"),
+    "pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 422, "damaged_document"),
     "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 415, "unsupported_image_type"),
     "truncated png": (IMAGE[: len(IMAGE) // 2], 422, "undecodable_image"),
     "truncated jpeg": (encoded(".jpg", 400, 300)[:2000], 422, "undecodable_image"),
@@ -98,7 +98,8 @@ BODIES = {
         415,
         "unsupported_content_type",
     ),
-    "pdf": (b"%PDF-1.7", {"content-type": "application/pdf"}, 415, "unsupported_content_type"),
+    "pdf": (b"%PDF-1.7", {"content-type": "application/pdf"}, 422, "damaged_document"),
+    "pdf that is none": (b"hello", {"content-type": "application/pdf"}, 415, "unsupported_image_type"),
     "raw without a body": (b"", PNG, 422, "undecodable_image"),
     "json that is none": (b"{", {"content-type": "application/json"}, 400, "malformed_request"),
     "json not in utf-8": (b'{"image": "\xff"}', {"content-type": "application/json"}, 400, "malformed_request"),
