@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         "that were asked for last; makes later starts fast.",
     )
 
+    max_connections: int = Field(
+        default=800,
+        ge=1,
+        description="Connections open at a time. One more, and the one that was idle for longest makes room; "
+        "where all have one, requests by more get 429, probes excepted. Uploads and requests of the default "
+        "`OCR_MAX_CONCURRENT_REQUESTS` take 640, and many systems allow a process 1,024 files.",
+    )
     max_concurrent_requests: int = Field(
         default=128,
         ge=1,
