@@ -43,11 +43,13 @@ class Protocol(H11Protocol):
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request; where there are too many connections, the most idle one makes room."""
+        """Begin to wait for a request; where there are too many connections, those idle for longest make room."""
         super().connection_made(transport)
         self._note_waiting()
-        oldest, since = next(iter(self.waiting.items()))
-        if len(self.connections) > self.max_connections and self.loop.time() - since > SETTLING_SECONDS:
+        while self.waiting and len(self.connections) > self.max_connections:
+            oldest, since = next(iter(self.waiting.items()))
+            if oldest is self or self.loop.time() - since <= SETTLING_SECONDS:
+                break
             oldest.hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -59,11 +61,13 @@ class Protocol(H11Protocol):
     def hang_up(self) -> None:
         """Close the connection of a client that has asked for nothing."""
         self._stop_waiting()
+        self.connections.discard(self)
         self.transport.close()
 
     def handle_events(self) -> None:
         """Begin the requests whose heads have come, and tell the application when they are too many."""
-        self.app_state[CROWDED] = len(self.connections) > self.max_connections
+        others = len(self.connections) - len(self.waiting) - (self not in self.waiting)
+        self.app_state[CROWDED] = others >= self.max_connections
         super().handle_events()
         self._note_waiting()
 
@@ -133,8 +137,8 @@ class Protocol(H11Protocol):
 def protocol_within(max_connections: int) -> type[Protocol]:
     """Return the protocol of one server that keeps so many connections open.
 
-    One more, and that which waits for a request's head for longest is closed. Where none does, requests that come by
-    more are marked as `CROWDED`, and it is for the application to refuse them.
+    One more, and that which waits for a request's head for longest is closed. Where that many have requests under way,
+    further ones are marked as `CROWDED`, and it is for the application to refuse them.
     """
 
     class Bounded(Protocol):

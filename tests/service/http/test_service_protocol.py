@@ -140,6 +140,15 @@ async def test_the_connection_that_was_idle_for_longest_makes_room(monkeypatch: 
             writer.close()
 
 
+async def test_a_burst_of_connections_that_say_nothing_keeps_nobody_out() -> None:
+    async with serving(max_connections=3) as server:
+        idle = [await asyncio.open_connection("127.0.0.1", port_of(server)) for _ in range(20)]
+        await connections(server, 20)
+        assert await answer_to(port_of(server), MODELS) == [b"HTTP/1.1 200 OK"]
+        for _, writer in idle:
+            writer.close()
+
+
 async def test_requests_by_more_connections_than_may_be_are_refused_probes_are_not() -> None:
     async with served(max_connections=1) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
