@@ -18,7 +18,7 @@ from ocr_core.pages.images import MAX_PIXELS
 
 CONFIG_VARIABLE = "OCR_CONFIG"
 BYTES_PER_PIXEL = 8
-"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
+"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is being converted."""
 BODY_COPIES = 2
 """A body is held as it came and as what it contains, for a moment both."""
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         "that were asked for last; makes later starts fast.",
     )
 
+    max_connections: int = Field(
+        default=800,
+        ge=1,
+        description="Connections open at a time. One more, and the one that was idle for longest makes room; "
+        "where all have one, requests by more get 429, probes excepted. Uploads and requests of the default "
+        "`OCR_MAX_CONCURRENT_REQUESTS` take 640, and many systems allow a process 1,024 files.",
+    )
     max_concurrent_requests: int = Field(
         default=128,
         ge=1,
@@ -93,7 +100,7 @@ class Settings(BaseSettings):
     max_memory: ByteSize = Field(
         default=ByteSize(2 * 2**30),
         description="Memory that the requests inside may take, bodies twice, as they arrive, and images with 8 bytes a "
-        "pixel; more get 429. The models come on top, about half a gigabyte each.",
+        "pixel, WebP with 16; more get 429. The models come on top, about half a gigabyte each.",
     )
     max_client_batch_size: int = Field(
         default=16,

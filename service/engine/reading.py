@@ -132,7 +132,7 @@ class _Visit:
 
 
 def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, float]]:
-    """Return for each image its pixels and its cost, as its header tells; what will not be decoded has none."""
+    """Return for each image the pixels it will hold and its cost, as told by its header; none if it is not decoded."""
 
     def one(data: bytes) -> tuple[int, float]:
         try:
@@ -142,7 +142,9 @@ def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, fl
         pixels = header.width * header.height
         if pixels > max_pixels:
             return 0, 0.0
-        return pixels, model.stages.expected_cost(header.width, header.height, detect=order.options.detect)
+        # What decodes WebP holds two canvases of its own.
+        held = 2 * pixels if header.format == "WEBP" else pixels
+        return held, model.stages.expected_cost(header.width, header.height, detect=order.options.detect)
 
     return [one(data) for data in order.images]
 

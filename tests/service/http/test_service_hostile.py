@@ -121,6 +121,12 @@ BODIES = {
         "invalid_request",
     ),
     "form without boundary": (FILE, {"content-type": "multipart/form-data"}, 400, "malformed_request"),
+    "form of a long boundary": (
+        FILE,
+        {"content-type": f"multipart/form-data; boundary={'x' * 300}"},
+        400,
+        "malformed_request",
+    ),
     "form that is none": (b"hello", FORM, 400, "malformed_request"),
     "form cut off": (FILE, FORM, 400, "malformed_request"),
     "form without a body": (b"", FORM, 400, "malformed_request"),
