@@ -16,8 +16,14 @@ _LATIN_1 = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâ
 _CENTRAL_EUROPE = "ĀāĂăĄąĆćČčĎďĐđĒēĖėĘęĚěĞğĢģĪīĮįİıĶķĹĺĻļĽľŁłŃńŅņŇňŐőŒœŔŕŘřŚśŞşŠšŢţŤťŪūŮůŰűŲųŸŹźŻżŽžȘșȚțẞ"
 _SIGNS = "€£¥§°©®™•–—…‘’“”„‚«»‹›×÷±²³½¼¾№←→↑↓✓✗¿¡·µ"
 
+_GREEK = "αβγδεζηθικλνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
+_TECHNICAL = "≤≥≠≈≡≪≫∞∈∀∃∪∩⊂⊆∧∨¬√∂∇∫∝∅⊕⊗⇒⇔↔⟨⟩¹⁰⁴ª¢‰†‡¶ℓ■□▪●○◦◆▲▼►★☆☐☑☒"
+
 LATIN = _ASCII + _LATIN_1 + _CENTRAL_EUROPE + _SIGNS
 """Characters of `ppocrv2-en`: printable ASCII, the letters of Western and Central European languages, common signs."""
+
+TECHNICAL = LATIN + _GREEK + _TECHNICAL
+"""LATIN, the Greek letters that are not drawn like a Latin one or µ, and the signs of papers, lists and forms."""
 
 
 def normalize(text: str) -> str:

@@ -85,6 +85,10 @@ class DetectorResize(Strict):
     max_side: int = Field(default=960, ge=32)
     max_pixels: int | None = Field(default=None, ge=1024)
     """Bounds time and memory: with it, `max_side` may be larger, which long receipts need."""
+    fine_pixels: int | None = Field(default=None, ge=1024)
+    """Takes the place of `max_pixels` where a page is searched again because its lines are small; none: it never is."""
+    fine_below: float = Field(default=12.0, gt=0)
+    """Pixels of the search that half of the lines found are lower than, if they are small."""
     multiple: int = Field(default=32, ge=1)
 
 
@@ -99,6 +103,8 @@ class DetectorSpec(NetworkSpec):
     """Mean of the map over the core's rectangle, or over the core itself, which does not punish bent lines."""
     box_threshold: float = Field(default=0.6, ge=0, lt=1)
     unclip_ratio: float = Field(default=1.5, gt=0)
+    lengthen: float = Field(default=0.0, ge=0)
+    """Pixels of the search added at both ends of a long line, where hyphens and full stops are lost first."""
     dilate: bool = False
     max_candidates: int = Field(default=1000, ge=1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,11 @@ def portable(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def load_weights(module: nn.Module, path: Path, fresh: tuple[str, ...] = ()) -> int:
+Adapter = Callable[[Mapping[str, Tensor], Mapping[str, Any]], Mapping[str, Tensor]]
+"""Fits the tensors of a state, whose metadata it is given too, to another network."""
+
+
+def load_weights(module: nn.Module, path: Path, fresh: tuple[str, ...] = (), adapt: Adapter | None = None) -> int:
     """Load a portable state into `module` and return how many tensors were loaded.
 
     Every tensor must be there and fit, but for those whose name starts with one of `fresh`: these keep their random
@@ -75,7 +79,8 @@ def load_weights(module: nn.Module, path: Path, fresh: tuple[str, ...] = ()) -> 
     Raises:
         ConfigError: a tensor is missing, left over or of another shape.
     """
-    tensors, _ = read_tensors(path)
+    found, meta = read_tensors(path)
+    tensors = adapt(found, meta) if adapt else found
     own = module.state_dict()
     fitting = {name: t for name, t in tensors.items() if name in own and own[name].shape == t.shape}
     unloaded = sorted(name for name in own.keys() | tensors.keys() if name not in fitting)

@@ -92,13 +92,18 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
         output=OUTPUT,
         normalization=Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD),
         resize=DetectorResize(
-            min_side=serving.min_side, max_side=serving.max_side, max_pixels=serving.max_pixels or None
+            min_side=serving.min_side,
+            max_side=serving.max_side,
+            max_pixels=serving.max_pixels or None,
+            fine_pixels=serving.fine_pixels or None,
+            fine_below=serving.fine_below,
         ),
         threshold=serving.threshold,
         split_threshold=serving.split_threshold or None,
         score=serving.score,
         box_threshold=serving.box_threshold,
         unclip_ratio=serving.unclip_ratio,
+        lengthen=serving.lengthen,
         dilate=serving.dilate,
     )
 

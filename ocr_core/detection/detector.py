@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ocr_core.backends.base import Network, Tensor
 from ocr_core.detection.postprocess import Detection, find_quads
 from ocr_core.detection.resize import search_size, to_tensor
+from ocr_core.geometry import Points, quad_size
 from ocr_core.preprocess import Pixels
 from ocr_core.specs import DetectorSpec
 
@@ -18,11 +23,25 @@ class Detector:
     network: Network
     spec: DetectorSpec
 
-    def prepare(self, pixels: Pixels) -> Tensor:
-        """Return the network's input, 1×C×H×W, for H×W×3 BGR pixels."""
+    def prepare(self, pixels: Pixels, *, fine: bool = False) -> Tensor:
+        """Return the network's input, 1×C×H×W, for H×W×3 BGR pixels; `fine`: in the size for small lines."""
         height, width = pixels.shape[:2]
-        return to_tensor(pixels, search_size(width, height, self.spec), self.spec)
+        return to_tensor(pixels, search_size(width, height, self.spec, fine=fine), self.spec)
 
     def finish(self, output: Tensor, size: tuple[int, int]) -> list[Detection]:
         """Return what the network's output, 1×1×H×W, shows, for an image of `size` (width, height)."""
         return find_quads(output[0, 0], self.spec, size)
+
+    def sees_too_little(self, quads: Sequence[Points], size: tuple[int, int]) -> bool:
+        """Say whether an image of `size` (width, height) should be searched again, larger: its lines are small.
+
+        What a detector misses in small text it misses in lines like those that it found; the others are its guide.
+        """
+        rule = self.spec.resize
+        if rule.fine_pixels is None or not quads:
+            return False
+        width, height = search_size(*size, self.spec)
+        if math.prod(search_size(*size, self.spec, fine=True)) <= width * height:
+            return False
+        scale = math.sqrt(width * height / math.prod(size))
+        return float(np.median([min(quad_size(quad)) for quad in quads])) * scale < rule.fine_below

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.detection.stacked import split_rows
-from ocr_core.geometry import Points, grow_rectangle, min_area_quad
+from ocr_core.geometry import Points, grow_rectangle, min_area_quad, quad_size
 from ocr_core.specs import DetectorSpec
 
 MIN_CORE_SIDE = 3.0
 """Cores thinner than this, in pixels of the map, are noise."""
 MIN_QUAD_SIDE = 5.0
 """The same for the quad after it was grown."""
+LONG = 3.0
+"""Lengthened are lines of at least so many heights: single words stand too close to others."""
 
 _DILATION = np.ones((2, 2), np.uint8)
 
@@ -84,7 +86,17 @@ def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spe
     if min(width, height) + 2 * distance < MIN_QUAD_SIDE:
         return None
     # Pixel i covers [i, i + 1): the centre of the map's pixels lies half a pixel beyond the contour's coordinates.
-    return Detection(grow_rectangle(rectangle, distance) + np.float32(0.5), score)
+    return Detection(lengthened(grow_rectangle(rectangle, distance), spec.lengthen) + np.float32(0.5), score)
+
+
+def lengthened(quad: Points, distance: float) -> Points:
+    """Return a rectangle (4×2), if it is long, with its shorter sides moved outwards by `distance` pixels."""
+    width, height = quad_size(quad)
+    if max(width, height) < LONG * min(width, height):
+        return quad
+    along = (quad[1] - quad[0]) / max(width, 1.0) if width >= height else (quad[3] - quad[0]) / max(height, 1.0)
+    ends = (-1, 1, 1, -1) if width >= height else (-1, -1, 1, 1)
+    return np.asarray(quad + np.outer(ends, along) * distance, np.float32)
 
 
 def mean_inside(probability: NDArray[np.float32], polygon: NDArray[np.generic]) -> float:

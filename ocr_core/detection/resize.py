@@ -15,17 +15,18 @@ FINE_STEPS = 10
 """Up to this many multiples every one is used; above, every second: few shapes to warm, and at most 9 % of stretch."""
 
 
-def search_size(width: int, height: int, spec: DetectorSpec) -> tuple[int, int]:
+def search_size(width: int, height: int, spec: DetectorSpec, *, fine: bool = False) -> tuple[int, int]:
     """Return the width and height, in pixels, of the network's input for an image of `width`×`height`.
 
     The page is scaled as `DetectorResize` says, then both sides are rounded on their own, which stretches it a little,
-    as PaddleOCR does: padding instead would cost time for pixels without text.
+    as PaddleOCR does: padding instead would cost time for pixels without text. `fine`: for small lines.
     """
     rule = spec.resize
+    most = rule.fine_pixels if fine else rule.max_pixels
     scale = max(1.0, rule.min_side / min(width, height))
     scale = min(scale, rule.max_side / max(width, height))
-    if rule.max_pixels is not None:
-        scale = min(scale, math.sqrt(rule.max_pixels / (width * height)))
+    if most is not None:
+        scale = min(scale, math.sqrt(most / (width * height)))
     return _round(width * scale, rule.multiple), _round(height * scale, rule.multiple)
 
 

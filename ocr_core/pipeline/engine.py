@@ -89,7 +89,9 @@ class Engine:
             lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
             self._runner.recognize(lines * self.backend.policy.streams)
         for width, height in PAGES:
-            self._runner.detect(detector.prepare(np.full((height, width, 3), 255, np.uint8)))
+            page = np.full((height, width, 3), 255, np.uint8)
+            for fine in (False, True) if detector.spec.resize.fine_pixels else (False,):
+                self._runner.detect(detector.prepare(page, fine=fine))
         return_free_memory()
 
     def close(self) -> None:

@@ -44,10 +44,15 @@ class LineReader:
         self._language = language
 
     def find(self, pixels: Pixels) -> list[Points]:
-        """Return the quads of the text in H×W×3 BGR pixels."""
+        """Return the quads of the text in H×W×3 BGR pixels; where lines are small, those of a second, finer search."""
+        quads = self._search(pixels, fine=False)
+        size = (pixels.shape[1], pixels.shape[0])
+        return self._search(pixels, fine=True) if self._networks.detector.sees_too_little(quads, size) else quads
+
+    def _search(self, pixels: Pixels, *, fine: bool) -> list[Points]:
         detector = self._networks.detector
         with self._watch.stage("det"):
-            output = self._runner.detect(detector.prepare(pixels))
+            output = self._runner.detect(detector.prepare(pixels, fine=fine))
         with self._watch.stage("post"):
             return [found.quad for found in detector.finish(output, (pixels.shape[1], pixels.shape[0]))]
 

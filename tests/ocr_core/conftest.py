@@ -23,11 +23,14 @@ settings.load_profile("ocr_core")
 
 @pytest.fixture
 def make_engine(detector_spec, recognizer_spec) -> Iterator[Callable[..., Engine]]:
-    """Make an engine; `functions` replace networks, `fields` those of the recognizer, whose files lie in `folder`."""
+    """Make an engine; `functions` replace networks, `fields` those of the recognizer, whose files lie in `folder`.
+
+    `resize` says in which size pages are searched.
+    """
     engines = []
 
-    def make(policy=None, *, classifier=False, functions=None, folder="unused", **fields) -> Engine:
-        detector: DetectorSpec = detector_spec()
+    def make(policy=None, *, classifier=False, functions=None, folder="unused", resize=None, **fields) -> Engine:
+        detector: DetectorSpec = detector_spec(**({"resize": resize} if resize else {}))
         recognizer: RecognizerSpec = recognizer_spec(characters=stripes.CHARACTERS, **fields)
         direction = None
         if classifier:

@@ -49,6 +49,18 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--init", type=Path, help="state of an earlier run to start from")
     train.add_argument("--fresh", action="append", default=[], metavar="PREFIX", help="tensors that --init may lack")
 
+    pack = _command(
+        commands, "pack", _pack, "gather all that a run reads into one folder, for a machine without network"
+    )
+    _configured(pack)
+    pack.add_argument("--out", type=Path, required=True, help="folder to write")
+    pack.add_argument("--init", type=Path, help="state to start from")
+    pack.add_argument("--wheels", type=Path, help="folder of Python packages that are missing there")
+    pack.add_argument("--fonts", type=int, default=400, help="faces to take along")
+    pack.add_argument("--lines", type=int, default=2200, help="lines of each labelled set")
+    pack.add_argument("--pages", type=int, default=200, help="pages of each labelled set")
+    pack.add_argument("--megabytes", type=float, default=60.0, help="of the whole folder at most")
+
     preview = _command(commands, "preview", _preview, "draw a contact sheet of what training sees, with its targets")
     _configured(preview)
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write")
@@ -131,6 +143,16 @@ def _train(args: argparse.Namespace) -> None:
 
     config = load_config(args.config, args.set)
     train(config, args.run or Path("runs") / config.name, args.data, args.init, tuple(args.fresh))
+
+
+def _pack(args: argparse.Namespace) -> None:
+    from trainer.config import load_config
+    from trainer.pack.write import Limits, write_pack
+
+    limits = Limits(megabytes=args.megabytes, fonts=args.fonts, lines=args.lines, pages=args.pages)
+    wheels = sorted(args.wheels.glob("*.whl")) if args.wheels else []
+    size = write_pack(load_config(args.config, args.set), args.data, args.out, limits, args.init, wheels)
+    print(f"{args.out}: {size / 1e6:.1f} MB")
 
 
 def _preview(args: argparse.Namespace) -> None:

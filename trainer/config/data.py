@@ -28,6 +28,8 @@ class LabelledSource(Strict):
     """Take the first so many images; 0: all."""
     maps: str = ""
     """Folder of a teacher's maps of these pages, written by `trainer label --maps`, relative to --data."""
+    recut: bool = False
+    """Cut each line anew every time it is shown, along another box, sharp or blurred; for words of photographs."""
 
 
 class RenderedSource(Strict):
@@ -41,6 +43,8 @@ class RenderedSource(Strict):
     """Folder of fonts, relative to --data; empty: the installed fonts; `matplotlib`: those that it brings."""
     font: str = ""
     """File name of the one font to draw with; empty: all of them."""
+    texts: str = ""
+    """File of words and texts that `trainer pack` wrote, relative to --data; empty: the installed ones."""
     mix: dict[str, float] = Field(default_factory=dict)
     """Weights of the domains of lines, or of the kinds of pages; empty: the renderer's default."""
     photographs: str = ""
@@ -164,6 +168,8 @@ class DetectorData(Strict):
     """Probability of a mirrored view; no recognizer will ever read it."""
     rotate: float = Field(default=10.0, ge=0, le=180)
     """Degrees by which a view is turned at most, to either side."""
+    quarter_turns: Share = 0.0
+    """Probability that a page lies on its side or upside down, by 90, 180 or 270 degrees."""
     scale: tuple[float, float] = (0.5, 3.0)
     """Range of the factor by which a page is scaled."""
     crop: Literal["east", "window"] = "east"

@@ -1,4 +1,4 @@
-"""From a TOML file to a configuration."""
+"""From a TOML file, or a JSON file that a run or `trainer pack` wrote, to a configuration."""
 
 from __future__ import annotations
 
@@ -71,9 +71,10 @@ def _validate(kind: TypeAdapter[T], table: Mapping[str, Any], origin: str) -> T:
 
 
 def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    parse = json.loads if path.suffix == ".json" else tomllib.loads
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table: dict[str, Any] = parse(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     for override in overrides:
         _override(table, override)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from trainer.config.data import PageSource
+from trainer.config.runs import DetectorServing
 from trainer.config.sections import Share, Strict
 
 
@@ -39,6 +40,8 @@ class PublishConfig(GateConfig):
 
     detector: str
     """State of the trained detector, relative to --runs."""
+    serving: DetectorServing | None = None
+    """How the detector is used, where that was chosen after it was trained; unset: as in its run."""
     recognizer: str
     """State of the trained recognizer, relative to --runs."""
     classifier: str = ""

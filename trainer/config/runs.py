@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ocr_core.charset import LATIN, Charset
+from ocr_core.charset import LATIN, TECHNICAL, Charset
 from trainer.config.data import ClassifierData, DetectorData, RecognizerData
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Share, Strict
 from trainer.nets.detector import DetectorConfig
@@ -59,7 +59,7 @@ class RecognizerRun(RunConfig):
 
     task: Literal["recognizer"]
     """This kind of run."""
-    characters: str = LATIN
+    characters: str = TECHNICAL
     """Characters that can be read, in the order of their classes 1, 2, ...; the default is `ppocrv2-en`'s charset."""
     net: RecognizerConfig = RecognizerConfig()
     """The student."""
@@ -94,6 +94,10 @@ class DetectorServing(Strict):
     """A page is shrunk until its long side has at most so many pixels."""
     max_pixels: int = Field(default=0, ge=0)
     """And until both sides together have at most so many; 0: no such bound."""
+    fine_pixels: int = Field(default=0, ge=0)
+    """The same bound where a page is searched again because its lines are small; 0: it never is."""
+    fine_below: float = Field(default=12.0, gt=0)
+    """Lines are small if half of them are lower than so many pixels of the search."""
     threshold: float = Field(default=0.3, gt=0, lt=1)
     """Pixels of the map above it are text."""
     split_threshold: float = Field(default=0.0, ge=0, lt=1)
@@ -104,6 +108,8 @@ class DetectorServing(Strict):
     """Boxes with a lower mean of the map are dropped."""
     unclip_ratio: float = Field(default=1.5, gt=0)
     """How far a core is grown back to its text (facts 4.1)."""
+    lengthen: float = Field(default=0.0, ge=0)
+    """Pixels of the search added at both ends of a long line."""
     dilate: bool = False
     """Grow the thresholded map by one pixel first."""
 

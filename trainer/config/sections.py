@@ -62,6 +62,8 @@ class ComputeConfig(Strict):
     """Mixed precision. Pays on GPUs and on CPUs with matrix units."""
     channels_last: bool = True
     """Store images channels last: faster convolutions on most hardware."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Stop after so long as if told by SIGTERM, saved and with exit code 75; 0: run to the end."""
     log_every: int = Field(default=50, ge=1)
     """Steps between two lines of the log."""
     validate_every: int = Field(default=1000, ge=1)

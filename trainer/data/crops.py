@@ -12,7 +12,7 @@ import shapely
 
 from ocr_core.charset import Charset, normalize
 from ocr_core.errors import ImageError
-from ocr_core.geometry import min_area_quad
+from ocr_core.geometry import Points, min_area_quad
 from ocr_core.pages.images import decode
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import cut_line
@@ -51,7 +51,14 @@ def read_image(path: Path, problems: Problems) -> Pixels | None:
 
 def cut_crops(rows: LabelledSet, height: int, charset: Charset, problems: Problems) -> list[Crop]:
     """Return every readable line of a set, `height` pixels high; what cannot be learned is counted in `problems`."""
-    crops = []
+    found = readable_lines(rows, charset, problems)
+    return [Crop.of(cut_line(pixels, quad, height), text, place) for place, pixels, quad, text in found]
+
+
+def readable_lines(
+    rows: LabelledSet, charset: Charset, problems: Problems
+) -> Iterator[tuple[str, Pixels, Points, str]]:
+    """Yield place, page, quad (4×2) and text of every line that can be learned; the others are counted."""
     for place, pixels, region in _lines(rows, problems):
         text = normalize(region.text)
         corners = np.asarray(region.points, np.float32)
@@ -62,9 +69,7 @@ def cut_crops(rows: LabelledSet, height: int, charset: Charset, problems: Proble
         elif any(character not in charset for character in text):
             problems.add("outside the charset", place)
         else:
-            quad = corners if len(corners) == 4 else min_area_quad(corners)[0]
-            crops.append(Crop.of(cut_line(pixels, quad, height), text, place))
-    return crops
+            yield place, pixels, corners if len(corners) == 4 else min_area_quad(corners)[0], text
 
 
 def _lines(rows: LabelledSet, problems: Problems) -> Iterator[tuple[str, Pixels, Region]]:

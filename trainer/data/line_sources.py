@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ocr_core.charset import Charset
 from trainer.config import LabelledSource, LineSource
-from trainer.data.crops import Crop, cut_crops
-from trainer.data.lines import CropLines, Lines, fit_height
+from trainer.data.crops import Crop, cut_crops, readable_lines
+from trainer.data.lines import CropLines, Lines, RecutLines, fit_height
 from trainer.data.problems import Problems
 from trainer.data.readers import read_source
+from trainer.data.recut import Patch, take_patch
 from trainer.data.rendered import DrawnLines, line_sampler
 from trainer.errors import ConfigError
 
@@ -41,6 +42,8 @@ def open_lines(
     if not isinstance(source, LabelledSource):
         sample = line_sampler(source, "".join(form.charset.entries), root, seed)
         return DrawnLines(sample, source.count, form.height, form.grey)
+    if source.recut:
+        return RecutLines(_patches(source, form, root, problems), form.height, form.grey, augment, seed + AUGMENT_SEED)
     # Kept at 3/2 of the network's height, so that augmentation has pixels to lose.
     crops = _labelled(source, form, form.height * 3 // 2, root, problems)
     return CropLines(crops, form.height, form.grey, augment, seed + AUGMENT_SEED)
@@ -62,6 +65,14 @@ def _labelled(source: LabelledSource, form: LineFormat, height: int, root: Path,
     if not crops:
         raise ConfigError(f"{source.path}: no line of it can be used ({problems})")
     return crops
+
+
+def _patches(source: LabelledSource, form: LineFormat, root: Path, problems: Problems) -> list[Patch]:
+    found = readable_lines(read_source(source, root), form.charset, problems)
+    patches = [take_patch(pixels, quad, text, place) for place, pixels, quad, text in found]
+    if not patches:
+        raise ConfigError(f"{source.path}: no line of it can be used ({problems})")
+    return patches
 
 
 def line_title(source: LineSource) -> str:

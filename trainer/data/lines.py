@@ -17,6 +17,7 @@ from trainer.config import RecognizerData
 from trainer.data.crops import Crop
 from trainer.data.line_augment import augment_line
 from trainer.data.mix import Mix
+from trainer.data.recut import Patch, recut
 from trainer.errors import ConfigError
 from trainer.render.draws import sample_rng
 
@@ -71,6 +72,29 @@ class CropLines:
         crop = self.crops[index]
         pixels = augment_line(crop.pixels, sample_rng(self.seed, position), self.augment)
         return Line(fit_height(pixels, self.height, self.grey), crop.text)
+
+
+class RecutLines:
+    """Lines cut anew from their photographs each time, then augmented as crops are."""
+
+    def __init__(self, patches: Sequence[Patch], height: int, grey: bool, augment: float, seed: int) -> None:
+        self.patches = patches
+        self.height = height
+        self.grey = grey
+        self.augment = augment
+        self.seed = seed
+
+    @property
+    def size(self) -> int | None:
+        """How many lines there are."""
+        return len(self.patches)
+
+    def line(self, index: int, position: int) -> Line:
+        """Return line `index` as it is cut at `position` of the mix."""
+        rng = sample_rng(self.seed, position)
+        # At 3/2 of the network's height, so that augmentation has pixels to lose.
+        pixels = augment_line(recut(self.patches[index], self.height * 3 // 2, rng), rng, self.augment)
+        return Line(fit_height(pixels, self.height, self.grey), self.patches[index].text)
 
 
 def fit_height(pixels: Pixels, height: int, grey: bool) -> Pixels:

@@ -48,12 +48,28 @@ def cut_view(page: PageSample, data: DetectorData, rng: Rng) -> PageSample:
 
     The steps are one affine map, so that pixels are interpolated once. What lies outside of the page is black.
     """
+    if data.quarter_turns and chance(rng, data.quarter_turns):
+        page = quarter_turned(page, whole(rng, 1, 3))
     turned, canvas = _turn(page.size, data, rng)
     moved = [_apply(turned, polygon) for polygon in page.polygons]
     care = [polygon for polygon, skip in zip(moved, page.ignore, strict=True) if not skip]
     cut = _cut_east if data.crop == "east" else _cut_window
     matrix, extent = cut(canvas, care, data.size, rng)
     return _warp(page, matrix @ turned, data.size, extent)
+
+
+def quarter_turned(page: PageSample, turns: int) -> PageSample:
+    """Return a page turned counter-clockwise by 90 degrees so many times; no pixel is interpolated."""
+    matrix, (width, height) = np.eye(3), page.size
+    for _ in range(turns):
+        matrix = np.array([[0.0, 1, 0], [-1, 0, width], [0, 0, 1]]) @ matrix
+        width, height = height, width
+    return replace(
+        page,
+        pixels=np.ascontiguousarray(np.rot90(page.pixels, turns)),
+        polygons=tuple(_apply(matrix, polygon) for polygon in page.polygons),
+        teacher=None if page.teacher is None else np.ascontiguousarray(np.rot90(page.teacher, turns)),
+    )
 
 
 def _turn(size: tuple[int, int], data: DetectorData, rng: Rng) -> tuple[Matrix, Extent]:

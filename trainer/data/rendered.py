@@ -22,6 +22,7 @@ from trainer.render.lines import LineRenderer
 from trainer.render.pages import Page, PageRenderer
 from trainer.render.pdf import PdfLibrary
 from trainer.render.pdf_renderer import PdfRenderer
+from trainer.render.texts import read_texts
 
 LineSampler = Callable[[int], drawn.Line]
 PageSampler = Callable[[int], Page]
@@ -48,13 +49,13 @@ def line_sampler(source: RenderedLinesSource | PdfLinesSource, characters: str, 
     """Return what draws line number n of a source, in `characters` alone; the source's own seed comes before `seed`.
 
     Raises:
-        ConfigError: no font or no PDF where the source says.
+        ConfigError: no font, text or PDF where the source says.
     """
     seed = seed if source.seed is None else source.seed
     if isinstance(source, PdfLinesSource):
         pdfs = PdfRenderer(_pdfs(source, characters, root), max_length=source.max_length)
         return lambda index: pdfs.sample_line(seed, index)
-    fonts, corpus, mix = font_library(source, root), _corpus(frozenset(characters)), source.mix or DEFAULT_MIX
+    fonts, corpus, mix = font_library(source, root), _texts(source, characters, root), source.mix or DEFAULT_MIX
     surfaces = photographs(source, root)
     usual = LineRenderer(fonts, corpus, mix, source.max_length, surfaces)
     if not source.short_first:
@@ -69,15 +70,23 @@ def page_sampler(source: RenderedPagesSource | PdfPagesSource, root: Path, seed:
     if isinstance(source, PdfPagesSource):
         pdfs = PdfRenderer(_pdfs(source, source.characters, root))
         return lambda index: pdfs.sample(seed, index, source.size)
-    pages = PageRenderer(
-        font_library(source, root), _corpus(frozenset(source.characters)), source.mix or None, photographs(source, root)
-    )
+    corpus = _texts(source, source.characters, root)
+    pages = PageRenderer(font_library(source, root), corpus, source.mix or None, photographs(source, root))
     return lambda index: pages.sample(seed, index, source.size)
 
 
+def _texts(source: RenderedLinesSource | RenderedPagesSource, characters: str, root: Path) -> Corpus:
+    return _corpus(frozenset(characters), root / source.texts if source.texts else None)
+
+
 @lru_cache(maxsize=2)
-def _corpus(characters: frozenset[str]) -> Corpus:
-    return Corpus.installed(characters)
+def _corpus(characters: frozenset[str], file: Path | None) -> Corpus:
+    if file is None:
+        return Corpus.installed(characters)
+    try:
+        return read_texts(file, characters)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: {error}") from error
 
 
 def _pdfs(source: PdfLinesSource | PdfPagesSource, characters: str, root: Path) -> PdfLibrary:

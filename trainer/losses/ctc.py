@@ -12,7 +12,8 @@ IGNORE = -1
 def ctc_loss(logits: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
     """Return the mean over the batch of -ln p(label | logits), not divided by the label's length (eq. 5).
 
-    logits: N x T x C, class 0 the blank. labels: N x L, padded with 0. label_lengths: N.
+    logits: N x T x C, class 0 the blank. labels: N x L, padded with 0. label_lengths: N, on the CPU: CTC reads them
+    there before it starts, and would wait for a GPU to give them.
     All T frames count, so that padding learns to be blank. A line that cannot fit its frames (T < L + repeats)
     counts 0 and gives no gradient.
     """

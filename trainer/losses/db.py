@@ -46,13 +46,23 @@ def balanced_bce(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         losses = nn.functional.binary_cross_entropy(predicted, target, reduction="none") * mask
     positive = target * mask
     negative = (1 - target) * mask
-    positives, negatives = float(positive.sum()), int(negative.sum())
-    hardest = min(negatives, int(positives * NEGATIVE_RATIO)) if positives else negatives
+    positives, negatives = positive.sum(), negative.sum()
+    hardest = torch.where(positives > 0, torch.minimum(negatives, (positives * NEGATIVE_RATIO).floor()), negatives)
     of_text = (losses * positive).sum()
-    of_background = (losses * negative).flatten()
-    if hardest < negatives:
-        of_background = of_background.topk(hardest, sorted=False).values
-    return (of_text + of_background.sum()) / (positives + hardest + EPS)
+    of_background = sum_of_largest((losses * negative).flatten(), hardest)
+    return (of_text + of_background) / (positives + hardest + EPS)
+
+
+def sum_of_largest(values: Tensor, count: Tensor) -> Tensor:
+    """Return the sum of the `count` (a whole number, of any shape with one element) largest of `values` >= 0, M.
+
+    On a GPU all are sorted, so that it need not be asked how many that is; a CPU knows, and finds them faster.
+    """
+    if values.device.type != "cpu":
+        ranks = torch.arange(len(values), device=values.device)
+        return torch.where(ranks < count, values.sort(descending=True).values, 0.0).sum()
+    wanted = int(count)
+    return values.topk(wanted, sorted=False).values.sum() if wanted < len(values) else values.sum()
 
 
 def shrink_loss(predicted: Tensor, target: Tensor, mask: Tensor, kind: ShrinkLoss) -> Tensor:

@@ -34,6 +34,6 @@ class RecognitionBatch(TypedDict):
     labels: Tensor
     """N x L int64 class indices, padded with 0."""
     lengths: Tensor
-    """N int64, how many of each line's labels count."""
+    """N int64 on the CPU, how many of each line's labels count."""
     targets: NotRequired[Tensor]
     """N x T int64, the class of each frame that a renderer knows, -1 elsewhere."""

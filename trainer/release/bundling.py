@@ -101,7 +101,7 @@ def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: P
 
 def _spec(run: AnyRun, weights: File, config: PublishConfig) -> NetworkSpec:
     if isinstance(run, DetectorRun):
-        return detector_spec(run, weights)
+        return detector_spec(run.model_copy(update={"serving": config.serving or run.serving}), weights)
     if isinstance(run, ClassifierRun):
         return classifier_spec(run, weights)
     spec = recognizer_spec(run, weights)

@@ -38,6 +38,7 @@ _FORTUNES = {"en": ".", "de": "de", "es": "es", "it": "it", "pl": "pl", "pt": ".
 _PLAIN = {
     "\u00a0": " ", "\u00ad": "", "\u2010": "-", "\u2011": "-", "\u2212": "-", "\u2009": " ", "\u202f": " ",
     "\u200b": "", "\ufeff": "", "\u2032": "'", "`": "'", "ﬁ": "fi", "ﬂ": "fl", "ﬀ": "ff", "ﬃ": "ffi",
+    "μ": "µ", "Ω": "Ω", "∆": "Δ", "∑": "Σ", "∏": "Π", "∗": "*", "∼": "~", "⋅": "·", "ϵ": "ε", "ϕ": "φ", "ϑ": "θ",
 }  # fmt: skip
 _VARIANT = re.compile("[" + "".join(_PLAIN) + "]")
 _TAGS = re.compile(r"<(script|style|head|pre)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
@@ -65,7 +66,7 @@ class Corpus:
         self._space = " " if " " in characters else ""
         self.drawable = tuple(sorted(characters - {" "}))
         self._ascii = tuple(c for c in self.drawable if c.isascii()) or self.drawable
-        self._accented = tuple(c for c in self.drawable if c.isalpha() and not c.isascii())
+        self._accented = tuple(c for c in self.drawable if c.isalpha() and not c.isascii() and _latin(c))
         self._words = {language: found for language, found in (words or {}).items() if len(found) >= 50}
         self._texts = {language: _Paragraphs(found) for language, found in (paragraphs or {}).items() if found}
         languages = set(self._words) | set(self._texts)
@@ -80,6 +81,7 @@ class Corpus:
         *,
         word_bytes: int = WORD_BYTES,
         text_bytes: int = TEXT_BYTES,
+        languages: Iterable[str] = tuple(LANGUAGE_WEIGHTS),
     ) -> Corpus:
         """Reads the word lists and texts below `root`, up to so much of each language."""
         words = {
@@ -87,12 +89,21 @@ class Corpus:
                 word for name in names for word in _word_list(Path(root), name, word_bytes) if fits(word, characters)
             ]
             for language, names in _WORD_LISTS.items()
+            if language in languages
         }
         paragraphs = {
             language: [text for text in _running_text(Path(root), language, text_bytes) if fits(text, characters)]
-            for language in LANGUAGE_WEIGHTS
+            for language in languages
         }
         return cls(characters, words, paragraphs)
+
+    def words_of(self, language: str) -> list[str]:
+        """The words of a language's list."""
+        return list(self._words.get(language, ()))
+
+    def paragraphs_of(self, language: str) -> list[str]:
+        """The running text of a language."""
+        return list(self._texts[language].all) if language in self._texts else []
 
     def vocabulary(self, language: str) -> Counter[str]:
         """How often each word stands in the running text of a language, punctuation and all; once if only in a list."""
@@ -174,6 +185,10 @@ class _Paragraphs:
         if len(found) > length:
             found = found.rpartition(" ")[0] or found[:length]
         return found.strip()
+
+
+def _latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN")
 
 
 def fits(text: str, characters: frozenset[str]) -> bool:

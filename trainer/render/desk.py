@@ -8,12 +8,16 @@ import numpy as np
 
 from trainer.render import backgrounds
 from trainer.render.backgrounds import Colour
-from trainer.render.draws import Weighted
+from trainer.render.draws import Weighted, chance
 from trainer.render.phrases import Phrases
 from trainer.render.sheet import Sheet, Type
 
 Rng = np.random.Generator
 
+HYPHENATED = 0.5
+"""Share of paragraphs whose lines may end within a word."""
+BEFORE_HYPHEN, LEFT_OVER = 2, 3
+"""Letters of a word that a line ends with at least, and that the next begins with."""
 SIZES = (10, 12, 14, 16, 18, 21, 24, 28, 33, 40, 48)
 
 
@@ -42,19 +46,28 @@ class Desk:
         """The text's colour, for rules and frames."""
         return self.body.colour
 
-    def split(self, text: str, kind: Type, width: float) -> list[str]:
-        """`text` broken into lines no wider than `width` pixels."""
+    def split(self, text: str, kind: Type, width: float, *, hyphens: bool = False) -> list[str]:
+        """`text` broken into lines no wider than `width` pixels, within words too if there may be `hyphens`."""
         lines: list[str] = []
         line, used = "", 0.0
         space = self.sheet.measure(kind, " ")
         for word in self.sheet.drawable(kind, text).split():
             wide = self.sheet.measure(kind, word)
             if line and used + space + wide > width:
-                lines.append(line)
-                line, used = "", 0.0
+                letters = self._fitting(kind, word, width - used - space) if hyphens else 0
+                lines.append(f"{line} {word[:letters]}-" if letters else line)
+                word = word[letters:]
+                line, used, wide = "", 0.0, self.sheet.measure(kind, word)
             if wide <= width:
                 line, used = (f"{line} {word}", used + space + wide) if line else (word, wide)
         return [*lines, line] if line else lines
+
+    def _fitting(self, kind: Type, word: str, room: float) -> int:
+        """How many letters of a word stand, with a hyphen, in `room` pixels: two at least, and three are left; or 0."""
+        if not word.isalpha() or not self.sheet.drawable(kind, "-"):
+            return 0
+        counts = range(len(word) - LEFT_OVER, BEFORE_HYPHEN - 1, -1)
+        return next((count for count in counts if self.sheet.measure(kind, word[:count] + "-") <= room), 0)
 
     def paragraph(
         self, kind: Type, x: float, y: float, width: float, lines: int, leading: float, *, full: bool
@@ -62,7 +75,7 @@ class Desk:
         """Sets up to `lines` lines of running text, to both margins if `full`; returns where the next baseline is."""
         pitch = self.sheet.pitch(kind) * leading
         text = self.phrases.corpus.text(self.rng, int(lines * width / max(self.sheet.measure(kind, "e") * 1.05, 1)))
-        broken = self.split(text, kind, width)[:lines]
+        broken = self.split(text, kind, width, hyphens=chance(self.rng, HYPHENATED))[:lines]
         for at, line in enumerate(broken):
             spaces = line.count(" ")
             slack = width - self.sheet.measure(kind, line)

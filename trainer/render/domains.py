@@ -132,7 +132,7 @@ DOMAINS = (
         texts={
             "label": 22, "single": 30, "words": 6, "short_text": 8, "sentence": 4, "number": 6, "date": 6, "code": 5,
             "phone": 3, "name": 5, "company": 3, "address": 4, "leader": 5, "tiny": 8, "marks": 3, "amount": 3,
-            "random": 2, "heading": 3, "time": 1, "foreign": 2,
+            "random": 2, "heading": 3, "time": 1, "foreign": 2, "listed": 5,
         },
         fonts={"sans": 4, "serif": 4, "typewriter": 4, "book": 1.5, "mono": 1, "condensed": 0.5, "display": 0.2},
         heights=(10, 24),
@@ -157,7 +157,7 @@ DOMAINS = (
             "sentence": 44, "short_text": 12, "heading": 8, "words": 4, "single": 6, "number": 5, "amount": 4,
             "numbers": 3,
             "name": 3, "date": 2, "email": 1, "url": 1, "leader": 3, "marks": 4, "label": 3, "code": 2, "phone": 1,
-            "tiny": 3, "random": 1.5, "address": 1, "foreign": 3,
+            "tiny": 3, "random": 1.5, "address": 1, "foreign": 3, "formula": 9, "listed": 4,
         },
         fonts=_PRINT,
         heights=(12, 46),
@@ -245,7 +245,7 @@ DOMAINS = (
         texts={
             "sentence": 18, "short_text": 20, "words": 10, "single": 12, "label": 10, "url": 5, "email": 4, "number": 6,
             "date": 3, "time": 3, "price": 3, "heading": 5, "marks": 5, "code": 4, "leader": 1, "tiny": 3, "random": 3,
-            "foreign": 4,
+            "foreign": 4, "formula": 1, "listed": 4,
         },
         fonts={"sans": 7, "mono": 2, "serif": 1, "condensed": 0.7, "bitmap": 0.5, "display": 0.2},
         heights=(11, 34),

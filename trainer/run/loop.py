@@ -55,6 +55,8 @@ class Loop:
             self.method = DistributedDataParallel(task.method, [world.local] if device.type == "cuda" else None)
         self._told_to_stop = False
         self._sums: defaultdict[str, float] = defaultdict(float)
+        # On the device until they are logged: reading one would wait for all that a GPU has still to do.
+        self._device_sums: dict[str, torch.Tensor] = {}
         self._left_out = 0
 
     @property
@@ -90,7 +92,7 @@ class Loop:
 
     def _take_steps(self, batches: Iterator[Arrays], log: RunLog | None) -> None:
         compute, steps = self.config.compute, self.config.schedule.steps
-        since = time.perf_counter()
+        since = started = time.perf_counter()
         while self.step < steps:
             self.train_step(batches)
             last = self.step == steps
@@ -102,7 +104,8 @@ class Loop:
             if self.step % compute.validate_every == 0 or last:
                 self._validate(log)
                 since = time.perf_counter()
-            stop = self.world.any(self._told_to_stop, self.device)
+            late = 0 < compute.seconds <= time.perf_counter() - started
+            stop = self.world.any(self._told_to_stop or late, self.device)
             if self.step % compute.save_every == 0 or last or stop:
                 self.save()
             if stop and not last:
@@ -122,7 +125,7 @@ class Loop:
             self._backward(batch)
         if config.optimizer.clip:
             norm = nn.utils.clip_grad_norm_(self.method.parameters(), config.optimizer.clip)
-            self._sums["gradient"] += float(norm)
+            self._add("gradient", norm)
         self.optimizer.step()
         if self.ema:
             self.ema.update(self.task.student, self.step)
@@ -137,15 +140,21 @@ class Loop:
         loss = torch.stack(list(losses.values())).sum() / self.config.accumulate
         loss.backward()  # type: ignore[no-untyped-call]
         self._sums["images"] += len(batch["images"])
-        self._sums["loss"] += float(loss.detach())
+        self._add("loss", loss)
         for name, value in losses.items():
-            self._sums[f"loss/{name}"] += float(value.detach()) / self.config.accumulate
+            self._add(f"loss/{name}", value / self.config.accumulate)
+
+    def _add(self, name: str, value: torch.Tensor) -> None:
+        before = self._device_sums.get(name)
+        self._device_sums[name] = value.detach() if before is None else before + value.detach()
 
     def _figures(self, seconds: float) -> dict[str, Any]:
         steps = self._sums.pop("steps")
         images, waited = self._sums.pop("images"), self._sums.pop("waited")
+        self._sums |= {name: float(value) for name, value in self._device_sums.items()}
         figures: dict[str, Any] = {name: value / steps for name, value in self._sums.items()}
         self._sums.clear()
+        self._device_sums.clear()
         rate = self.optimizer.param_groups[0]["lr"]
         speed = images * self.world.size / seconds
         figures |= {"lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from ocr_core.charset import Charset
 from ocr_core.memory import keep_large_blocks
 from trainer.checkpoint import load_weights
-from trainer.config import AnyRun, ComputeConfig
+from trainer.classes import carried
+from trainer.config import AnyRun, ComputeConfig, RecognizerRun, parse_config
 from trainer.distributed import World
 from trainer.methods.detection import DmlDetection
 from trainer.methods.recognition import UdmlRecognition
@@ -42,7 +47,7 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     if init is not None:
-        start_from(task, init, fresh)
+        start_from(task, init, fresh, config.charset if isinstance(config, RecognizerRun) else None)
     if world.leads:
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:
@@ -51,15 +56,22 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
         world.leave()
 
 
-def start_from(task: Task, state: Path, fresh: tuple[str, ...] = ()) -> None:
-    """Load a state into the student, and into its peer's backbone.
+def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), charset: Charset | None = None) -> None:
+    """Load a state into the student, and into its peer's backbone; with `charset` its classes are carried over.
 
     The peer's other parts stay random: two equal networks would have nothing to tell each other, ever.
 
     Raises:
         ConfigError: the state does not fit.
     """
-    log.info("%d tensors of %s loaded", load_weights(task.student, state, fresh), state)
+
+    def adapt(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        old = parse_config(meta.get("config", {}), str(state)) if charset is not None else None
+        if charset is None or not isinstance(old, RecognizerRun) or old.charset == charset:
+            return tensors
+        return carried(tensors, old.charset, charset, task.student.state_dict())
+
+    log.info("%d tensors of %s loaded", load_weights(task.student, state, fresh, adapt), state)
     method = task.method
     if isinstance(method, (DmlDetection, UdmlRecognition)):
         method.peer.backbone.load_state_dict(method.student.backbone.state_dict())

@@ -73,10 +73,10 @@ class RecognitionTask:
         return stream(groups, data.group, position, world, config.compute.workers, pin)
 
     def to_device(self, batch: Arrays, device: torch.device) -> dict[str, Tensor]:
-        """Return a batch as tensors, images normalised."""
+        """Return a batch as tensors, images normalised; the texts' lengths stay where CTC asks for them."""
+        lengths = torch.as_tensor(batch["lengths"])
         tensors = {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
-        tensors["images"] = normalized(tensors["images"], tensors["sizes"])
-        return tensors
+        return tensors | {"lengths": lengths, "images": normalized(tensors["images"], tensors["sizes"])}
 
     def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
         """Judge a network by the lines it reads rightly, set by set and on average."""

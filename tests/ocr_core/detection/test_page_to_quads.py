@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ocr_core.backends.fake import FakeNetwork
 from ocr_core.detection.detector import Detector
-from ocr_core.detection.postprocess import find_quads
+from ocr_core.detection.postprocess import find_quads, lengthened
 from ocr_core.detection.resize import search_size, to_tensor
 
 
@@ -101,3 +101,28 @@ def test_of_too_many_pieces_of_one_size_the_top_of_the_page_stays(detector_spec)
     cores = [(20 + 60 * column, top, 40, 8) for top in range(10, 190, 20) for column in range(4)]
     found = find_quads(core_map(*cores), detector_spec(max_candidates=10), (300, 200))
     assert tops(found) == [14] * 4 + [34] * 4 + [54] * 2
+
+
+@pytest.mark.parametrize("angle", [0, 20, -35, 90])
+def test_a_line_is_lengthened_along_itself(angle):
+    turn = np.deg2rad(angle)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    short = np.array([[0, 0], [80, 0], [80, 20], [0, 20]]) @ matrix
+    long = np.array([[-3, 0], [83, 0], [83, 20], [-3, 20]]) @ matrix
+    assert lengthened(short.astype(np.float32), 3.0) == pytest.approx(long, abs=1e-3)
+
+
+def test_a_word_keeps_its_length():
+    word = np.array([[10, 10], [65, 10], [65, 30], [10, 30]], np.float32)
+    assert np.array_equal(lengthened(word, 3.0), word)
+
+
+def test_lines_are_lengthened_by_pixels_of_the_search(detector_spec):
+    page = stripes.blank_page(1920, 640)  # searched in half its size
+    stripes.draw(page, "0123", 400, 200, 64)
+    found = []
+    for distance in (0.0, 3.0):
+        detector = Detector(FakeNetwork(stripes.detect), detector_spec(lengthen=distance))
+        (line,) = detector.finish(detector.network(detector.prepare(page)), (1920, 640))
+        found.append(line.quad)
+    assert found[1] - found[0] == pytest.approx(np.array([[-6, 0], [6, 0], [6, 0], [-6, 0]]), abs=1e-3)

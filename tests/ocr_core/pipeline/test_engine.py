@@ -130,6 +130,33 @@ def test_large_pages_are_read_in_their_own_pixels(engine):
         assert line.quad == pytest.approx(quad, abs=6)
 
 
+FINER = {"max_side": 2000, "max_pixels": 640 * 640, "fine_pixels": 1280 * 1280, "fine_below": 12.0}
+"""A page of 1280 × 1280 is searched in half its size, or in its own."""
+
+
+@pytest.mark.parametrize(
+    ("heights", "searches"),
+    [
+        pytest.param((64, 64, 64), [640], id="32 pixels in the search"),
+        pytest.param((20, 20, 64), [640, 1280], id="most lines 10 pixels"),
+        pytest.param((20, 64, 64), [640], id="one line 10 pixels"),
+        pytest.param((), [640], id="nothing found, nothing to go by"),
+    ],
+)
+def test_pages_of_small_lines_are_searched_again_in_a_finer_size(make_engine, heights, searches):
+    engine = make_engine(Policy(streams=1, threads=1, max_batch=1), resize=FINER)
+    lines = [("0123 456", 100, 200 * number + 100, height) for number, height in enumerate(heights)]
+    page = engine.read(make_page(lines, width=1280, height=1280)[0])
+    assert [shape[3] for shape in engine.backend.networks["detector"].shapes] == searches
+    assert texts(page) == ["0123 456"] * len(heights)
+
+
+def test_a_page_that_was_searched_in_its_own_pixels_is_not_searched_again(make_engine):
+    engine = make_engine(Policy(streams=1, threads=1, max_batch=1), resize=FINER)
+    engine.read(make_page([("0123", 40, 40, 8)], width=640, height=640)[0])
+    assert len(engine.backend.networks["detector"].shapes) == 1
+
+
 def test_an_empty_page_has_no_lines(engine):
     page = engine.read(stripes.blank_page(320, 320))
     assert page.lines == ()
@@ -324,6 +351,17 @@ def test_warming_up_meets_every_shape_of_common_pages(make_engine):
     warmed = {shape[2:] for shape in networks["detector"].shapes}
     engine.read(make_page(width=1500, height=2000)[0])
     assert networks["detector"].shapes[-1][2:] in warmed
+
+
+def test_warming_up_meets_the_finer_sizes_too(make_engine):
+    engine = make_engine(Policy(streams=1, threads=1, max_batch=1), resize=FINER)
+    engine.warm_up()
+    detector = engine.backend.networks["detector"]
+    warmed = [shape[2:] for shape in detector.shapes]
+    engine.read(make_page([("0123", 40, 40, 20)], width=1240, height=1754)[0])
+    searched = [shape[2:] for shape in detector.shapes[len(warmed) :]]
+    assert len(searched) == 2
+    assert set(searched) <= set(warmed)
 
 
 @pytest.mark.parametrize("streams", [1, 2])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainer.config import DetectorData
-from trainer.data.pages import PageSample, cut_view
+from trainer.data.pages import PageSample, cut_view, quarter_turned
 from trainer.render.draws import sample_rng
 
 SOURCE = {"kind": "labels", "path": "pages"}
@@ -90,3 +90,23 @@ def test_a_teachers_map_is_cut_like_the_page():
     # 255 on the page, 0 beyond it, and between them along the page's edge.
     assert np.isin(both, (0, 254, 255)).mean() > 0.99
     assert view.teacher.any()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_polygons_follow_a_page_on_its_side(turns):
+    turned = quarter_turned(page(), turns)
+    assert turned.pixels.shape[:2] == ((400, 300) if turns % 2 else (300, 400))
+    assert turned.texts == page().texts
+    for polygon in turned.polygons:
+        (left, top), (right, bottom) = polygon.min(axis=0).astype(int), polygon.max(axis=0).astype(int)
+        assert (turned.pixels[top:bottom, left:right] == 0).all()
+    assert (turned.pixels == 0).sum() == (page().pixels == 0).sum()
+
+
+def test_pages_lie_on_their_side_as_often_as_told():
+    still = options(flip=0, rotate=0, scale=(1.0, 1.0), copy_paste=0)
+    wide = [np.ptp(cut_view(page(), still, sample_rng(2, i)).polygons[0], axis=0) for i in range(8)]
+    assert all(box[0] > box[1] for box in wide)
+    lying = still.model_copy(update={"quarter_turns": 1.0})
+    found = [np.ptp(cut_view(page(), lying, sample_rng(2, i)).polygons[0], axis=0) for i in range(16)]
+    assert 0.3 < np.mean([box[0] < box[1] for box in found]) < 0.95

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from trainer.losses.db import balanced_bce, db_loss, dice_loss, masked_l1, shrink_loss
+from trainer.losses.db import balanced_bce, db_loss, dice_loss, masked_l1, shrink_loss, sum_of_largest
 from trainer.nets.detector import DetectorMaps
 
 
@@ -96,3 +96,9 @@ def test_db_loss_weighs_shrink_5_threshold_10_binary_1():
 def test_losses_run_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         assert balanced_bce(row(0.5, 0.5), row(1, 0), row(1, 1)).item() == pytest.approx(math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 0.0), (1, 0.9), (3, 2.1), (4, 2.2), (9, 2.2)])
+def test_sum_of_largest(count, total):
+    values = torch.tensor([0.1, 0.9, 0.5, 0.7])
+    assert sum_of_largest(values, torch.tensor(float(count))).item() == pytest.approx(total)

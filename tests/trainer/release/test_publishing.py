@@ -106,6 +106,7 @@ def believes(monkeypatch):
 def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     store = open_store(runs / "store")
     fields = {"widths": (64, 96, 128), "licence": "Apache-2.0", "classifier": "cls/state.safetensors"}
+    fields["serving"] = {"max_side": 192, "fine_pixels": 40_000}
     done = publish(publication(**fields), store, data, runs)
     manifest = store.open("tiny").manifest
     assert store.current("tiny") == manifest.version == done.bundle.manifest.version
@@ -115,7 +116,7 @@ def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     assert manifest.models.recognizer.characters == tuple("0123456789")
     assert manifest.models.recognizer.widths == (64, 96, 128)
     assert manifest.models.recognizer.normalization.color == "gray"
-    assert manifest.models.detector.resize.max_side == 160
+    assert (manifest.models.detector.resize.max_side, manifest.models.detector.resize.fine_pixels) == (192, 40_000)
     assert manifest.models.classifier.threshold == 0.9
     assert manifest.models.detector.normalization.mean == (0.485, 0.456, 0.406)
     assert (manifest.golden.text, manifest.origin.licence) == (("123",), "Apache-2.0")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from trainer.render.atlas import GlyphAtlas
+from trainer.render.desk import BEFORE_HYPHEN, Desk
 from trainer.render.draws import sample_rng
 from trainer.render.geometry import Camera, clip_quads
 from trainer.render.pages import KINDS, PageRenderer
@@ -35,6 +36,21 @@ def test_a_page_is_a_function_of_seed_and_index(fonts, corpus, pages):
         assert np.array_equal(first.image, second.image)
         assert np.array_equal(first.quads, second.quads)
         assert first.texts == second.texts
+
+
+def test_lines_end_within_words_where_they_may(fonts, pages):
+    face = fonts.draw(sample_rng(0, 0), fonts.weights({"sans": 1.0}), "ab-")
+    sheet = Sheet(np.full((100, 400, 3), 255, np.float32), GlyphAtlas())
+    kind = Type(face, 20, np.zeros(3, np.float32))
+    desk = Desk(sample_rng(0, 1), sheet, pages.phrases, kind, kind, kind)
+    text, width = "generations remember extraordinary 12345678901 inventions of considerable importance", 180
+    whole, broken = desk.split(text, kind, width), desk.split(text, kind, width, hyphens=True)
+    assert " ".join(whole) == text
+    assert " ".join(broken).replace("- ", "") == text
+    assert any(line.endswith("-") for line in broken)
+    for line in broken:
+        assert sheet.measure(kind, line) <= width
+        assert len(line.split()[-1]) > BEFORE_HYPHEN or not line.endswith("-")
 
 
 def ink_box(sheet):

@@ -218,3 +218,16 @@ def test_a_checkpoint_without_its_tensors_is_refused(recognizer_table, data, tmp
     write_tensors(tmp_path / CHECKPOINT, {"x": torch.zeros(1)}, {"recipe": config.recipe_sha256, "step": 1, "best": 0})
     with pytest.raises(RuntimeError, match="Missing key"):
         train(config, tmp_path, data)
+
+
+def test_a_run_stops_by_itself_after_its_time_and_goes_on(recognizer_table, data, tmp_path):
+    config = parse_config(recognizer_table)
+    train(config, tmp_path / "whole", data)
+    short = config.model_copy(update={"compute": config.compute.model_copy(update={"seconds": 1})})
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("trainer.run.loop.time.perf_counter", iter(range(10_000)).__next__)
+        with pytest.raises(Interrupted, match="step 1 of 4"):
+            train(short, tmp_path / "parts", data)
+    train(config, tmp_path / "parts", data)
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")

@@ -1,0 +1,1 @@
+"""`trainer pack`: a configuration with all that it reads, in one folder for a machine that cannot fetch anything."""
