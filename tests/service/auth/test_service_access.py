@@ -204,7 +204,7 @@ def test_a_file_of_keys_that_is_none_or_has_no_end_is_not_waited_for(tmp_path: P
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_text("#" * 2**21)
     for file in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), tmp_path / "large"):
-        with pytest.raises(OSError, match="is no file|is larger"):
+        with pytest.raises(OSError, match=r"is no file|is larger"):
             load_keys(Settings(api_keys_file=file))
 
 
