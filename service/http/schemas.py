@@ -99,11 +99,11 @@ class Word(BaseModel):
 class Line(BaseModel):
     """A line of text."""
 
-    source: Source | None = Field(default=None, description="On pages with `source` `embedded`: whence the line is.")
     text: str
     confidence: Confidence
     polygon: Polygon
     words: list[Word] = Field(description="Empty unless the request says `words=true`.")
+    source: Source | None = Field(default=None, description="On pages with `source` `embedded`: whence the line is.")
 
 
 class Page(BaseModel):
