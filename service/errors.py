@@ -42,6 +42,12 @@ class UnsupportedContentTypeError(ServiceError):
     code = "unsupported_content_type"
 
 
+class NotAcceptableError(ServiceError):
+    """None of the media types that the request accepts can be given."""
+
+    code = "not_acceptable"
+
+
 class UploadStalledError(ServiceError):
     """The body of a request stopped to arrive."""
 

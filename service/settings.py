@@ -18,7 +18,7 @@ from ocr_core.pages.images import MAX_PIXELS
 
 CONFIG_VARIABLE = "OCR_CONFIG"
 BYTES_PER_PIXEL = 8
-"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is cut out of it."""
+"""Memory of an image at its peak: the decoder's own four bytes, three of ours, and what is being converted."""
 BODY_COPIES = 2
 """A body is held as it came and as what it contains, for a moment both."""
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         "that were asked for last; makes later starts fast.",
     )
 
+    max_connections: int = Field(
+        default=800,
+        ge=1,
+        description="Connections open at a time. One more, and the one that was idle for longest makes room; "
+        "where all have one, requests by more get 429, probes excepted. Uploads and requests of the default "
+        "`OCR_MAX_CONCURRENT_REQUESTS` take 640, and many systems allow a process 1,024 files.",
+    )
     max_concurrent_requests: int = Field(
         default=128,
         ge=1,
@@ -93,7 +100,7 @@ class Settings(BaseSettings):
     max_memory: ByteSize = Field(
         default=ByteSize(2 * 2**30),
         description="Memory that the requests inside may take, bodies twice, as they arrive, and images with 8 bytes a "
-        "pixel; more get 429. The models come on top, about half a gigabyte each.",
+        "pixel, WebP with 16; more get 429. The models come on top, about half a gigabyte each.",
     )
     max_client_batch_size: int = Field(
         default=16,
@@ -112,6 +119,18 @@ class Settings(BaseSettings):
         description="Time between two pieces of a body; longer gets 408. Telephones that change cells are silent for "
         "some seconds; whoever is for longer will hardly be in time.",
     )
+    max_pages: int = Field(
+        default=2_000,
+        ge=1,
+        description="Pages of a document that one request may ask for; more get 413, and `pages=` chooses. So many are "
+        "read in about ten minutes on four cores.",
+    )
+    max_documents: int = Field(
+        default=8,
+        ge=1,
+        description="Requests inside at a time that are read page by page; more get 429. Each has a process that draws "
+        "PDFs, of some 50 MB, which a hostile file drives to a gigabyte before it is killed.",
+    )
     max_pixels: int = Field(
         default=MAX_PIXELS,
         ge=1,
@@ -121,13 +140,26 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="Deadline of a request that names none by `X-Request-Timeout-Ms`, counted from its first byte.",
+        description="Deadline of a request that names none by `X-Request-Timeout-Ms`, counted from its first byte. Of "
+        "documents the upload alone.",
     )
     max_request_timeout_seconds: float = Field(
         default=60.0,
         gt=0,
         description="Longest deadline that a client may ask for; longer ones are cut to it. The last bucket of the "
         "duration histogram ends here.",
+    )
+    page_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Deadline of each page of a document, counted from when its turn has come: what a request for one "
+        "image has. A page that misses it has an error, and the others are read.",
+    )
+    document_timeout_seconds: float = Field(
+        default=1800.0,
+        gt=0,
+        description="Longest that a request may take that is read page by page, and what one has that names no "
+        "deadline. `OCR_MAX_PAGES` fit in thrice on four cores; whoever leaves ends the work at once.",
     )
 
     shutdown_grace_seconds: float = Field(

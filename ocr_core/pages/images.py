@@ -10,8 +10,9 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -26,7 +27,6 @@ from PIL import (  # the plugins here, that no first image waits for them
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
-from PIL.Image import Transpose
 
 from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from ocr_core.pages.bounds import require_bounded
@@ -42,16 +42,18 @@ LEAST_DPI, MOST_DPI = 100, 2400
 
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
-# EXIF 2.32, tag Orientation: what makes each of them upright.
-_UPRIGHT = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
+# EXIF 2.32, tag Orientation: the upright picture with its rows and columns in the order of the file. Where a picture is
+# turned they are exchanged too.
+_AS_FILED = {
+    2: np.s_[:, ::-1],
+    3: np.s_[::-1, ::-1],
+    4: np.s_[::-1, :],
+    6: np.s_[:, ::-1],
+    7: np.s_[::-1, ::-1],
+    8: np.s_[::-1, :],
 }
+_BAND_PIXELS = 2**20
+"""Pixels that are converted at a time. The steps of a whole picture at once took up to 20 bytes a pixel."""
 # What Pillow's decoders are known to raise on damaged files.
 _DAMAGED = (
     *(ArithmeticError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, SyntaxError, TypeError),
@@ -120,7 +122,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, check: Callable[[], Non
             header = _header(image)
             image.load()
             check()
-            pixels = _to_bgr(_upright(image, header))
+            pixels = _upright_bgr(image, header)
         except _DAMAGED as error:
             raise UndecodableImageError(f"the {image.format} data is damaged: {error}") from error
     return Image(pixels, header)
@@ -183,17 +185,37 @@ def _header(image: PIL.Image.Image) -> Header:
     return Header("JPEG" if image.format == "MPO" else str(image.format), width, height, orientation)
 
 
-def _upright(image: PIL.Image.Image, header: Header) -> PIL.Image.Image:
+def _upright_bgr(image: PIL.Image.Image, header: Header) -> NDArray[np.uint8]:
+    """Convert band by band, each to where it belongs: beside the decoder's picture there is only the result."""
     # Not by ImageOps.exif_transpose, which writes the rest of the EXIF block anew and fails where that is broken.
-    if header.orientation == 1 or header.format == "TIFF":
-        return image
-    return image.transpose(_UPRIGHT[header.orientation])
+    orientation = 1 if header.format == "TIFF" else header.orientation
+    width, height = image.size
+    turned = orientation in _TURNED
+    pixels = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
+    as_filed = pixels[_AS_FILED.get(orientation, np.s_[:])]
+    if turned:
+        as_filed = as_filed.swapaxes(0, 1)
+    if image.mode.startswith("I;"):
+        convert = _deep_grey
+    elif image.mode in ("I", "F"):
+        convert = partial(_stretched_grey, extremes=_extremes(image))
+    else:
+        convert = _to_bgr
+    for rows, band in _bands(image):
+        as_filed[rows] = convert(band)
+    return pixels
+
+
+def _bands(image: PIL.Image.Image) -> Iterator[tuple[slice, PIL.Image.Image]]:
+    width, height = image.size
+    step = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        yield slice(top, bottom), image.crop((0, top, width, bottom))
 
 
 def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
     """Return 8-bit BGR; transparency is laid on white, as paper is."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_grey(np.asarray(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         paper = PIL.Image.new("RGBA", image.size, "white")
@@ -202,11 +224,22 @@ def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
-def _deep_grey(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Scale grey of more than 8 bits: 16-bit integers by their range, all else by its own extremes."""
-    if values.dtype.itemsize == 2:
-        grey = (values.astype(np.uint16) // 257).astype(np.uint8)
-    else:
-        finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        grey = cv2.normalize(finite, finite, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+def _deep_grey(image: PIL.Image.Image) -> NDArray[np.uint8]:
+    """Scale grey of 16 bits by its range; H×W×1."""
+    return (np.asarray(image).astype(np.uint16) // 257).astype(np.uint8)[..., None]
+
+
+def _stretched_grey(image: PIL.Image.Image, *, extremes: tuple[float, float]) -> NDArray[np.uint8]:
+    """Scale grey of 32 bits by the extremes of the picture; H×W×1."""
+    low, high = extremes
+    scale = 255 / (high - low) if high > low else 0.0
+    return ((_finite(image) - low) * scale).astype(np.uint8)[..., None]
+
+
+def _extremes(image: PIL.Image.Image) -> tuple[float, float]:
+    found = [(values.min(), values.max()) for values in (_finite(band) for _, band in _bands(image))]
+    return float(min(low for low, _ in found)), float(max(high for _, high in found))
+
+
+def _finite(image: PIL.Image.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)

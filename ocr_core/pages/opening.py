@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from ocr_core.errors import ImageError
 from ocr_core.pages import images, tiff
 from ocr_core.pages.document import Check, Document, Pixels, SourcePage
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.pdf import PdfDocument, is_pdf
+
+
+def is_document(data: bytes) -> bool:
+    """Say whether a file is read page by page: a PDF, or a TIFF of several pictures."""
+    if is_pdf(data):
+        return True
+    try:
+        return tiff.is_tiff(data) and len(tiff.find_pictures(data)) > 1
+    except ImageError:
+        return False
 
 
 def open_document(
@@ -60,6 +71,8 @@ class _Pictures(Document):
         )
 
     def _decode(self, data: bytes, check: Check | None) -> Pixels:
-        if check is not None:
-            check()
-        return images.decode(data, max_pixels=self._limits.pixels).pixels
+        return images.decode(data, max_pixels=self._limits.pixels, check=check or _nothing).pixels
+
+
+def _nothing() -> None:
+    pass

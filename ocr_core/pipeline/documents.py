@@ -56,8 +56,8 @@ def read_page(
         if source.overlong:
             raise PageTooCostlyError(f"the text layer of page {source.number} is too long")
         return _embedded(source, [line for line in source.lines if line.text], options)
-    taken = [line for line in source.lines if line.seen and line.text and not line.garbled]
-    if text_layer == "ignore" or not options.detect or not source.trusted or not taken:
+    taken = _taken(source, options, text_layer)
+    if not taken:
         page = read(source.render(check), options)
         return replace(page, number=source.number, dpi=source.dpi)
     page = _embedded(source, taken, options)
@@ -66,6 +66,18 @@ def read_page(
     found = _read_rest(read, source, taken, options, check)
     lines = page.lines + found.lines
     return replace(page, lines=_ordered(lines, source, page.rotation), seconds=found.seconds)
+
+
+def needs_reading(source: SourcePage, options: ReadOptions, text_layer: TextLayer = "auto") -> bool:
+    """Tell whether `read_page` will draw the page and read of its pixels."""
+    return text_layer != "only" and (bool(source.unread) or not _taken(source, options, text_layer))
+
+
+def _taken(source: SourcePage, options: ReadOptions, text_layer: TextLayer) -> list[EmbeddedLine]:
+    """Return the lines of the text layer that stand for what is seen; none if all is to be read."""
+    if text_layer == "ignore" or not options.detect or not source.trusted:
+        return []
+    return [line for line in source.lines if line.seen and line.text and not line.garbled]
 
 
 def _embedded(source: SourcePage, taken: Sequence[EmbeddedLine], options: ReadOptions) -> Page:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from service.auth.access import Access
 from service.auth.keys import Keyring, parse_keys
@@ -13,18 +14,31 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+MAX_CHARACTERS = 2**20
+"""Of the file of keys. A key takes a hundred."""
+
 
 def load_keys(settings: Settings) -> Keyring:
     """Return the API keys of the settings and of the file that they name. Where a file is named, keys are asked for.
 
     Raises:
         KeysError: one is not written as it should be.
-        OSError, UnicodeDecodeError: the file cannot be read.
+        OSError, UnicodeDecodeError: the file cannot be read, or is none.
     """
     texts = {"OCR_API_KEYS": settings.api_keys.get_secret_value()}
     if settings.api_keys_file:
-        texts[str(settings.api_keys_file)] = settings.api_keys_file.read_text(encoding="utf-8")
+        texts[str(settings.api_keys_file)] = _read(settings.api_keys_file)
     return Keyring(parse_keys(texts), required=settings.api_keys_file is not None)
+
+
+def _read(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would be waited for, and a device has no end
+        raise OSError(f"{path} is no file")
+    with path.open(encoding="utf-8") as file:
+        text = file.read(MAX_CHARACTERS + 1)
+    if len(text) > MAX_CHARACTERS:
+        raise OSError(f"{path} is larger than {MAX_CHARACTERS} characters")
+    return text
 
 
 class KeyWatcher:

@@ -27,7 +27,7 @@ def serve(
     from prometheus_client import disable_created_metrics
 
     from service.app import create_app
-    from service.http.protocol import Protocol
+    from service.http.protocol import protocol_within
     from service.http.server import ANSWER_SECONDS, DrainingServer
     from service.observe.logs import configure_logging
     from service.settings import load_settings
@@ -46,7 +46,8 @@ def serve(
         app,
         host=settings.host,
         port=settings.port,
-        http=Protocol,
+        http=protocol_within(settings.max_connections),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +15,10 @@ from service.settings import BODY_COPIES, BYTES_PER_PIXEL
 
 RESERVE = 4
 """One place for light images on top of every so many."""
+PAGES = 2
+"""Of so many places pages of documents take one, and as much of the memory: the others are for whoever comes by."""
+NOTICE = 0.2
+"""Seconds within which a page that waits for its place notices that nobody waits for it."""
 ARRIVING = 4
 """Uploads under way for every place of a request. They hold only what has arrived, and a connection."""
 
@@ -67,24 +71,39 @@ class Admission:
         max_images: images that wait or are worked on, and a quarter more where they are light.
         max_bytes: memory for bodies, as they arrive, and decoded images, as predicted from their headers.
         max_body: bytes of the largest body that may come.
+        max_documents: requests that are read page by page.
         backlog: seconds until all that is inside will be done.
     """
 
     def __init__(
-        self, *, max_requests: int, max_images: int, max_bytes: int, max_body: int, backlog: Callable[[], float]
+        self,
+        *,
+        max_requests: int,
+        max_images: int,
+        max_bytes: int,
+        max_body: int,
+        max_documents: int,
+        backlog: Callable[[], float],
     ) -> None:
         self._max_requests = max_requests
         self._max_images = max_images
         self._max_bytes = max_bytes
         self._max_body = max_body
+        self._max_documents = max_documents
         self._backlog = backlog
         self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
         self._requests = 0
         self._arriving: OrderedDict[Arrival, None] = OrderedDict()
         """The one that was silent for longest first."""
         self._inside = 0
         self._images = 0
         self._bytes = 0
+        self._documents = 0
+        self._pages = 0
+        self._page_bytes = 0
+        self._waiting: deque[object] = deque()
+        """Pages of documents whose turn has come, the first one first."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -174,9 +193,73 @@ class Admission:
         self._take(len(sizes), sum(sizes), self.max_images if light else self._max_images)
         return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
 
+    @contextmanager
+    def document(self) -> Iterator[None]:
+        """Let a request be read page by page while this lasts.
+
+        Raises:
+            OverloadedError: as many are as may be.
+        """
+        if self._documents >= self._max_documents:
+            raise OverloadedError("too many documents at a time", retry_after=self.retry_after())
+        self._documents += 1
+        try:
+            yield
+        finally:
+            self._documents -= 1
+
+    def page(self, nbytes: int, check: Callable[[], None] | None = None) -> Place:
+        """Return a place for a page of a document; blocks until there is one.
+
+        Pages take half of the places and of the memory at most, or one of any size, and are let in as they came.
+
+        Args:
+            nbytes: memory that it takes.
+            check: called while waiting; what it raises ends the wait. None: do not wait.
+
+        Raises:
+            OverloadedError: there is no place now, and it is not to be waited for.
+        """
+        if check is None:
+            self._take(1, nbytes, self._max_images)
+            with self._lock:
+                self._count_page(1, nbytes)
+            return Place(self._give_back_page, nbytes)
+        turn = object()
+        with self._freed:
+            self._waiting.append(turn)
+            try:
+                while self._waiting[0] is not turn or not self._has_room(nbytes):
+                    check()
+                    self._freed.wait(NOTICE)
+                self._images += 1
+                self._bytes += nbytes
+                self._count_page(1, nbytes)
+            finally:
+                self._waiting.remove(turn)
+                self._freed.notify_all()
+        return Place(self._give_back_page, nbytes)
+
+    def _has_room(self, nbytes: int) -> bool:
+        """Tell whether a page of a document fits in, beside other pages and beside all else."""
+        few = self._pages < max(1, self._max_images // PAGES)
+        small = not self._pages or self._page_bytes + nbytes <= self._max_bytes // PAGES
+        return few and small and self._images < self._max_images and self._bytes + nbytes <= self._max_bytes
+
+    def _count_page(self, sign: int, nbytes: int) -> None:
+        self._pages += sign
+        self._page_bytes += sign * nbytes
+
+    def _give_back_page(self, nbytes: int) -> None:
+        with self._lock:
+            self._count_page(-1, nbytes)
+        self._give_back(1, nbytes)
+
     def _take(self, images: int, nbytes: int, max_images: int) -> None:
         with self._lock:
-            full = self._images + images > max_images
+            # The next place that is free is that of the page that waits for one, or it would wait for ever.
+            max_images -= bool(self._waiting) and self._pages < max(1, self._max_images // PAGES)
+            full = bool(images) and self._images + images > max_images
             if not full and self._bytes + nbytes <= self._max_bytes:
                 self._images += images
                 self._bytes += nbytes
@@ -189,3 +272,4 @@ class Admission:
         with self._lock:
             self._images -= images
             self._bytes -= nbytes
+            self._freed.notify_all()

@@ -14,6 +14,7 @@ from anyio import to_thread
 from ocr_core.bundle.reader import Bundle
 from ocr_core.errors import ImageError
 from ocr_core.pages import images
+from ocr_core.pipeline.documents import TextLayer
 from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Place
 from service.engine.image_job import ImageJob, Reading
@@ -36,6 +37,10 @@ class Order:
     model: str | None
     """`name[@version]`; None: the model that answers by default."""
     options: ReadOptions
+    pages: str | None = None
+    """Which of each file, as `ocr_core.pages.selection` has it; None: all."""
+    password: str | None = None
+    text_layer: TextLayer = "auto"
     gone: Callable[[], Awaitable[None]]
     """Returns when the client has left; cancelled when it no longer matters."""
 
@@ -117,7 +122,7 @@ class _Visit:
             await asyncio.wait(watched, timeout=ticket.remaining(), return_when=asyncio.FIRST_COMPLETED)
             if gone.done() and not finished.done():
                 raise client_gone()
-            return [_outcome(future) for future in futures]
+            return [outcome_of(future) for future in futures]
         finally:
             gone.cancel()
             if not finished.done():
@@ -127,7 +132,7 @@ class _Visit:
 
 
 def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, float]]:
-    """Return for each image its pixels and its cost, as its header tells; what will not be decoded has none."""
+    """Return for each image the pixels it will hold and its cost, as told by its header; none if it is not decoded."""
 
     def one(data: bytes) -> tuple[int, float]:
         try:
@@ -137,12 +142,15 @@ def _foresee(order: Order, model: Loaded, max_pixels: int) -> list[tuple[int, fl
         pixels = header.width * header.height
         if pixels > max_pixels:
             return 0, 0.0
-        return pixels, model.stages.expected_cost(header.width, header.height, detect=order.options.detect)
+        # What decodes WebP holds two canvases of its own.
+        held = 2 * pixels if header.format == "WEBP" else pixels
+        return held, model.stages.expected_cost(header.width, header.height, detect=order.options.detect)
 
     return [one(data) for data in order.images]
 
 
-def _outcome(future: asyncio.Future[Reading]) -> Outcome:
+def outcome_of(future: asyncio.Future[Reading]) -> Outcome:
+    """Return what a job gave; one that is not done has missed its deadline."""
     if not future.done():
         return DeadlineExceededError("the deadline has passed")
     error = future.exception()

@@ -67,6 +67,7 @@ class Serving:
             max_images=settings.max_queue_size,
             max_bytes=settings.max_memory,
             max_body=settings.payload_limit,
+            max_documents=settings.max_documents,
             backlog=lambda: self.scheduler.backlog_seconds(),
         )
         self._metrics = metrics

@@ -22,19 +22,25 @@ class Ticket:
 
     Args:
         deadline: a time of `clock`, in seconds.
+        whole: the request that this is a part of: once that is over, this is.
     """
 
-    def __init__(self, deadline: float, *, clock: Clock = time.monotonic) -> None:
+    def __init__(self, deadline: float, *, clock: Clock = time.monotonic, whole: Ticket | None = None) -> None:
         self.deadline = deadline
         self.claimed = 0.0
         """Cost of the work that was handed in so far."""
         self.taken = 0.0
         """Cost of the work that was begun so far."""
         self._clock = clock
+        self._whole = whole
         self._reason: Callable[[], ServiceError] | None = None
         self._arrival = 0.0
         self._number = 0
         self._expected = 0.0
+
+    def part(self, seconds: float) -> Ticket:
+        """Return a ticket for a part of the request, which has so many seconds from now."""
+        return Ticket(min(self.deadline, self._clock() + seconds), clock=self._clock, whole=self)
 
     def remaining(self) -> float:
         """Return the seconds left, never negative."""
@@ -48,6 +54,8 @@ class Ticket:
         """Return why the work is not worth doing any more, None while it is. The error is a new one each time."""
         if self._reason is not None:
             return self._reason()
+        if self._whole is not None and (reason := self._whole.over()) is not None:
+            return reason
         if not self.remaining():
             return DeadlineExceededError("the deadline has passed")
         return None
@@ -65,6 +73,15 @@ class Ticket:
                 raise reason
             finally:
                 del reason  # its traceback holds this frame, which must not hold it
+
+    def require_wanted(self) -> None:
+        """Raise if somebody gave up, whatever the time.
+
+        Raises:
+            ServiceError: why.
+        """
+        if self._reason is not None:
+            raise self._reason()
 
     def line_up(self, *, arrival: float, number: int, expected: float) -> None:
         """Take a place in the order of service: what is expected to cost `expected` came at `arrival`, as `number`."""

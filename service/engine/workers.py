@@ -52,7 +52,8 @@ class Workers:
 
     def __init__(self, slots: int, metrics: Metrics, *, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._slots = slots
+        self.slots = slots
+        """Images worked on side by side."""
         self._waiting: list[_Job] = []
         self._at_work: list[Ticket] = []
         self._begun: SimpleQueue[_Job | None] = SimpleQueue()
@@ -89,7 +90,7 @@ class Workers:
     def _begin_some(self) -> None:
         while self._waiting:
             job = min(self._waiting, key=lambda job: job.ticket.rank)
-            if sum(ticket.rank <= job.ticket.rank for ticket in self._at_work) >= self._slots:
+            if sum(ticket.rank <= job.ticket.rank for ticket in self._at_work) >= self.slots:
                 return
             self._waiting.remove(job)
             self._gauge.dec()

@@ -11,8 +11,15 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import InvalidRequestError, MalformedRequestError, PayloadTooLargeError, UploadStalledError
+from service.errors import (
+    InvalidRequestError,
+    MalformedRequestError,
+    OverloadedError,
+    PayloadTooLargeError,
+    UploadStalledError,
+)
 from service.http.problems import problem_response
+from service.http.protocol import CROWDED
 
 MAX_BODY_BYTES = 65_536
 """Limit of every route that takes no files: its fields are a few hundred bytes."""
@@ -20,6 +27,7 @@ MAX_JSON_MARKS = 100
 """Commas, colons and brackets of a JSON body. No form has ten fields; a parser makes a hundred bytes of each mark."""
 MAX_QUERY_FIELDS = 100
 """Fields of a query, each of which takes the event loop some 50 µs. No route knows ten."""
+PROBES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 LINGER_SECONDS = 2.0
 """What still comes of a body that was answered is thrown away for so long: most clients send all before they listen,
 and a connection that is closed while they do takes the answer from them. 0: never."""
@@ -113,15 +121,26 @@ class BodyMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-            error = InvalidRequestError([{"loc": ("query",), "msg": f"more than {MAX_QUERY_FIELDS} fields"}])
-            scope["state"]["exchange"].error = error
-            await problem_response(scope["state"]["exchange"].request_id, error)(scope, receive, send)
-            return
         limit = self._limits.get(scope["path"], MAX_BODY_BYTES)
         incoming = Incoming(Headers(scope=scope), limit, self._idle, receive, send)
-        scope.setdefault("state", {})["incoming"] = incoming
+        state = scope.setdefault("state", {})
+        state["incoming"] = incoming
+        if (error := _refusal(scope)) is not None:
+            state["exchange"].error = error
+            response = problem_response(state["exchange"].request_id, error)
+            response.headers["Connection"] = "close"
+            await response(scope, receive, incoming.send)
+            return
         await self._app(scope, incoming.receive, incoming.send)
+
+
+def _refusal(scope: Scope) -> Exception | None:
+    """Return why a request is not even routed, if so. Probes tell how the service is however many others ask."""
+    if scope["state"].get(CROWDED) and scope["path"] not in PROBES:
+        return OverloadedError("there are too many connections", retry_after=1)
+    if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
+        return InvalidRequestError([{"loc": ("query",), "msg": f"more than {MAX_QUERY_FIELDS} fields"}])
+    return None
 
 
 def incoming_of(request: Request) -> Incoming:

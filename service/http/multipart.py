@@ -14,6 +14,8 @@ FILE_FIELD = "file"
 MAX_FIELDS = 16
 MAX_FIELD_BYTES = 1024
 MAX_HEADER_BYTES = 8192
+MAX_BOUNDARY_BYTES = 70
+"""RFC 2046, section 5.1.1."""
 
 
 class _Part:
@@ -39,6 +41,8 @@ class FormReader:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise MalformedRequestError("the Content-Type names no boundary")
+        if len(boundary) > MAX_BOUNDARY_BYTES:
+            raise MalformedRequestError(f"a boundary of more than {MAX_BOUNDARY_BYTES} characters")
         self.files: list[tuple[str | None, bytes]] = []
         self.fields: dict[str, str] = {}
         self._max_files = max_files

@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.http.accept import MEDIA_TYPES
 from service.http.problems import CODES, CONTENT_TYPE, ProblemDocument
-from service.http.schemas import JsonUpload, ReadFields
+from service.http.schemas import JsonUpload, ReadFields, StreamEnd
 
 _REF = "#/components/schemas/{model}"
 
@@ -18,6 +19,7 @@ _EXAMPLES = {
     401: ("unauthorized", "send an API key as X-API-Key or as a bearer token"),
     403: ("forbidden", "this key may only read"),
     404: ("bundle_not_found", "no bundle 'invoices' in ./models. ./models has ppocrv6."),
+    406: ("not_acceptable", "an answer is one of application/json, application/x-ndjson, text/plain"),
     408: ("upload_stalled", "no byte of the body came for too long"),
     409: ("model_conflict", "ppocrv6@1 answers requests; take up another version first"),
     413: ("image_too_large", "65535×65535 pixels; the limit is 50000000 pixels"),
@@ -71,10 +73,19 @@ def read_operation() -> dict[str, Any]:
             "example": {"image": _WHITE_PNG, "words": True},
         },
         "image/*": {"schema": _FILE},
+        "application/pdf": {"schema": _FILE},
+    }
+    answers: dict[str, Any] = {
+        media_type.partition(";")[0]: {"schema": _FILE if name == "pdf" else {"type": "string"}}
+        for name, media_type in MEDIA_TYPES.items()
+    }
+    answers["application/json"] = {"example": _READ_EXAMPLE}
+    answers["application/x-ndjson"] = {
+        "schema": {"anyOf": [{"$ref": _REF.format(model=model)} for model in ("Page", "StreamEnd")]}
     }
     return {
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": {"content": {"application/json": {"example": _READ_EXAMPLE}}}},
+        "responses": {"200": {"content": answers}},
     }
 
 
@@ -115,18 +126,24 @@ def _components(max_files: int) -> dict[str, Any]:
     # Swagger UI makes up what has neither default nor example, and sends it; empty is as good as left out.
     fields = {name: field if "default" in field else {**field, "example": ""} for name, field in fields.items()}
     form["properties"] = {"file": files, **fields}
-    form |= {"title": "UploadForm", "required": ["file"], "description": "Images as files of a form."}
+    form |= {"title": "UploadForm", "required": ["file"], "description": "Images and documents as files of a form."}
     problem = ProblemDocument.model_json_schema(ref_template=_REF, mode="serialization")
     schemas = {
         **problem.pop("$defs"),
         "ProblemDocument": problem,
         "JsonUpload": JsonUpload.model_json_schema(ref_template=_REF),
         "UploadForm": form,
+        "StreamEnd": _without_defs(StreamEnd.model_json_schema(ref_template=_REF, mode="serialization")),
         "Code": {"type": "string", "enum": list(CODES), "description": "What went wrong, for machines."},
     }
     for name in ("Problem", "ProblemDocument"):
         schemas[name]["properties"]["code"] = {"$ref": _REF.format(model="Code")}
     return schemas
+
+
+def _without_defs(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without those that it refers to, which are there already."""
+    return {name: value for name, value in schema.items() if name != "$defs"}
 
 
 def _never_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ocr_core.errors import (
     ImageError,
     ImageTooLargeError,
     OcrError,
+    TooManyPagesError,
     UnsupportedImageError,
 )
 from service import errors
@@ -40,11 +41,13 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.ForbiddenError: 403,
     BundleNotFoundError: 404,
     errors.ModelNotLoadedError: 404,
+    errors.NotAcceptableError: 406,
     errors.UploadStalledError: 408,
     errors.ModelConflictError: 409,
     errors.PayloadTooLargeError: 413,
     errors.TooManyImagesError: 413,
     ImageTooLargeError: 413,
+    TooManyPagesError: 413,
     errors.UnsupportedContentTypeError: 415,
     UnsupportedImageError: 415,
     errors.InvalidRequestError: 422,
@@ -70,6 +73,7 @@ REJECTED: Mapping[type[OcrError], str] = {
     errors.PayloadTooLargeError: "too_large",
     errors.TooManyImagesError: "too_large",
     ImageTooLargeError: "too_large",
+    TooManyPagesError: "too_large",
 }
 """Label `reason` of `ocr_requests_rejected_total`."""
 
@@ -124,7 +128,7 @@ class FieldError(BaseModel):
 
 
 class FailedPage(BaseModel):
-    """A page that could not be read."""
+    """A page that could not be read; a file that cannot be opened counts as its first."""
 
     file: str
     page: int

@@ -1,9 +1,13 @@
-"""HTTP/1.1 as uvicorn speaks it by h11, which takes a tenth of a millisecond for each chunk of a chunked body."""
+"""HTTP/1.1 as uvicorn speaks it by h11, within bounds of lines, time and connections.
+
+uvicorn waits for ever for the rest of a head and for clients that do not read; its own limit of connections refuses
+probes as well, and lets those that say nothing keep everyone out.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -12,16 +16,70 @@ SPARE_LINES = 100
 """Lines that a request may have whatever their length: its headers, and some short chunks."""
 LINE_BYTES = 64
 """Bytes of a line on the average, beyond those. A chunk is two lines, and those of real clients have kilobytes; a
-line of base64 has 76."""
+line of base64 has 76. h11 takes a tenth of a millisecond for each: 256 kB of chunks of one byte would be seconds."""
+HEAD_SECONDS = 10.0
+"""From the opening of a connection, or the answer before, to the end of a request's head. Idle ones go after five."""
+UNREAD_SECONDS = 30.0
+"""How long a client may leave an answer unread that is larger than the buffers of the system."""
+SETTLING_SECONDS = 1.0
+"""For so long no connection makes room for others: the head may be here already, and wait to be looked at."""
+CROWDED = "crowded"
+"""Name in the state of a request that came while there were too many connections."""
 
 
 class Protocol(H11Protocol):
-    """Refuses requests of very many short lines: 256 kB of chunks of one byte would hold the event loop for seconds."""
+    """Refuses requests of very many short lines, and hangs up on clients that do not go on. See `protocol_within`."""
+
+    max_connections: ClassVar[int]
+    waiting: ClassVar[dict[Protocol, float]]
+    """Connections without a whole head, the one that waits for longest first, and since when."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.app_state = dict(self.app_state)
         self._lines = 0
         self._bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request; where there are too many connections, those idle for longest make room."""
+        super().connection_made(transport)
+        self._note_waiting()
+        while self.waiting and len(self.connections) > self.max_connections:
+            oldest, since = next(iter(self.waiting.items()))
+            if oldest is self or self.loop.time() - since <= SETTLING_SECONDS:
+                break
+            oldest.hang_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        self._stop_waiting()
+        self._stop_unread()
+
+    def hang_up(self) -> None:
+        """Close the connection of a client that has asked for nothing."""
+        self._stop_waiting()
+        self.connections.discard(self)
+        self.transport.close()
+
+    def handle_events(self) -> None:
+        """Begin the requests whose heads have come, and tell the application when they are too many."""
+        others = len(self.connections) - len(self.waiting) - (self not in self.waiting)
+        self.app_state[CROWDED] = others >= self.max_connections
+        super().handle_events()
+        self._note_waiting()
+
+    def pause_writing(self) -> None:
+        """Begin to count the time in which the client reads too little."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop counting."""
+        super().resume_writing()
+        self._stop_unread()
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come, unless it is little more than line ends."""
@@ -44,6 +102,24 @@ class Protocol(H11Protocol):
         """Begin to count anew."""
         self._lines = self._bytes = 0
         super().on_response_complete()
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        waits = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        if not waits:
+            self._stop_waiting()
+        elif self not in self.waiting:
+            self.waiting[self] = self.loop.time()
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.hang_up)
+
+    def _stop_waiting(self) -> None:
+        self.waiting.pop(self, None)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+
+    def _stop_unread(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
 
     def _in_body_of_known_length(self) -> bool:
         if self.conn.their_state is not h11.SEND_BODY:
@@ -56,3 +132,17 @@ class Protocol(H11Protocol):
             self.send_400_response("Too many lines or chunks.")
         else:
             self.transport.close()
+
+
+def protocol_within(max_connections: int) -> type[Protocol]:
+    """Return the protocol of one server that keeps so many connections open.
+
+    One more, and that which waits for a request's head for longest is closed. Where that many have requests under way,
+    further ones are marked as `CROWDED`, and it is for the application to refuse them.
+    """
+
+    class Bounded(Protocol):
+        waiting: ClassVar[dict[Protocol, float]] = {}
+
+    Bounded.max_connections = max_connections
+    return Bounded

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from ocr_core.bundle.reader import Bundle
+from ocr_core.pages.selection import MAX_LENGTH as MAX_SELECTION
 from ocr_core.pipeline import result
 from service.http.problems import Problem
 from service.settings import MODEL_PATTERN, VERSION_PATTERN
 
 DEFAULTS = result.ReadOptions()
+Source = result.Source
 
 
 class ReadFields(BaseModel):
@@ -36,16 +38,28 @@ class ReadFields(BaseModel):
     model: str | None = Field(
         default=None, pattern=MODEL_PATTERN, description="`name[@version]`: fail unless this model answers."
     )
-
-    def options(self) -> result.ReadOptions:
-        """Return the choices that the engine knows."""
-        return result.ReadOptions(
-            detect=self.detect, min_confidence=self.min_confidence, words=self.words, language=self.language
-        )
+    format: Literal["json", "text", "markdown", "tsv", "hocr", "alto", "pdf"] | None = Field(
+        default=None, description="Form of the answer. Left out, `Accept` tells, and without that it is JSON."
+    )
+    pages: str | None = Field(
+        default=None,
+        max_length=MAX_SELECTION,
+        description="Pages of each file, such as `3`, `1-5,9` or `3-`; all if left out.",
+    )
+    password: str | None = Field(
+        default=None,
+        max_length=1000,
+        description="Opens encrypted PDFs. Rather a field of the form than of the query, which proxies write down.",
+    )
+    text_layer: Literal["auto", "ignore", "only"] = Field(
+        default="auto",
+        description="Text that a PDF carries: `auto` takes it where it can be trusted and reads the rest, `ignore` "
+        "reads all, `only` reads nothing.",
+    )
 
 
 class JsonUpload(ReadFields):
-    """An image inside a JSON object."""
+    """An image or a PDF inside a JSON object."""
 
     image: Annotated[
         bytes,
@@ -89,6 +103,7 @@ class Line(BaseModel):
     confidence: Confidence
     polygon: Polygon
     words: list[Word] = Field(description="Empty unless the request says `words=true`.")
+    source: Source | None = Field(default=None, description="On pages with `source` `embedded`: whence the line is.")
 
 
 class Page(BaseModel):
@@ -101,13 +116,20 @@ class Page(BaseModel):
     rotation: Literal[0, 90, 180, 270] | None = Field(
         default=None, description="Degrees clockwise that would make the page upright."
     )
+    source: Source | None = Field(
+        default=None,
+        description="Of pages of a PDF: `embedded` where lines come from the file's own text layer, beside which text "
+        "in pictures may have been read; `ocr` where all was read.",
+    )
+    dpi: float | None = Field(default=None, description="Of pages of a PDF: pixels an inch.")
     lines: list[Line] = Field(default=[], description="In reading order; empty where there is no text.")
     error: Problem | None = Field(default=None, description="Why the page could not be read; absent where it was.")
 
     @classmethod
     def of(cls, file: str, page: result.Page) -> Page:
         """Return the page as it is sent."""
-        lines = [_line(line) for line in page.lines]
+        mixed = page.source == "embedded"
+        lines = [_line(line) | ({"source": line.source} if mixed else {}) for line in page.lines]
         return cls.model_validate(
             {
                 "file": file,
@@ -115,6 +137,8 @@ class Page(BaseModel):
                 "width": page.width,
                 "height": page.height,
                 "rotation": page.rotation,
+                "source": None if page.dpi is None else page.source,
+                "dpi": None if page.dpi is None else round(page.dpi, 2),
                 "lines": lines,
             }
         )
@@ -140,6 +164,16 @@ class OcrResponse(BaseModel):
     timings_ms: dict[str, float] = Field(
         description="Milliseconds in each stage, summed over the pages, and `total`, from the request's first byte."
     )
+    model: Model
+
+
+class StreamEnd(BaseModel):
+    """The last line of an answer as `application/x-ndjson`; the lines before are pages. Without it not all came."""
+
+    done: Literal[True] = True
+    pages: int = Field(description="Lines before this one.")
+    failed: int = Field(description="Those with an `error`.")
+    timings_ms: dict[str, float]
     model: Model
 
 

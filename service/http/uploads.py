@@ -1,4 +1,4 @@
-"""From a request to the bytes of its images, whichever of three forms it has, within the payload limit."""
+"""From a request to the bytes of its files, whichever of three forms it has, within the payload limit."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from service.http.multipart import FILE_FIELD, FormReader
 from service.http.schemas import JsonUpload, ReadFields
 from service.settings import Settings
 
+PDF = "application/pdf"
 _JSON: TypeAdapter[JsonUpload] = TypeAdapter(JsonUpload)
 
 
@@ -31,7 +32,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request's images, at least one, and its choices."""
+    """A request's files, at least one, and its choices."""
 
     uploads: tuple[Upload, ...]
     fields: ReadFields
@@ -43,7 +44,7 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
     Every piece that arrives is told to `count`, in bytes.
 
     Raises:
-        UnsupportedContentTypeError: none of multipart/form-data, application/json, image/*.
+        UnsupportedContentTypeError: none of multipart/form-data, application/json, application/pdf, image/*.
         PayloadTooLargeError, UploadStalledError: too much, or nothing for too long; the rest is not read.
         TooManyImagesError, MalformedRequestError, InvalidRequestError: what the body is.
         ClientGoneError: the client left before the end.
@@ -57,10 +58,10 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
         return await run_in_threadpool(_from_json, await collect_json(chunks), query)
     if kind.startswith("image/"):
         return Received((Upload("image-1", b"".join([chunk async for chunk in chunks])),), query)
-    if kind == "application/pdf":
-        raise UnsupportedContentTypeError("PDF is not read yet; send its pages as images")
+    if kind == PDF:
+        return Received((Upload("document-1", b"".join([chunk async for chunk in chunks])),), query)
     raise UnsupportedContentTypeError(
-        f"send multipart/form-data with `{FILE_FIELD}`, an image with Content-Type image/*, or application/json"
+        f"send multipart/form-data with `{FILE_FIELD}`, a file with Content-Type image/* or {PDF}, or application/json"
     )
 
 

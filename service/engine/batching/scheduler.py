@@ -94,6 +94,7 @@ class Scheduler:
         self._queue: BatchQueue[_Input] = BatchQueue(self._fair, max_pixels=max_pixels, max_delay=max_delay)
         self._changed = threading.Condition()
         self._closing = False
+        self._stopping = False
         self.last_success = clock()
         """When a batch was computed last."""
         self._streams = [_Stream(self._serve, f"stream-{i}") for i in range(streams)]
@@ -102,6 +103,8 @@ class Scheduler:
         """Give a request that is expected to cost `expected` seconds of a stream its place in the order."""
         with self._changed:
             self._fair.enter(ticket, expected)
+            if self._stopping:  # the next page of a document whose others were given up
+                ticket.cancel(_stopping)
 
     def leave(self, ticket: Ticket) -> None:
         """Let go of a request that is over."""
@@ -172,7 +175,8 @@ class Scheduler:
     def give_up(self) -> None:
         """Let every request in flight fail where it stands."""
         with self._changed:
-            self._fair.cancel_all(lambda: NotReadyError("the service is stopping"))
+            self._stopping = True
+            self._fair.cancel_all(_stopping)
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
@@ -252,6 +256,10 @@ class Scheduler:
     def _count(self, entries: Sequence[Entry[_Input]], sign: int) -> None:
         for stage in {entry.kind.stage for entry in entries}:
             self._metrics.queue_size.labels(stage).inc(sign * sum(entry.kind.stage == stage for entry in entries))
+
+
+def _stopping() -> NotReadyError:
+    return NotReadyError("the service is stopping")
 
 
 class _Stream(threading.Thread):

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
+from ocr_core.formats.registry import FORMATS
+from ocr_core.pages.opening import is_document
+from ocr_core.pipeline.result import ReadOptions
 from service.engine.admission import Arrival
-from service.engine.image_job import Reading
+from service.engine.documents import Sheet, opened_pages
 from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
-from service.errors import DeadlineExceededError, NoImageReadError
+from service.errors import DeadlineExceededError
+from service.http.accept import choose_form
+from service.http.answers import Answer, PageStream
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
 from service.http.exchange import Exchange, exchange_of
 from service.http.openapi import problems, read_operation
-from service.http.problems import problem_of, report, result_of
 from service.http.routes.security import READER
-from service.http.schemas import Model, OcrResponse, Page, ReadFields
-from service.http.uploads import Received, Upload, disconnected, receive
+from service.http.schemas import Model, OcrResponse, ReadFields
+from service.http.uploads import Received, disconnected, receive
 from service.observe.metrics import READ_ENDPOINT
 
 router = APIRouter(tags=["ocr"])
@@ -40,10 +45,10 @@ TimeoutHeader = Annotated[
 
 @router.post(
     READ_ENDPOINT,
-    summary="Read the text in images",
+    summary="Read the text in images and documents",
     dependencies=[READER],
     response_model=OcrResponse,
-    responses=problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504),
+    responses=problems(400, 401, 403, 406, 408, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=read_operation(),
 )
 async def read(
@@ -52,33 +57,46 @@ async def read(
     query: Annotated[ReadFields, Query()],
     timeout_ms: TimeoutHeader = None,
 ) -> Response:
-    """Return the lines of one image or several, with their places, in reading order.
+    """Return the lines of images, PDFs and TIFFs, with their places, in reading order.
 
-    Of several images every one has a result or an `error` of its own; where none could be read, the answer is a
-    problem with all of their errors.
+    Every page has a result or an `error` of its own; where none could be read, the answer is a problem with all of
+    their errors. As `application/x-ndjson` pages come one a line, each as soon as it is read, and then a line with
+    `done`; a client that leaves ends the work.
     """
     exchange = exchange_of(request)
     serving = context.serving
     serving.require_ready()
-    ticket = _ticket(exchange, timeout_ms, context)
     incoming = incoming_of(request)
-    with serving.admission.request(incoming.declared, incoming.give_up) as arrival:
+    async with AsyncExitStack() as stack:
+        arrival = stack.enter_context(serving.admission.request(incoming.declared, incoming.give_up))
+        ticket = _ticket(exchange, timeout_ms, context)
         received = await _receive(request, query, context, ticket, arrival)
-        order = Order(
-            images=[upload.data for upload in received.uploads],
-            model=received.fields.model,
-            options=received.fields.options(),
-            gone=partial(disconnected, request),
-        )
-        bundle, outcomes = await read_images(order, serving, ticket)
-        return _answer(received, Model.of(bundle), outcomes, context, exchange)
+        form = choose_form(received.fields.format, request.headers.get("accept"))
+        order = _order(received, form, request)
+        if form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images):
+            whole = _ticket(exchange, timeout_ms, context, by_page=True)
+            bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, whole))
+        else:
+            bundle, outcomes = await read_images(order, serving, ticket)
+            sheets = _sheets(outcomes)
+        answer = Answer(form, received, Model.of(bundle), context, exchange)
+        pieces = answer.pieces(sheets)
+        # What goes wrong before the first piece is answered with its status.
+        first = await anext(pieces, b"")
+        if form != "json":
+            return PageStream(first, pieces, stack.pop_all(), answer, exchange)
+        await anext(pieces, None)
+        server_timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in answer.timings.items())
+        return Response(first, headers={"Server-Timing": server_timing}, media_type=answer.media_type)
 
 
-def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context) -> Ticket:
+def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_page: bool = False) -> Ticket:
     settings = context.settings
-    limit = settings.max_request_timeout_seconds
+    usual, limit = settings.request_timeout_seconds, settings.max_request_timeout_seconds
+    if by_page:
+        usual = limit = settings.document_timeout_seconds
     # Cut before it is divided: an integer of 400 digits is no float.
-    asked = settings.request_timeout_seconds if timeout_ms is None else min(timeout_ms, math.ceil(limit * 1000)) / 1000
+    asked = usual if timeout_ms is None else min(timeout_ms, math.ceil(limit * 1000)) / 1000
     return Ticket(exchange.started + min(asked, limit))
 
 
@@ -92,53 +110,29 @@ async def _receive(request: Request, query: ReadFields, context: Context, ticket
     return received
 
 
-def _answer(
-    received: Received, model: Model, outcomes: list[Outcome], context: Context, exchange: Exchange
-) -> Response:
-    pages = [_page(upload, outcome) for upload, outcome in zip(received.uploads, outcomes, strict=True)]
-    readings = [outcome for outcome in outcomes if isinstance(outcome, Reading)]
-    exchange.model_digest = model.digest
-    exchange.facts.update(images=len(pages), failed=len(pages) - len(readings))
-    for page in pages:
-        context.metrics.images.labels(result_of(page.error.status if page.error else HTTPStatus.OK)).inc()
-    if not readings:
-        try:
-            raise _failure([outcome for outcome in outcomes if isinstance(outcome, Exception)], pages)
-        finally:
-            del outcomes  # the error's traceback holds this frame, which must not hold it
-    for outcome in outcomes:
-        if isinstance(outcome, Reading):
-            context.metrics.observe_page(outcome.page, outcome.seconds)
-        else:
-            report(outcome)
-    timings = _timings(readings, exchange.elapsed())
-    exchange.facts.update(lines=sum(len(page.lines) for page in pages), timings_ms=timings)
-    if context.settings.log_text:
-        exchange.facts["text"] = [line.text for page in pages for line in page.lines]
-    body = OcrResponse(pages=pages, timings_ms=timings, model=model).model_dump_json(exclude_none=True)
-    server_timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings.items())
-    return Response(body, headers={"Server-Timing": server_timing}, media_type="application/json")
+def _order(received: Received, form: str, request: Request) -> Order:
+    fields = received.fields
+    return Order(
+        images=[upload.data for upload in received.uploads],
+        model=fields.model,
+        options=ReadOptions(
+            detect=fields.detect,
+            min_confidence=fields.min_confidence,
+            words=fields.words or (form in FORMATS and FORMATS[form].words),
+            language=fields.language,
+        ),
+        pages=fields.pages,
+        password=fields.password,
+        text_layer=fields.text_layer,
+        gone=partial(disconnected, request),
+    )
 
 
-def _page(upload: Upload, outcome: Outcome) -> Page:
-    if isinstance(outcome, Reading):
-        return Page.of(upload.name, outcome.page)
-    return Page(file=upload.name, error=problem_of(outcome))
+def _any_document(files: Sequence[bytes]) -> bool:
+    return any(map(is_document, files))
 
 
-def _failure(errors: list[Exception], pages: list[Page]) -> Exception:
-    """Return the one error that stands for all: the service's own fault first, never blamed on the images."""
-    if len(errors) == 1:
-        return errors[0]
-    ours = next((error for error in errors if problem_of(error).status >= HTTPStatus.INTERNAL_SERVER_ERROR), None)
-    return ours or NoImageReadError([page.model_dump(exclude_none=True, exclude={"lines"}) for page in pages])
-
-
-def _timings(readings: list[Reading], total: float) -> dict[str, float]:
-    """Return milliseconds a stage, summed over the images, and in `total` the time since the request began."""
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for reading in readings:
-        for stage, value in reading.seconds.items():
-            seconds[stage] += value
-    seconds["total"] = total
-    return {stage: round(value * 1000, 2) for stage, value in seconds.items()}
+async def _sheets(outcomes: list[Outcome]) -> AsyncIterator[Sheet]:
+    outcomes.reverse()  # so that none is held here once it was taken
+    for index in range(len(outcomes)):
+        yield Sheet(index, 1, outcomes.pop())

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -224,3 +227,35 @@ def test_probing_decodes_nothing():
     header = probe(png(24, 16, (b"IDAT", b"no deflate")))
     assert (header.format, header.width, header.height) == ("PNG", 24, 16)
     assert probe(png(9000, 9000)).width == 9000
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_of_many_bands_are_whole(monkeypatch, orientation):
+    noise = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (29, 17, 4), np.uint8))
+    data = encode(noise, "PNG", exif=exif_block((0x0112, 3, 1, bytes([orientation, 0]))))
+    in_one = decode(data)
+    monkeypatch.setattr("ocr_core.pages.images._BAND_PIXELS", 100)
+    assert np.array_equal(decode(data).pixels, in_one.pixels)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the most memory that a process had")
+def test_decoding_holds_the_decoders_picture_and_the_result():
+    # A palette with transparency took 19 bytes a pixel, in a file of some kilobytes.
+    program = """
+import io, PIL.Image
+from ocr_core.pages.images import decode
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+def transparent(width, height):
+    file = io.BytesIO()
+    PIL.Image.new("P", (width, height)).save(file, "PNG", transparency=0)
+    return file.getvalue()
+data = transparent(4000, 4000)
+decode(transparent(2000, 2000))
+before = peak()
+decode(data)
+print((peak() - before) / 4000**2)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 8

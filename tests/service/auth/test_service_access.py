@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -197,6 +198,14 @@ async def test_the_file_of_keys_is_taken_up_while_the_service_runs(
         file.write_text("")  # the last key taken away closes the service; it does not open it
         await watcher.poll()
         assert await statuses(client, READ, new, "") == [401, 401, 401]
+
+
+def test_a_file_of_keys_that_is_none_or_has_no_end_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_text("#" * 2**21)
+    for file in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), tmp_path / "large"):
+        with pytest.raises(OSError, match=r"is no file|is larger"):
+            load_keys(Settings(api_keys_file=file))
 
 
 @pytest.mark.anyio

@@ -324,3 +324,12 @@ def test_tickets_run_out_by_their_clock_or_are_given_back() -> None:
     ticket.cancel()
     with pytest.raises(ClientGoneError):
         ticket.check()
+
+
+async def test_webp_counts_twice_since_its_decoder_holds_canvases_of_its_own(serve: Serve) -> None:
+    async with serve(max_pixels=10_000, payload_limit=1_000_000, max_memory=2_000_000 + 8 * 10_000) as client:
+        statuses = {
+            suffix: (await client.post(URL, files=parts(encoded(suffix, 100, 100)))).status_code
+            for suffix in (".png", ".webp")
+        }
+    assert statuses == {".png": 200, ".webp": 413}

@@ -167,7 +167,9 @@ async def test_the_upload_that_was_silent_for_longest_makes_room(serve: Serve) -
 
 async def test_who_sends_is_not_the_one_that_was_silent() -> None:
     given_up: list[str] = []
-    admission = Admission(max_requests=1, max_images=1, max_bytes=1000, max_body=10, backlog=lambda: 0.0)
+    admission = Admission(
+        max_requests=1, max_images=1, max_bytes=1000, max_body=10, max_documents=1, backlog=lambda: 0.0
+    )
 
     def arrive(name: str) -> Any:
         return admission.request(None, lambda: given_up.append(name))

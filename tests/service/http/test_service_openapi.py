@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,9 +21,9 @@ CODES = """
 backend_error backend_unavailable bundle_corrupt bundle_exists bundle_import bundle_not_found bundle_schema
 damaged_document deadline_exceeded forbidden image_too_large internal_error invalid_bundle invalid_document
 invalid_image invalid_pages invalid_request malformed_request memory_exhausted method_not_allowed
-model_conflict model_not_loaded model_not_served no_image_read not_found not_ready overloaded page_too_costly
-password_required payload_too_large rate_limited too_many_images too_many_pages unauthorized undecodable_image
-unhealthy unreadable_page unsupported_content_type unsupported_encryption unsupported_image_type
+model_conflict model_not_loaded model_not_served no_image_read not_acceptable not_found not_ready overloaded
+page_too_costly password_required payload_too_large rate_limited too_many_images too_many_pages unauthorized
+undecodable_image unhealthy unreadable_page unsupported_content_type unsupported_encryption unsupported_image_type
 upload_stalled wrong_password
 """
 
@@ -68,7 +69,12 @@ def test_every_code_that_a_problem_may_have_is_listed(document: dict[str, Any]) 
 def test_bodies_have_names_that_make_classes(document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/ocr"]["post"]["requestBody"]["content"]
     references = {kind: one["schema"].get("$ref", "").rpartition("/")[2] for kind, one in content.items()}
-    assert references == {"multipart/form-data": "UploadForm", "application/json": "JsonUpload", "image/*": ""}
+    assert references == {
+        "multipart/form-data": "UploadForm",
+        "application/json": "JsonUpload",
+        "image/*": "",
+        "application/pdf": "",
+    }
     schemas = document["components"]["schemas"]
     assert schemas["UploadForm"]["properties"]["file"]["maxItems"] == Settings().max_client_batch_size
     assert schemas["JsonUpload"]["properties"]["image"]["contentEncoding"] == "base64"
@@ -103,7 +109,7 @@ def test_only_json_can_hold_null(document: dict[str, Any]) -> None:
     read = document["paths"]["/v1/ocr"]["post"]
     form = document["components"]["schemas"]["UploadForm"]["properties"]
     fields = [*form.values(), *(parameter["schema"] for parameter in read["parameters"])]
-    assert len(fields) == 6 + 6
+    assert len(fields) == 10 + 10
     assert not any("anyOf" in field for field in fields)
     assert form["model"]["pattern"] == MODEL_PATTERN
 
@@ -136,14 +142,29 @@ def test_every_failure_is_a_problem_document(document: dict[str, Any]) -> None:
 
 def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/ocr"]["post"]
-    assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "application/json", "image/*"}
-    assert {"200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"} == set(
+    assert set(operation["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "application/json",
+        "image/*",
+        "application/pdf",
+    }
+    assert {"200", "400", "401", "403", "406", "408", "413", "415", "422", "429", "500", "503", "504"} == set(
         operation["responses"]
     )
     for status in ("429", "503"):
         assert "Retry-After" in operation["responses"][status]["headers"]
     names = {parameter["name"] for parameter in operation["parameters"]}
-    assert names == {"detect", "min_confidence", "words", "language", "model", "X-Request-Timeout-Ms"}
+    assert names == {
+        "detect",
+        "min_confidence",
+        "words",
+        "language",
+        "model",
+        "format",
+        "pages",
+        "password",
+        "text_layer",
+    } | {"X-Request-Timeout-Ms"}
 
 
 @pytest.mark.anyio
@@ -165,8 +186,11 @@ async def test_real_answers_follow_the_schemas(serve: Serve, document: dict[str,
             ({}, parts(*[image] * 5)),
         ):
             answer = await client.post("/v1/ocr", params=query, files=files)
-            (content,) = responses[str(answer.status_code)]["content"].values()
+            content = responses[str(answer.status_code)]["content"][answer.headers["content-type"]]
             check(document, content["schema"], answer.json())
+        lines = await client.post("/v1/ocr", headers={"accept": "application/x-ndjson"}, files=parts(image, b"none"))
+        for line in lines.text.splitlines():
+            check(document, responses["200"]["content"]["application/x-ndjson"]["schema"], json.loads(line))
         for path in ("/v1/models", "/version", "/livez", "/readyz"):
             (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
             check(document, content["schema"], (await client.get(path)).json())

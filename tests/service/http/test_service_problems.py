@@ -82,7 +82,7 @@ def every(kind: type[core.OcrError]) -> list[type[core.OcrError]]:
 def test_codes_are_unique_and_statuses_agree_with_the_conventions() -> None:
     kinds = every(core.OcrError)
     assert len({kind.code for kind in kinds}) == len(kinds)
-    assert set(STATUS.values()) == {400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504}
+    assert set(STATUS.values()) == {400, 401, 403, 404, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504}
     for kind in every(core.ImageError):
         assert problem_of(kind("why")).status in {413, 415, 422}
     for kind in [*every(core.BackendError), *every(core.BundleError)]:

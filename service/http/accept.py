@@ -1,0 +1,53 @@
+"""Which form an answer takes: what `format` says, else the best of what `Accept` names."""
+
+from __future__ import annotations
+
+from ocr_core.formats.registry import FORMATS
+from service.errors import NotAcceptableError
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+"""A page a line, each as soon as it is read."""
+
+MEDIA_TYPES = {"json": JSON, "ndjson": LINES, **{name: each.media_type for name, each in FORMATS.items()}}
+"""`Content-Type` of each form."""
+
+_NAMES = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
+_WILD = {"*/*": "json", "application/*": "json", "text/*": "text"}
+_TYPES = 64
+"""Media types of an `Accept` that are looked at; browsers send ten."""
+
+
+def choose_form(chosen: str | None, accept: str | None) -> str:
+    """Return the name of the form of an answer, a key of `MEDIA_TYPES`.
+
+    Args:
+        chosen: the request's `format`, which wins.
+        accept: its `Accept`; of equal weights the first one wins.
+
+    Raises:
+        NotAcceptableError: it accepts nothing that there is.
+    """
+    if chosen or not (accept or "").strip():
+        return chosen or "json"
+    best, weight = None, 0.0
+    for part in (accept or "").split(",")[:_TYPES]:
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        name = _NAMES.get(media_type) or _WILD.get(media_type)
+        if name is not None and (found := _weight(parameters)) > weight:
+            best, weight = name, found
+    if best is None:
+        raise NotAcceptableError(f"an answer is one of {', '.join(_NAMES)}")
+    return best
+
+
+def _weight(parameters: list[str]) -> float:
+    """Return the `q` of a media type."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

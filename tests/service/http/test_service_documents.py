@@ -1,0 +1,440 @@
+"""`POST /v1/ocr` with documents: what is taken, what comes back in which form, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pikepdf
+import pytest
+from pdfs import A4, LINES, document, paragraph, picture, place
+from PIL import Image
+from service_clients import Serve
+from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
+
+from ocr_core.errors import BackendError
+from ocr_core.pages import pdf as pdf_pages
+from ocr_core.pages.pdfium.process import PdfiumProcess
+from service.app import create_app
+from service.engine.serving import Serving, State
+from service.settings import Settings
+
+pytestmark = pytest.mark.anyio
+URL = "/v1/ocr"
+LINES_TYPE = {"accept": "application/x-ndjson"}
+IMAGE = encoded()
+
+
+def scan(pages: int = 2) -> bytes:
+    """Return a PDF of pictures alone."""
+    noise = np.random.default_rng(1).integers(0, 255, (200, 150), np.uint8)
+    content = place("I", 0, 0, *A4)
+    return document([content] * pages, resources=b"/XObject<</I 5000 0 R>>", objects={5000: picture(noise)})
+
+
+def tiff(*sizes: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    first, *others = (Image.new("L", size, 200) for size in sizes)
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+def locked(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(data)) as opened:
+        opened.save(file, encryption=pikepdf.Encryption(owner="secret", user="secret"))
+    return file.getvalue()
+
+
+SCAN = scan()
+WRITTEN = document([paragraph(LINES)])
+PDF_TYPE = {"content-type": "application/pdf"}
+
+FORMS: dict[str, dict[str, Any]] = {
+    "multipart": {"files": {"file": ("scan.pdf", SCAN)}},
+    "raw": {"content": SCAN, "headers": PDF_TYPE},
+    "json": {"json": {"image": base64.b64encode(SCAN).decode()}},
+}
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PdfiumProcess]]:
+    """Give the processes that drew PDFs; at the end none of them is left."""
+    started: list[PdfiumProcess] = []
+
+    class Noted(PdfiumProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+
+    monkeypatch.setattr(pdf_pages, "PdfiumProcess", Noted)
+    yield started
+    assert started
+    assert not any(process.alive for process in started)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+async def test_every_page_of_a_pdf_is_read(serve: Serve, form: dict[str, Any], processes: list[PdfiumProcess]) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, **form)
+    assert answer.status_code == 200
+    pages = answer.json()["pages"]
+    assert [(page["page"], page["source"]) for page in pages] == [(1, "ocr"), (2, "ocr")]
+    assert len({page["file"] for page in pages}) == 1
+    for page in pages:
+        assert page["width"] == pytest.approx(A4[0] * page["dpi"] / 72, abs=1)
+        assert [line["text"] for line in page["lines"]] == ["Total 12.95", "smudge"]
+        assert "source" not in page["lines"][0]
+
+
+async def test_every_picture_of_a_tiff_is_a_page(serve: Serve) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, files=parts(tiff((40, 30), (50, 20)), IMAGE))
+    assert [(page["file"], page["page"], page["width"]) for page in answer.json()["pages"]] == [
+        ("1.png", 1, 40),
+        ("1.png", 2, 50),
+        ("2.png", 1, 40),
+    ]
+
+
+@pytest.mark.parametrize(("pages", "expected"), [("2", [2]), ("3-,1", [1, 3, 4]), ("", [1, 2, 3, 4])])
+async def test_pages_are_chosen(serve: Serve, pages: str, expected: list[int]) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, data={"pages": pages}, files={"file": scan(4)})
+    assert [page["page"] for page in answer.json()["pages"]] == expected
+
+
+REFUSED = {
+    "no such page": (SCAN, {"pages": "3"}, 422, "invalid_pages"),
+    "no such page of an image": (IMAGE, {"pages": "2"}, 422, "invalid_pages"),
+    "no selection": (SCAN, {"pages": "all"}, 422, "invalid_pages"),
+    "too many pages": (scan(4), {}, 413, "too_many_pages"),
+    "no password": (locked(SCAN), {}, 422, "password_required"),
+    "another password": (locked(SCAN), {"password": "guess"}, 422, "wrong_password"),
+    "no pages": (b"%PDF-1.7\nnothing", {}, 422, "damaged_document"),
+    "no such choice": (SCAN, {"text_layer": "maybe"}, 422, "invalid_request"),
+    "no such format": (SCAN, {"format": "docx"}, 422, "invalid_request"),
+}
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson", "application/pdf"])
+@pytest.mark.parametrize(("data", "fields", "status", "code"), REFUSED.values(), ids=REFUSED)
+async def test_what_cannot_be_opened_has_a_code(
+    serve: Serve, data: bytes, fields: dict[str, str], status: int, code: str, accept: str
+) -> None:
+    async with serve(max_pages=3) as client:
+        answer = await client.post(URL, headers={"accept": accept}, data=fields, files={"file": data})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_password_opens_what_is_encrypted(serve: Serve) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, data={"password": "secret"}, files={"file": locked(SCAN)})
+    assert len(answer.json()["pages"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("choice", "source", "first"), [("auto", "embedded", LINES[0]), ("ignore", "ocr", "Total 12.95")]
+)
+async def test_text_that_a_page_carries_is_taken_or_read(serve: Serve, choice: str, source: str, first: str) -> None:
+    reader = FakeReader()
+    async with serve(reader) as client:
+        answer = await client.post(URL, data={"text_layer": choice}, files={"file": WRITTEN})
+    (page,) = answer.json()["pages"]
+    assert (page["source"], page["lines"][0]["text"]) == (source, first)
+    assert page["lines"][0].get("source", "ocr") == source
+    assert len(reader.calls) == (choice == "ignore")
+
+
+def fails_if_wide(pixels: np.ndarray, options: Any) -> Any:
+    if pixels.shape[1] == 50:
+        raise BackendError("no")
+    return two_lines(pixels, options)
+
+
+async def test_a_page_that_fails_leaves_the_others(serve: Serve) -> None:
+    async with serve(FakeReader(fails_if_wide)) as client:
+        files = parts(tiff((50, 20), (40, 30)), b"%PDF-1.7", SCAN)
+        answer = await client.post(URL, files=files)
+        lines = await client.post(URL, headers=LINES_TYPE, files=files)
+        text = await client.post(URL, params={"format": "text"}, files=files)
+    pages = answer.json()["pages"]
+    found = [(page["file"], page["page"], page.get("error", {}).get("code")) for page in pages]
+    assert found == [
+        ("1.png", 1, "backend_error"),
+        ("1.png", 2, None),
+        ("2.png", 1, "damaged_document"),
+        ("3.png", 1, None),
+        ("3.png", 2, None),
+    ]
+    *same, end = map(json.loads, lines.text.splitlines())
+    assert same == pages
+    assert (end["done"], end["pages"], end["failed"]) == (True, 5, 2)
+    assert end["model"] == answer.json()["model"]
+    assert text.text.count("\f") == 4
+    assert text.text.count("Total 12.95") == 3
+
+
+async def test_all_pages_that_fail_are_one_problem(serve: Serve) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, headers=LINES_TYPE, files=parts(b"%PDF-1.7", b"none", b""))
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_image_read")
+    assert [page["error"]["code"] for page in answer.json()["pages"]] == [
+        "damaged_document",
+        "unsupported_image_type",
+        "undecodable_image",
+    ]
+
+
+FORMATS = {
+    "json": ("application/json", b'{"pages":'),
+    "text": ("text/plain; charset=utf-8", b"Total 12.95"),
+    "markdown": ("text/markdown; charset=utf-8", b"Total 12.95"),
+    "tsv": ("text/tab-separated-values; charset=utf-8", b"level\tpage_num"),
+    "hocr": ("text/vnd.hocr+html; charset=utf-8", b"<?xml"),
+    "alto": ("application/alto+xml", b"<?xml"),
+    "pdf": ("application/pdf", b"%PDF-"),
+}
+
+
+@pytest.mark.parametrize("by", ["field", "header"])
+@pytest.mark.parametrize("data", [SCAN, IMAGE], ids=["document", "image"])
+@pytest.mark.parametrize("name", FORMATS)
+async def test_answers_have_the_form_that_is_asked_for(serve: Serve, name: str, data: bytes, by: str) -> None:
+    media_type, start = FORMATS[name]
+    accept = {"accept": f"image/webp, text/html;q=0.9, {media_type.partition(';')[0]};q=0.5, */*;q=0.1"}
+    async with serve() as client:
+        if by == "field":
+            answer = await client.post(URL, params={"format": name}, files={"file": data})
+        else:
+            answer = await client.post(URL, headers=accept, files={"file": data})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == media_type
+    assert answer.content.lstrip().startswith(start)
+
+
+async def test_words_of_a_searchable_pdf_lie_on_the_page(serve: Serve) -> None:
+    async with serve() as client:
+        made = await client.post(URL, params={"format": "pdf"}, files={"file": SCAN})
+        again = await client.post(URL, params={"text_layer": "only"}, files={"file": made.content})
+    assert [[line["text"] for line in page["lines"]] for page in again.json()["pages"]] == [
+        ["Total", "smudge"]  # the words of the lines, of which the reader gives one box
+    ] * 2
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html"])
+async def test_what_cannot_be_given_is_406(serve: Serve, accept: str) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, headers={"accept": accept}, files={"file": SCAN})
+        chosen = await client.post(URL, headers={"accept": accept}, params={"format": "text"}, files={"file": SCAN})
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+    assert "text/markdown" in answer.json()["detail"]
+    assert chosen.status_code == 200
+
+
+class Gate:
+    """Reads pages of documents; the n-th one waits until the gate was opened n times. Small images pass."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Semaphore(0)
+        self.inside = threading.Semaphore(0)
+
+    def __call__(self, pixels: np.ndarray, options: Any) -> Any:
+        if pixels.shape[1] > 40:
+            self.inside.release()
+            assert self.opened.acquire(timeout=PATIENCE)
+        return two_lines(pixels, options)
+
+    def open(self, pages: int) -> None:
+        for _ in range(pages):
+            self.opened.release()
+
+
+class Stream:
+    """An ASGI server's side of one request, whose answer is looked at while it comes."""
+
+    def __init__(self, app: Any, body: bytes, accept: bytes = b"application/x-ndjson", query: bytes = b"") -> None:
+        self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue()
+        self.status: int | None = None
+        self.stalled = False
+        scope = {"type": "http", "method": "POST", "path": URL, "query_string": query}
+        scope["headers"] = [(b"content-type", b"application/pdf"), (b"accept", accept)]
+        self._incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        self._task = asyncio.create_task(app(scope, self._incoming.get, self._send))
+
+    async def piece(self) -> Any:
+        return json.loads(await asyncio.wait_for(self._pieces.get(), PATIENCE))
+
+    def leave(self) -> None:
+        self._incoming.put_nowait({"type": "http.disconnect"})
+
+    async def done(self) -> None:
+        await asyncio.wait_for(self._task, PATIENCE)
+
+    async def _send(self, message: Any) -> None:
+        self.status = message.get("status", self.status)
+        if self.stalled:
+            await asyncio.Event().wait()
+        if message.get("body"):
+            self._pieces.put_nowait(message["body"])
+
+
+@asynccontextmanager
+async def running(reader: FakeReader, **settings: Any) -> AsyncIterator[tuple[Any, Serving]]:
+    app = create_app(Settings(model="fake", threads=2, **settings), engine_factory=lambda _: reader)
+    async with app.router.lifespan_context(app):
+        serving = app.state.context.serving
+        assert await serving.settled() is State.READY
+        yield app, serving
+
+
+def require_empty(serving: Serving) -> None:
+    admission = serving.admission
+    assert (admission._images, admission._bytes, admission._pages, admission._page_bytes) == (0, 0, 0, 0)
+    assert (admission._documents, admission._inside, len(serving.scheduler._fair)) == (0, 0, 0)
+    assert not serving.workers._waiting
+    # Its future is done a moment before the thread itself.
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "document"])
+
+
+async def test_a_page_is_sent_while_the_next_ones_are_read(processes: list[PdfiumProcess]) -> None:
+    gate = Gate()
+    async with running(FakeReader(gate)) as (app, serving):
+        stream = Stream(app, scan(3))
+        for number in (1, 2, 3):
+            gate.open(1)
+            # Two are read side by side: whichever passed the gate, no more are sent than have.
+            if number == 2:
+                gate.open(1)
+            page = await stream.piece()
+            assert page["page"] == number
+        end = await stream.piece()
+        await stream.done()
+        assert (end["done"], end["pages"], end["failed"]) == (True, 3, 0)
+        require_empty(serving)
+    assert len(processes) == 1
+
+
+async def test_few_pages_are_under_way_however_many_there_are() -> None:
+    gate, most = Gate(), 0
+    async with running(FakeReader(gate)) as (app, serving):
+        stream = Stream(app, scan(30))
+        gate.open(30)
+        for number in range(30):
+            assert (await stream.piece())["page"] == number + 1
+            most = max(most, serving.admission.images)
+        assert (await stream.piece())["pages"] == 30
+        await stream.done()
+        require_empty(serving)
+    assert 0 < most <= 4
+
+
+async def test_a_client_that_takes_nothing_holds_the_reading_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.http.answers.STALLED_SECONDS", 0.5)
+    reader = FakeReader()
+    async with running(reader) as (app, serving):
+        stream = Stream(app, scan(30))
+        stream.stalled = True
+        await stream.done()
+        assert len(reader.calls) <= 5
+        require_empty(serving)
+
+
+async def test_a_client_that_leaves_ends_the_work(processes: list[PdfiumProcess]) -> None:
+    gate = Gate()
+    async with running(FakeReader(gate)) as (app, serving):
+        stream = Stream(app, scan(30))
+        gate.open(1)
+        assert (await stream.piece())["page"] == 1
+        assert await asyncio.to_thread(gate.inside.acquire, timeout=PATIENCE)
+        stream.leave()
+        gate.open(2)
+        await stream.done()
+        for process in processes:
+            assert not process.alive
+        # Pages that were being read end when they are done.
+        await asyncio.to_thread(until, lambda: not serving.admission.images)
+        require_empty(serving)
+    assert stream._pieces.empty()
+
+
+async def test_images_of_others_get_past_a_document(serve: Serve) -> None:
+    gate = Gate()
+    async with serve(FakeReader(gate)) as client:
+        reading = asyncio.create_task(client.post(URL, files={"file": scan(12)}))
+        for _ in range(2):  # all slots are taken
+            assert await asyncio.to_thread(gate.inside.acquire, timeout=PATIENCE)
+        assert (await client.post(URL, files=parts(IMAGE))).status_code == 200
+        assert not reading.done()
+        gate.open(12)
+        assert len((await reading).json()["pages"]) == 12
+
+
+async def test_each_page_has_a_deadline_of_its_own(serve: Serve) -> None:
+    gate = Gate()
+    # The request's own would be over before the first page.
+    async with serve(FakeReader(gate), page_timeout_seconds=0.5, request_timeout_seconds=0.4) as client:
+        answer = await client.post(URL, files={"file": ("slow.pdf", tiff((41, 30), (40, 30), (40, 31)))})
+        gate.open(1)
+    codes = [page.get("error", {}).get("code") for page in answer.json()["pages"]]
+    assert codes == ["deadline_exceeded", None, None]
+
+
+async def test_the_deadline_that_a_client_names_is_that_of_the_whole(serve: Serve) -> None:
+    gate = Gate()
+    gate.open(1)
+    async with serve(FakeReader(gate)) as client:
+        answer = await client.post(URL, headers={"x-request-timeout-ms": "1500"}, files={"file": scan(12)})
+        gate.open(4)
+    assert answer.status_code == 200
+    codes = [page.get("error", {}).get("code") for page in answer.json()["pages"]]
+    assert len(codes) == 12
+    assert codes[2:] == ["deadline_exceeded"] * 10
+
+
+async def test_too_many_documents_are_429(serve: Serve) -> None:
+    gate = Gate()
+    async with serve(FakeReader(gate), max_documents=1) as client:
+        reading = asyncio.create_task(client.post(URL, files={"file": SCAN}))
+        assert await asyncio.to_thread(gate.inside.acquire, timeout=PATIENCE)
+        refused = await client.post(URL, headers=LINES_TYPE, files={"file": SCAN})
+        gate.open(2)
+        assert (await reading).status_code == 200
+        assert (await client.post(URL, files={"file": WRITTEN})).status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_a_first_page_that_does_not_fit_in_is_429(serve: Serve) -> None:
+    gate = Gate()
+    async with serve(FakeReader(gate), max_queue_size=1, max_client_batch_size=1) as client:
+        reading = asyncio.create_task(client.post(URL, files={"file": encoded(width=50)}))
+        assert await asyncio.to_thread(gate.inside.acquire, timeout=PATIENCE)
+        refused = await client.post(URL, headers=LINES_TYPE, files={"file": SCAN})
+        gate.open(1)
+        assert (await reading).status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+
+
+async def test_a_document_that_is_given_up_by_the_service_ends(processes: list[PdfiumProcess]) -> None:
+    gate = Gate()
+    async with running(FakeReader(gate)) as (app, serving):
+        stream = Stream(app, scan(30))
+        gate.open(1)
+        assert (await stream.piece())["page"] == 1
+        serving.scheduler.give_up()
+        gate.open(3)
+        codes = [(await stream.piece()).get("error", {}).get("code") for _ in range(29)]
+        await stream.done()
+        require_empty(serving)
+    assert codes[4:] == ["not_ready"] * 25
+    assert processes
