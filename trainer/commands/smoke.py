@@ -34,7 +34,7 @@ from trainer.release.publish import publish
 from trainer.run.train import train
 from trainer.teach.collect_centers import centers_of
 
-CONFIGS = Path(__file__).parent / "configs" / "smoke"
+CONFIGS = Path(__file__).parents[1] / "configs" / "smoke"
 UNSEEN_SEED = 2**60
 PAGES = 8
 STATE = "state.safetensors"

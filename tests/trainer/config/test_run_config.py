@@ -121,3 +121,9 @@ def test_the_recipes_hash_leaves_out_where_it_runs(recognizer_table):
     other = parse_config(recognizer_table | {"seed": 1})
     assert first.recipe_sha256 == elsewhere.recipe_sha256
     assert first.recipe_sha256 != other.recipe_sha256
+
+
+def test_the_smoke_test_finds_its_configurations() -> None:
+    from trainer.commands import smoke
+
+    assert {file.name for file in smoke.CONFIGS.glob("*.toml")} >= {"det-teacher.toml", "publish.toml"}
