@@ -68,8 +68,10 @@ def test_clients_give_up_on_a_server_that_does_not_answer(silent):
 @pytest.mark.parametrize(("limit", "ended"), [(1.0, True), (0.0, False)])
 def test_a_watched_server_is_killed_when_it_holds_more_than_it_may(limit, ended):
     program = Program(name="sleep", command=(), ready="/", path="/", form_field=None)
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()  # by then it holds more than the limit; a process just begun does not
         with watching(Running(program, 0, process), limit_mb=limit) as samples:
             pass
         assert samples
