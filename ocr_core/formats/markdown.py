@@ -14,7 +14,7 @@ from ocr_core.pipeline.result import Page
 # What starts a span of markup, a tag, a link or a character reference wherever it stands.
 _INLINE = re.compile(r"[\\`*_\[\]<>~]|&(?=#?\w+;)")
 # What makes a heading, a list or a rule of a line that begins with it.
-_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*-[ -]*$))")
+_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")

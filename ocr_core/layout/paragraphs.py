@@ -10,7 +10,9 @@ _HYPHENS = "-\u00ad\u2010\u00ac"
 _HEAD = re.compile(rf"([^\W\d_]+(?:-[^\W_]+)*)[{_HYPHENS}]$")
 """What stands before a hyphen at the end of a line: a word that begins with a letter, or some of a compound."""
 _TAIL = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_COMPOUND = re.compile(r"[^\W_]+(?:-[^\W_]+)+")
+_COMPOUND = re.compile(r"(?<![^\W_])[^\W_]+(?:-[^\W_]+)+")
+_LONGEST = 100
+"""Characters before a hyphen that are looked at. Expressions take the square of the length of a word without an end."""
 
 
 def join_lines(texts: Sequence[str]) -> str:
@@ -29,7 +31,8 @@ def join_lines(texts: Sequence[str]) -> str:
 
 
 def _join(before: str, after: str, compounds: set[str]) -> str:
-    head, tail = _HEAD.search(before), _TAIL.match(after)
+    head = _HEAD.search(before, max(0, len(before) - _LONGEST)) if before[-1] in _HYPHENS else None
+    tail = _TAIL.match(after)
     if not head or not tail:
         return f"{before} {after}"
     stays = not after[0].islower() or "-" in head[1] or f"{head[1]}-{tail[0]}".casefold() in compounds

@@ -34,6 +34,9 @@ SPACED = 0.6
 """Share of words of one letter from which the letters of a line are set apart."""
 TIGHT = 0.2
 """No space between words is as narrow as that."""
+LONGEST_WORD = 1_000
+"""Characters up to which accents are joined with their letters: Unicode's way of sorting them takes the square of their
+number, and stops all threads meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -211,7 +214,9 @@ def _line(piece: _Piece) -> EmbeddedLine:
 
 def _word(glyphs: Sequence[Glyph]) -> EmbeddedWord:
     text = "".join(character for glyph in glyphs for character in glyph.text if is_meant(character))
-    return EmbeddedWord(text=unicodedata.normalize("NFC", text), quad=_quad(glyphs))
+    if len(text) <= LONGEST_WORD:
+        text = unicodedata.normalize("NFC", text)
+    return EmbeddedWord(text=text, quad=_quad(glyphs))
 
 
 def _extent(glyphs: Sequence[Glyph]) -> tuple[float, float, float, float]:

@@ -27,3 +27,9 @@ from ocr_core.layout.paragraphs import join_lines
 )
 def test_lines_become_text(lines, joined):
     assert join_lines(lines) == joined
+
+
+@pytest.mark.parametrize("word", ["a" * 200_000, "a_" * 100_000, "a-" * 100_000 + "b", "-" * 200_000])
+def test_words_without_an_end_are_joined_as_well(word):
+    """A hostile text layer has such ones: expressions that try again from each letter would take hours."""
+    assert join_lines([word, "b" + word]) == f"{word} b{word}"

@@ -12,6 +12,7 @@ from pdfs import A4, LINES, document, paragraph, picture, place, stream, text
 from ocr_core.errors import DamagedDocumentError, PasswordRequiredError, UnsupportedImageError, WrongPasswordError
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
+from ocr_core.pages.text_layer import LONGEST_WORD
 
 FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
 PARAGRAPH = paragraph(LINES)
@@ -138,6 +139,18 @@ def test_ligatures_are_taken_apart_and_their_words_whole():
     page, _ = first_page(data)
     assert [line.text for line in page.lines] == ["efficient office"]
     assert [word.text for word in page.lines[0].words] == ["efficient", "office"]
+
+
+@pytest.mark.parametrize(("marks", "joined"), [(1, True), (LONGEST_WORD, False)])
+def test_accents_are_joined_with_their_letters_but_for_words_without_an_end(marks, joined):
+    """A hundred thousand accents in the wrong order would take minutes, in which no other thread runs."""
+    above, below = "\u0301" * marks, "\u0316" * marks
+    content = b"BT /G 0.1 Tf 72 700 Td (e%s%s) Tj ET" % (b"1" * marks, b"2" * marks)
+    objects = to_unicode({0x31: "\u0301", 0x32: "\u0316"})
+    data = document([content], resources=b"/Font<</G 5000 0 R>>", objects=objects)
+    data = data.replace(b"<</Font<</F 3 0 R>>/Font<</G 5000 0 R>>>>", b"<</Font<</F 3 0 R/G 5000 0 R>>>>     ")
+    page, _ = first_page(data)
+    assert [line.text for line in page.lines] == ["é" + below if joined else "e" + above + below]
 
 
 def garbled(count):
