@@ -1,0 +1,230 @@
+"""The client for programs of asyncio or trio: `Client` as coroutines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from ocr_client.errors import DeadlineExceededError, OcrError, TransportError, UnavailableError, error_of
+from ocr_client.pages import Answer, End, Model, Page
+from ocr_client.requests import (
+    LINES,
+    READ,
+    File,
+    Form,
+    Format,
+    Options,
+    cut_off,
+    explained,
+    form_of,
+    headers_of,
+    item_of,
+    json_of,
+    limits_of,
+    service_at,
+)
+from ocr_client.retries import Deadline, Retries
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+T = TypeVar("T")
+
+
+class AsyncPageStream:
+    """Pages as they are read; an iterator. `end` is known once the last one was taken."""
+
+    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
+        self._items = self._parsed(response, deadline)
+        self.end: End | None = None
+        """What the service says after the last page."""
+
+    def __aiter__(self) -> AsyncIterator[Page]:
+        return self
+
+    async def __anext__(self) -> Page:
+        return await anext(self._items)
+
+    async def aclose(self) -> None:
+        """Take no more pages."""
+        await self._items.aclose()
+
+    async def _parsed(self, response: httpx.Response, deadline: Deadline) -> AsyncGenerator[Page, None]:
+        with explained():
+            async for line in response.aiter_lines():
+                item = item_of(line)
+                if isinstance(item, End):
+                    self.end = item
+                    return
+                yield item
+                deadline.remaining()
+        raise cut_off()
+
+
+class AsyncClient:
+    """Reads through the service at `url`; close it, or use it in an `async with`.
+
+    Args:
+        url: of the service, such as `http://localhost:8000`.
+        api_key: where the service asks for one.
+        timeout: seconds that a call may take, all tries included; calls may name their own. None: as long as the
+            service allows.
+        retries: how often to try again.
+        http: an `httpx.AsyncClient` of your own, for proxies and certificates; it stays open.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._url = service_at(url)
+        self._headers = headers_of(api_key)
+        self._timeout = timeout
+        self._retries = retries or Retries()
+        self._own = http is None
+        self._http = http or httpx.AsyncClient()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._own:
+            await self._http.aclose()
+
+    async def read(self, *files: File, timeout: float | None = None, **options: Unpack[Options]) -> Answer:
+        """Return the pages of files, as `Client.read` does."""
+        return Answer.of(json_of(await self._post(files, options, None, timeout)))
+
+    @overload
+    async def convert(
+        self, *files: File, to: Literal["pdf"], timeout: float | None = None, **options: Unpack[Options]
+    ) -> bytes: ...
+
+    @overload
+    async def convert(
+        self,
+        *files: File,
+        to: Literal["text", "markdown", "tsv", "hocr", "alto"],
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> str: ...
+
+    async def convert(
+        self, *files: File, to: Format, timeout: float | None = None, **options: Unpack[Options]
+    ) -> str | bytes:
+        """Return files in another form, as `Client.convert` does."""
+        body = await self._post(files, options, to, timeout)
+        return body if to == "pdf" else body.decode()
+
+    @asynccontextmanager
+    async def stream(
+        self, *files: File, timeout: float | None = None, **options: Unpack[Options]
+    ) -> AsyncIterator[AsyncPageStream]:
+        """Give the pages one by one, as `Client.stream` does.
+
+        async with client.stream("scan.pdf") as pages:
+            async for page in pages:
+                print(page.number, page.text)
+        """
+        deadline = self._deadline(timeout)
+        form = await _formed(files, options)
+
+        async def opened() -> tuple[AsyncPageStream, AsyncExitStack]:
+            async with AsyncExitStack() as stack:
+                head = {"Accept": LINES}
+                response = await stack.enter_async_context(self._opened("POST", READ, deadline, form, head))
+                pages = AsyncPageStream(response, deadline)
+                stack.push_async_callback(pages.aclose)
+                return pages, stack.pop_all()
+
+        pages, stack = await self._tried(opened, deadline)
+        async with stack:
+            yield pages
+
+    async def models(self, *, timeout: float | None = None) -> list[Model]:
+        """Return the models that the service has loaded."""
+        return [Model.of(entry) for entry in json_of(await self._get("/v1/models", timeout))["models"]]
+
+    async def version(self, *, timeout: float | None = None) -> str:
+        """Return the version of the service."""
+        return str(json_of(await self._get("/version", timeout))["version"])
+
+    async def ready(self, *, timeout: float | None = None) -> bool:
+        """Tell whether the service would read now; asked once."""
+        try:
+            await self._fetch("GET", "/readyz", self._deadline(timeout))
+        except (TransportError, UnavailableError):
+            return False
+        return True
+
+    async def _post(self, files: Sequence[File], options: Options, to: Format | None, timeout: float | None) -> bytes:
+        deadline = self._deadline(timeout)
+        form = await _formed(files, options, to)
+        return await self._tried(lambda: self._fetch("POST", READ, deadline, form), deadline)
+
+    async def _get(self, path: str, timeout: float | None) -> bytes:
+        deadline = self._deadline(timeout)
+        return await self._tried(lambda: self._fetch("GET", path, deadline), deadline)
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    async def _tried(self, attempt: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
+        """Return what `attempt` gives, tried as often as is worth it."""
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except OcrError as error:
+                tries += 1
+                wait = self._retries.wait(error, tries)
+                if wait is None or not deadline.allows(wait):
+                    raise
+            await anyio.sleep(wait)
+
+    async def _fetch(self, method: str, path: str, deadline: Deadline, form: Form | None = None) -> bytes:
+        try:
+            with anyio.fail_after(deadline.remaining()):
+                async with self._opened(method, path, deadline, form, {}) as response:
+                    with explained():
+                        return await response.aread()
+        except TimeoutError as error:
+            raise DeadlineExceededError("no answer within the time of this call") from error
+
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, path: str, deadline: Deadline, form: Form | None, headers: dict[str, str]
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request and give its answer, if it is one, before its body."""
+        timeout, told = limits_of(deadline)
+        body: dict[str, Any] = form._asdict() if form else {}
+        head = {**self._headers, **headers, **told}
+        async with AsyncExitStack() as stack:
+            with explained():
+                sent = self._http.stream(method, self._url + path, headers=head, timeout=timeout, **body)
+                response = await stack.enter_async_context(sent)
+                if response.status_code != httpx.codes.OK:
+                    raise error_of(response.status_code, response.headers, await response.aread())
+            yield response
+
+
+async def _formed(files: Sequence[File], options: Options, to: Format | None = None) -> Form:
+    return await anyio.to_thread.run_sync(partial(form_of, files, options, to=to))

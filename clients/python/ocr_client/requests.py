@@ -1,0 +1,166 @@
+"""From arguments to a request, and from bytes to what was asked for: what both clients share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, TypedDict
+
+import httpx
+
+from ocr_client.errors import DeadlineExceededError, OcrError, TransportError
+from ocr_client.pages import End, Page
+from ocr_client.retries import Deadline
+from ocr_client.version import VERSION
+
+READ = "/v1/ocr"
+LINES = "application/x-ndjson"
+SILENCE = 1860.0
+"""Seconds without a byte after which a call without a `timeout` gives up: a minute more than the service's longest
+deadline, since a document that is asked for as a whole is silent until it is read."""
+CONNECT = 10.0
+"""Seconds for a connection."""
+
+
+class Upload(NamedTuple):
+    """Bytes, with the name that pages are to have."""
+
+    name: str
+    data: bytes
+
+
+File: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Upload"
+"""A path, bytes, an open file, or bytes with a name."""
+
+Format = Literal["text", "markdown", "tsv", "hocr", "alto", "pdf"]
+"""What files become, beside the pages themselves."""
+
+
+class Options(TypedDict, total=False):
+    """Choices of a request. What is left out is as the service has it."""
+
+    detect: bool
+    """False: a file is one line of text."""
+    min_confidence: float
+    """Lines below this, from 0 to 1, are left out."""
+    words: bool
+    """Give the words of each line."""
+    language: bool
+    """False: what the network alone sees, as for serial numbers."""
+    model: str
+    """`name[@version]`: fail unless this model answers."""
+    pages: str
+    """Pages of each file, such as `3`, `1-5,9` or `3-`."""
+    password: str
+    """Opens encrypted PDFs."""
+    text_layer: Literal["auto", "ignore", "only"]
+    """Text that a PDF carries: take it where it can be trusted, read all, or read nothing."""
+
+
+class Form(NamedTuple):
+    """A multipart form, as httpx takes it; it can be sent again and again."""
+
+    files: list[tuple[str, tuple[str | None, bytes, str]]]
+    data: dict[str, str]
+
+
+def form_of(files: Sequence[File], options: Mapping[str, Any], *, to: Format | None = None) -> Form:
+    """Return the form that asks for `files` to be read. Reads them into memory.
+
+    Raises:
+        TypeError: no file, or an option that there is not.
+        OSError: a file cannot be read.
+    """
+    if not files:
+        raise TypeError("no file to read")
+    if unknown := options.keys() - Options.__annotations__.keys():
+        raise TypeError(f"no such option: {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
+    chosen = {name: _field(value) for name, value in options.items() if value is not None}
+    if to is not None:
+        chosen["format"] = to
+    parts = [("file", (*_named(file), "application/octet-stream")) for file in files]
+    return Form(parts, chosen)
+
+
+def service_at(url: str) -> str:
+    """Return the address of a service without a slash at its end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url} is no address such as http://localhost:8000")
+    return url.rstrip("/")
+
+
+def headers_of(api_key: str | None) -> dict[str, str]:
+    """Return what every request says of its sender."""
+    headers = {"User-Agent": f"ocr-client/{VERSION}"}
+    if api_key is not None:
+        headers["X-API-Key"] = api_key
+    return headers
+
+
+def limits_of(deadline: Deadline) -> tuple[httpx.Timeout, dict[str, str]]:
+    """Return how long one try may wait, and the header that tells the service.
+
+    Raises:
+        DeadlineExceededError: there is no time left.
+    """
+    left = deadline.remaining()
+    if left is None:
+        return httpx.Timeout(SILENCE, connect=CONNECT), {}
+    return httpx.Timeout(left, connect=min(left, CONNECT)), {"X-Request-Timeout-Ms": str(max(1, int(left * 1000)))}
+
+
+def json_of(body: bytes) -> Any:
+    """Return what a body in JSON holds.
+
+    Raises:
+        TransportError: it is none; something else than the service answered.
+    """
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise TransportError("the answer is no JSON: is this the address of an OCR service?") from error
+
+
+def item_of(line: str) -> Page | End:
+    """Return what a line of a stream holds."""
+    body = json_of(line.encode())
+    return End.of(body) if body.get("done") else Page.of(body)
+
+
+def cut_off() -> OcrError:
+    """Return the error of a stream that ends without its last line."""
+    return TransportError("the answer ends before its last page")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what httpx raises as errors of this package."""
+    try:
+        yield
+    except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+        raise DeadlineExceededError("no answer within the time of this call") from error
+    except httpx.HTTPError as error:
+        raise TransportError(f"{type(error).__name__}: {error}") from error
+
+
+def _field(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _named(file: File) -> tuple[str | None, bytes]:
+    if isinstance(file, Upload):
+        return file.name, file.data
+    if isinstance(file, (bytes, bytearray, memoryview)):
+        return None, bytes(file)
+    if isinstance(file, (str, os.PathLike)):
+        path = Path(file)
+        return path.name, path.read_bytes()
+    name = getattr(file, "name", None)
+    return Path(name).name if isinstance(name, str) else None, file.read()

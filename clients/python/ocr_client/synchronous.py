@@ -1,0 +1,227 @@
+"""The client for programs that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from time import sleep
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import httpx
+
+from ocr_client.errors import OcrError, TransportError, UnavailableError, error_of
+from ocr_client.pages import Answer, End, Model, Page
+from ocr_client.requests import (
+    LINES,
+    READ,
+    File,
+    Form,
+    Format,
+    Options,
+    cut_off,
+    explained,
+    form_of,
+    headers_of,
+    item_of,
+    json_of,
+    limits_of,
+    service_at,
+)
+from ocr_client.retries import Deadline, Retries
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+T = TypeVar("T")
+
+
+class PageStream:
+    """Pages as they are read; an iterator. `end` is known once the last one was taken."""
+
+    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
+        self._items = self._parsed(response, deadline)
+        self.end: End | None = None
+        """What the service says after the last page."""
+
+    def __iter__(self) -> Iterator[Page]:
+        return self
+
+    def __next__(self) -> Page:
+        return next(self._items)
+
+    def _parsed(self, response: httpx.Response, deadline: Deadline) -> Iterator[Page]:
+        with explained():
+            for line in response.iter_lines():
+                item = item_of(line)
+                if isinstance(item, End):
+                    self.end = item
+                    return
+                yield item
+                deadline.remaining()
+        raise cut_off()
+
+
+class Client:
+    """Reads through the service at `url`. May be used by several threads; close it, or use it in a `with`.
+
+    Args:
+        url: of the service, such as `http://localhost:8000`.
+        api_key: where the service asks for one.
+        timeout: seconds that a call may take, all tries included; calls may name their own. None: as long as the
+            service allows.
+        retries: how often to try again.
+        http: an `httpx.Client` of your own, for proxies and certificates; it stays open.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        retries: Retries | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._url = service_at(url)
+        self._headers = headers_of(api_key)
+        self._timeout = timeout
+        self._retries = retries or Retries()
+        self._own = http is None
+        self._http = http or httpx.Client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._own:
+            self._http.close()
+
+    def read(self, *files: File, timeout: float | None = None, **options: Unpack[Options]) -> Answer:
+        """Return the pages of images, PDFs and TIFFs, with lines and their places.
+
+        A page that could not be read has an `error`, and the others are read.
+
+        Raises:
+            FileError: none could be read.
+            OcrError: whatever else keeps it from being read.
+        """
+        body = self._post(form_of(files, options), timeout)
+        return Answer.of(json_of(body))
+
+    @overload
+    def convert(
+        self, *files: File, to: Literal["pdf"], timeout: float | None = None, **options: Unpack[Options]
+    ) -> bytes: ...
+
+    @overload
+    def convert(
+        self,
+        *files: File,
+        to: Literal["text", "markdown", "tsv", "hocr", "alto"],
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> str: ...
+
+    def convert(
+        self, *files: File, to: Format, timeout: float | None = None, **options: Unpack[Options]
+    ) -> str | bytes:
+        """Return files as text, Markdown, TSV, hOCR or ALTO, or as the bytes of a searchable PDF.
+
+        Raises:
+            OcrError: as `read`.
+        """
+        body = self._post(form_of(files, options, to=to), timeout)
+        return body if to == "pdf" else body.decode()
+
+    @contextmanager
+    def stream(self, *files: File, timeout: float | None = None, **options: Unpack[Options]) -> Iterator[PageStream]:
+        """Give the pages one by one, each as soon as it is read; whoever leaves the block ends the work.
+
+            with client.stream("scan.pdf") as pages:
+                for page in pages:
+                    print(page.number, page.text)
+
+        Raises:
+            OcrError: as `read`; while pages are taken too, and then nothing is tried again.
+        """
+        form, deadline = form_of(files, options), self._deadline(timeout)
+
+        def opened() -> tuple[PageStream, ExitStack]:
+            with ExitStack() as stack:
+                response = stack.enter_context(self._opened("POST", READ, deadline, form, {"Accept": LINES}))
+                return PageStream(response, deadline), stack.pop_all()
+
+        stream, stack = self._tried(opened, deadline)
+        with stack:
+            yield stream
+
+    def models(self, *, timeout: float | None = None) -> list[Model]:
+        """Return the models that the service has loaded."""
+        return [Model.of(entry) for entry in json_of(self._get("/v1/models", timeout))["models"]]
+
+    def version(self, *, timeout: float | None = None) -> str:
+        """Return the version of the service."""
+        return str(json_of(self._get("/version", timeout))["version"])
+
+    def ready(self, *, timeout: float | None = None) -> bool:
+        """Tell whether the service would read now; asked once."""
+        try:
+            self._fetch("GET", "/readyz", self._deadline(timeout))
+        except (TransportError, UnavailableError):
+            return False
+        return True
+
+    def _post(self, form: Form, timeout: float | None) -> bytes:
+        deadline = self._deadline(timeout)
+        return self._tried(lambda: self._fetch("POST", READ, deadline, form), deadline)
+
+    def _get(self, path: str, timeout: float | None) -> bytes:
+        deadline = self._deadline(timeout)
+        return self._tried(lambda: self._fetch("GET", path, deadline), deadline)
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._timeout if timeout is None else timeout)
+
+    def _tried(self, attempt: Callable[[], T], deadline: Deadline) -> T:
+        """Return what `attempt` gives, tried as often as is worth it."""
+        tries = 0
+        while True:
+            try:
+                return attempt()
+            except OcrError as error:
+                tries += 1
+                wait = self._retries.wait(error, tries)
+                if wait is None or not deadline.allows(wait):
+                    raise
+            sleep(wait)
+
+    def _fetch(self, method: str, path: str, deadline: Deadline, form: Form | None = None) -> bytes:
+        with self._opened(method, path, deadline, form, {}) as response, explained():
+            pieces = []
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                deadline.remaining()
+            return b"".join(pieces)
+
+    @contextmanager
+    def _opened(
+        self, method: str, path: str, deadline: Deadline, form: Form | None, headers: dict[str, str]
+    ) -> Iterator[httpx.Response]:
+        """Send a request and give its answer, if it is one, before its body."""
+        timeout, told = limits_of(deadline)
+        body: dict[str, Any] = form._asdict() if form else {}
+        head = {**self._headers, **headers, **told}
+        with ExitStack() as stack:
+            with explained():
+                sent = self._http.stream(method, self._url + path, headers=head, timeout=timeout, **body)
+                response = stack.enter_context(sent)
+                if response.status_code != httpx.codes.OK:
+                    raise error_of(response.status_code, response.headers, response.read())
+            yield response

@@ -1,0 +1,362 @@
+"""Both clients against prepared answers: what is sent, tried again, given up, and raised."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import ocr_client
+from ocr_client import (
+    AccessError,
+    AsyncClient,
+    Client,
+    DeadlineExceededError,
+    FileError,
+    InternalError,
+    OverloadedError,
+    RequestError,
+    Retries,
+    ServiceError,
+    TransportError,
+    UnavailableError,
+    Upload,
+)
+
+MODEL = {"name": "m", "version": "1", "digest": "d"}
+LINE = {"text": "Total", "confidence": 0.9, "polygon": [[0, 0], [9, 0], [9, 5], [0, 5]], "words": [], "new": "field"}
+PAGE = {"file": "a.jpg", "page": 1, "width": 9, "height": 5, "rotation": 0, "lines": [LINE], "new": "field"}
+END = {"done": True, "pages": 1, "failed": 0, "timings_ms": {"total": 1.0}, "model": MODEL}
+ANSWER = {"pages": [PAGE], "timings_ms": {"total": 1.0}, "model": MODEL}
+OK = httpx.Response(200, json=ANSWER)
+
+Step = httpx.Response | Exception
+
+
+class Service:
+    """Gives one step after the other, the last again and again; keeps what it was asked."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.asked: list[httpx.Request] = []
+        self._steps = steps
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        return self._next(request)
+
+    async def later(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        return self._next(request)
+
+    def _next(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        step = self._steps[min(len(self.asked), len(self._steps)) - 1]
+        if isinstance(step, Exception):
+            raise step
+        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
+
+
+def problem(status: int, code: str, *, retry_after: str | None = None, **more: Any) -> httpx.Response:
+    body = {"type": "about:blank", "title": "T", "status": status, "code": code, "detail": "why", "request_id": "r"}
+    headers = {"retry-after": retry_after} if retry_after else {}
+    return httpx.Response(status, json={**body, **more}, headers=headers)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let no time pass between tries, and keep how long it would have been."""
+    waited: list[float] = []
+
+    async def later(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("ocr_client.synchronous.sleep", waited.append)
+    monkeypatch.setattr("ocr_client.asynchronous.anyio.sleep", later)
+    return waited
+
+
+def client_of(service: Service, **options: Any) -> Client:
+    return Client("http://service/", http=httpx.Client(transport=httpx.MockTransport(service)), **options)
+
+
+def async_client_of(service: Service, **options: Any) -> AsyncClient:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(service.later))
+    return AsyncClient("http://service/", http=http, **options)
+
+
+def form(request: httpx.Request) -> dict[str, bytes]:
+    boundary = request.headers["content-type"].partition("boundary=")[2].encode()
+    parts = [part.partition(b"\r\n\r\n") for part in request.content.split(b"--" + boundary)[1:-1]]
+    return {head.partition(b'name="')[2].partition(b'"')[0].decode(): body[:-2] for head, _, body in parts}
+
+
+def test_files_and_options_are_a_form(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    service = Service(OK)
+    answer = client_of(service, api_key="k").read(tmp_path / "a.jpg", words=True, min_confidence=0.2, pages="1-2")
+    request = service.asked[0]
+    assert (request.method, str(request.url)) == ("POST", "http://service/v1/ocr")
+    assert form(request) == {"file": b"picture", "words": b"true", "min_confidence": b"0.2", "pages": b"1-2"}
+    assert b'filename="a.jpg"' in request.content
+    assert request.headers["x-api-key"] == "k"
+    assert "x-request-timeout-ms" not in request.headers
+    assert (answer.text, answer.model.name, answer.pages[0].lines[0].polygon[2]) == ("Total", "m", (9.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [(b"picture", None), (Upload("b.png", b"picture"), "b.png"), (io.BytesIO(b"picture"), None)],
+)
+def test_files_may_be_bytes(file: Any, name: str | None) -> None:
+    service = Service(OK)
+    client_of(service).read(file)
+    assert form(service.asked[0]) == {"file": b"picture"}
+    assert (b"filename" in service.asked[0].content) == (name is not None)
+    assert (name or "").encode() in service.asked[0].content
+
+
+def test_an_open_file_keeps_its_name_and_can_be_sent_twice(tmp_path: Path, waits: list[float]) -> None:
+    (tmp_path / "c.jpg").write_bytes(b"picture")
+    service = Service(problem(503, "not_ready"), OK)
+    with (tmp_path / "c.jpg").open("rb") as file:
+        client_of(service).read(file)
+    assert [form(request)["file"] for request in service.asked] == [b"picture", b"picture"]
+    assert b'filename="c.jpg"' in service.asked[1].content
+    assert len(waits) == 1
+
+
+def test_wrong_arguments_are_told_before_anything_is_sent() -> None:
+    service = Service(OK)
+    client = client_of(service)
+    with pytest.raises(TypeError, match="no file"):
+        client.read()
+    with pytest.raises(TypeError, match=r"wordz.*min_confidence"):
+        client.read(b"x", wordz=True)  # type: ignore[call-arg]
+    with pytest.raises(FileNotFoundError):
+        client.read("nowhere.jpg")
+    with pytest.raises(ValueError, match="http://"):
+        Client("localhost:8000")
+    with pytest.raises(ValueError, match="timeout of 0"):
+        client.read(b"x", timeout=0)
+    assert not service.asked
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "malformed_request", RequestError),
+        (401, "unauthorized", AccessError),
+        (403, "forbidden", AccessError),
+        (404, "not_found", RequestError),
+        (413, "image_too_large", FileError),
+        (413, "too_many_images", RequestError),
+        (415, "unsupported_image_type", FileError),
+        (422, "wrong_password", FileError),
+        (422, "a_code_of_next_year", FileError),
+        (422, "invalid_pages", RequestError),
+        (429, "overloaded", OverloadedError),
+        (500, "backend_error", InternalError),
+        (503, "not_ready", UnavailableError),
+        (504, "deadline_exceeded", DeadlineExceededError),
+    ],
+)
+def test_problems_have_classes(status: int, code: str, kind: type[ServiceError]) -> None:
+    with pytest.raises(kind, match="why") as caught:
+        client_of(Service(problem(status, code)), retries=Retries(times=0)).read(b"x")
+    error = caught.value
+    assert isinstance(error, ServiceError)
+    assert (error.code, error.status, error.request_id, error.retry_after) == (code, status, "r", None)
+
+
+def test_a_problem_tells_of_fields_and_pages() -> None:
+    fields = [{"loc": ["body", "pages"], "msg": "no"}]
+    with pytest.raises(RequestError) as caught:
+        client_of(Service(problem(422, "invalid_request", errors=fields))).read(b"x")
+    assert caught.value.fields == tuple(fields)
+    pages = [{"file": "a", "page": 1, "error": {}}]
+    with pytest.raises(FileError) as failed:
+        client_of(Service(problem(422, "no_image_read", pages=pages))).read(b"x")
+    assert failed.value.pages == tuple(pages)
+
+
+def test_what_others_answer_is_an_error_too() -> None:
+    with pytest.raises(UnavailableError, match="Bad gateway") as caught:
+        client_of(Service(httpx.Response(502, html="<p>Bad\n gateway")), retries=Retries(times=0)).read(b"x")
+    assert caught.value.code == "http_502"
+    moved = httpx.Response(308, headers={"location": "https://service/v1/ocr"})
+    with pytest.raises(RequestError, match="https://service/v1/ocr"):
+        client_of(Service(moved)).read(b"x")
+    with pytest.raises(TransportError, match="no JSON"):
+        client_of(Service(httpx.Response(200, html="<p>Welcome"))).read(b"x")
+
+
+RETRIED = [
+    problem(429, "overloaded", retry_after="7"),
+    problem(503, "not_ready", retry_after="7"),
+    httpx.Response(503, headers={"retry-after": "7"}),
+    httpx.ConnectError("refused"),
+    httpx.ReadError("reset"),
+    httpx.RemoteProtocolError("gone"),
+    problem(408, "upload_stalled"),
+]
+
+
+@pytest.mark.parametrize("step", RETRIED)
+def test_what_passes_is_tried_again(step: Step, waits: list[float]) -> None:
+    service = Service(step, step, OK)
+    assert client_of(service).read(b"x").text == "Total"
+    assert len(service.asked) == 3
+    told = isinstance(step, httpx.Response) and "retry-after" in step.headers
+    assert all(7 <= wait <= 8.75 if told else 0.25 <= wait <= 1 for wait in waits), waits
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("step", RETRIED)
+async def test_the_other_client_tries_again_as_well(step: Step, waits: list[float]) -> None:
+    service = Service(step, step, OK)
+    async with async_client_of(service) as client:
+        assert (await client.read(b"x")).text == "Total"
+    assert (len(service.asked), len(waits)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        problem(422, "undecodable_image"),
+        problem(500, "backend_error"),
+        problem(504, "deadline_exceeded"),
+        problem(401, "unauthorized"),
+        httpx.ReadTimeout("silent"),
+    ],
+)
+def test_what_stays_is_not_tried_again(step: Step, waits: list[float]) -> None:
+    service = Service(step)
+    with pytest.raises(ocr_client.OcrError):
+        client_of(service).read(b"x")
+    assert (len(service.asked), waits) == (1, [])
+
+
+def test_tries_end(waits: list[float]) -> None:
+    service = Service(problem(429, "overloaded"))
+    with pytest.raises(OverloadedError):
+        client_of(service, retries=Retries(times=4, first_wait=1, longest_wait=3)).read(b"x")
+    assert len(service.asked) == 5
+    assert [0.5 <= waits[0] <= 1, 1 <= waits[1] <= 2, 1.5 <= waits[2] <= 3, 1.5 <= waits[3] <= 3] == [True] * 4
+
+
+def test_a_wait_that_is_too_long_is_not_begun(waits: list[float]) -> None:
+    service = Service(problem(429, "overloaded", retry_after="61"))
+    with pytest.raises(OverloadedError) as caught:
+        client_of(service).read(b"x")
+    assert (caught.value.retry_after, len(service.asked), waits) == (61.0, 1, [])
+
+
+def test_no_try_begins_after_the_deadline(waits: list[float]) -> None:
+    service = Service(problem(429, "overloaded", retry_after="7"))
+    with pytest.raises(OverloadedError):
+        client_of(service).read(b"x", timeout=5)
+    assert (len(service.asked), waits) == (1, [])
+    assert 4000 < int(service.asked[0].headers["x-request-timeout-ms"]) <= 5000
+    assert 4 < service.asked[0].extensions["timeout"]["read"] <= 5
+
+
+def test_retry_after_may_be_a_date(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 784111770.0)
+    service = Service(problem(503, "not_ready", retry_after="Sun, 06 Nov 1994 08:49:37 GMT"), OK)
+    client_of(service).read(b"x")
+    assert 7 <= waits[0] <= 8.75
+    with pytest.raises(UnavailableError) as caught:
+        client_of(Service(problem(503, "x", retry_after="soon")), retries=Retries(times=0)).read(b"x")
+    assert caught.value.retry_after is None
+
+
+def lines(*bodies: Any) -> httpx.Response:
+    return httpx.Response(200, text="".join(json.dumps(body) + "\n" for body in bodies))
+
+
+def test_a_stream_gives_pages_and_then_its_end() -> None:
+    failed = {"file": "a.jpg", "page": 2, "error": {"code": "unreadable_page", "status": 422, "detail": "why"}}
+    service = Service(lines(PAGE, failed, {**END, "pages": 2, "failed": 1}))
+    with client_of(service).stream(b"x") as stream:
+        first, second = stream
+    assert service.asked[0].headers["accept"] == "application/x-ndjson"
+    assert (first.text, first.error) == ("Total", None)
+    assert second.error is not None
+    assert (second.number, second.error.code, second.lines) == (2, "unreadable_page", ())
+    assert stream.end is not None
+    assert (stream.end.failed, stream.end.model.name) == (1, "m")
+
+
+def test_a_stream_that_is_cut_off_is_an_error_after_its_pages() -> None:
+    taken = []
+    with pytest.raises(TransportError, match="before its last"), client_of(Service(lines(PAGE))).stream(b"x") as pages:
+        taken += [page.text for page in iter(pages)]
+    with client_of(Service(lines(PAGE))).stream(b"x") as pages:
+        assert next(pages).text == "Total"
+
+
+def test_a_stream_is_tried_again_until_it_begins(waits: list[float]) -> None:
+    service = Service(problem(429, "overloaded"), lines(PAGE, END))
+    with client_of(service).stream(b"x") as pages:
+        assert [page.text for page in pages] == ["Total"]
+    assert len(waits) == 1
+
+
+@pytest.mark.anyio
+async def test_the_other_client_streams_as_well(waits: list[float]) -> None:
+    service = Service(problem(429, "overloaded"), lines(PAGE, END))
+    async with async_client_of(service) as client, client.stream(b"x") as pages:
+        assert [page.text async for page in pages] == ["Total"]
+        assert pages.end is not None
+        with pytest.raises(StopAsyncIteration):
+            await anext(pages)
+    async with async_client_of(Service(lines(PAGE))) as client, client.stream(b"x") as pages:
+        assert (await anext(pages)).text == "Total"
+        with pytest.raises(TransportError, match="before its last"):
+            await anext(pages)
+
+
+def test_forms_are_text_but_for_pdf() -> None:
+    service = Service(httpx.Response(200, content="é".encode()))
+    client = client_of(service)
+    assert client.convert(b"x", to="markdown") == "é"
+    assert client.convert(b"x", to="pdf", pages="2") == "é".encode()
+    assert [form(request).get("format") for request in service.asked] == [b"markdown", b"pdf"]
+
+
+def test_a_client_of_ones_own_stays_open_and_ours_does_not() -> None:
+    http = httpx.Client(transport=httpx.MockTransport(Service(OK)))
+    with Client("http://service", http=http):
+        pass
+    assert not http.is_closed
+    with Client("http://service") as client:
+        own = client._http
+    assert own.is_closed
+    assert not own.follow_redirects, "the key would go wherever an answer points"
+    http.close()
+
+
+def signatures(kind: type) -> dict[str, list[str]]:
+    public: list[tuple[str, Callable[..., Any]]] = [
+        (name, value) for name, value in vars(kind).items() if not name.startswith("_") and callable(value)
+    ]
+    return {
+        name.removeprefix("a") if name == "aclose" else name: list(inspect.signature(v).parameters)
+        for name, v in public
+    }
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    assert signatures(Client) == signatures(AsyncClient)
+    assert inspect.signature(Client).parameters.keys() == inspect.signature(AsyncClient).parameters.keys()
+
+
+def test_the_key_does_not_show() -> None:
+    assert "secret" not in repr(Client("http://service", api_key="secret"))
