@@ -1,0 +1,1 @@
+"""The engine as tools of agents, over the Model Context Protocol. Only `server` needs its SDK."""
