@@ -22,8 +22,8 @@ from service.http.docs import install_docs
 from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware, HeadMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
-from service.http.routes import health, models, ocr
-from service.observe.metrics import READ_ENDPOINT, Metrics
+from service.http.routes import health, integrations, models, ocr
+from service.observe.metrics import READ_ENDPOINTS, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
 from service.version import program_version
@@ -84,7 +84,7 @@ def create_app(
         access=access,
     )
     app.add_middleware(
-        BodyMiddleware, limits={READ_ENDPOINT: settings.payload_limit}, idle=settings.upload_idle_seconds
+        BodyMiddleware, limits=dict.fromkeys(READ_ENDPOINTS, settings.payload_limit), idle=settings.upload_idle_seconds
     )
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     app.add_middleware(HeadMiddleware)
@@ -97,7 +97,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (ocr, models, health):
+    for module in (ocr, integrations, models, health):
         app.include_router(module.router)
     install_handlers(app)
     install_docs(app)

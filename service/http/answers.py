@@ -51,6 +51,8 @@ class Answer:
         self._text: list[str] = []
         self.timings: dict[str, float] = {}
         """Milliseconds a stage, summed over the pages, and in `total` from the request's first byte to its answer."""
+        self.names = [upload.name for upload in received.uploads]
+        """Of the files."""
         exchange.model_digest = model.digest
 
     async def pieces(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
@@ -59,14 +61,17 @@ class Answer:
         Raises:
             Exception: before the first piece: what stands for the errors of all pages, if none could be read.
         """
-        read = self._noted(sheets)
-        writers = {"json": self._as_json, "ndjson": self._as_lines}
-        async for piece in writers.get(self._form, self._as_file)(read):
+        async for piece in self.write(self._noted(sheets)):
             if piece:
                 yield piece
         self._exchange.facts.update(lines=self._lines, timings_ms=self.timings or self._timed())
         if self._context.settings.log_text:
             self._exchange.facts["text"] = self._text
+
+    def write(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
+        """Write pages down, of which at least one was read."""
+        writers = {"json": self._as_json, "ndjson": self._as_lines}
+        return writers.get(self._form, self._as_file)(sheets)
 
     def _timed(self) -> dict[str, float]:
         seconds = {**self._seconds, "total": self._exchange.elapsed()}

@@ -14,7 +14,7 @@ from service.errors import ClientGoneError
 from service.http.exchange import Exchange, choose_request_id
 from service.http.problems import CLIENT_GONE, REJECTED, problem_response, result_of
 from service.observe.logs import request_id
-from service.observe.metrics import READ_ENDPOINT, Metrics
+from service.observe.metrics import READ_ENDPOINTS, Metrics
 from service.observe.tracing import NoTracing, Record
 
 log = logging.getLogger("service.request")
@@ -40,7 +40,7 @@ class ExchangeMiddleware:
         headers = Headers(scope=scope)
         exchange = Exchange(request_id=choose_request_id(headers.get(ID_HEADER)))
         scope.setdefault("state", {})["exchange"] = exchange
-        reading = scope["path"] == READ_ENDPOINT and scope["method"] == "POST"
+        reading = scope["path"] in READ_ENDPOINTS and scope["method"] in ("POST", "PUT")
         token = request_id.set(exchange.request_id)
         with self._tracing.request(headers) as record:
             if reading:

@@ -51,7 +51,7 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    chunks = _counted(request, count)
+    chunks = counted(request, count)
     if kind == "multipart/form-data":
         return await _from_form(chunks, content_type, query, settings.max_client_batch_size)
     if kind == "application/json":
@@ -65,7 +65,8 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
     )
 
 
-async def _counted(request: Request, count: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def counted(request: Request, count: Callable[[int], None]) -> AsyncIterator[bytes]:
+    """Give the body of `request`, every piece of which is told to `count`, in bytes."""
     async for chunk in request.stream():
         count(len(chunk))
         yield chunk

@@ -16,6 +16,10 @@ from prometheus_client.exposition import choose_encoder
 from ocr_core.pipeline.result import Page
 
 READ_ENDPOINT = "/v1/ocr"
+LITEPARSE_ENDPOINT = "/ocr"
+OPEN_WEBUI_ENDPOINT = "/process"
+READ_ENDPOINTS = frozenset({READ_ENDPOINT, LITEPARSE_ENDPOINT, OPEN_WEBUI_ENDPOINT})
+"""Paths that take files, by POST or PUT."""
 
 Result = Literal["read", "refused", "late", "cancelled", "failed"]
 """What became of a request or of an image. Only the time of `read` and `late` tells how fast the service is."""

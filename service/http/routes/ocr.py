@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Annotated
@@ -32,6 +32,8 @@ from service.http.uploads import Received, disconnected, receive
 from service.observe.metrics import READ_ENDPOINT
 
 router = APIRouter(tags=["ocr"])
+
+Take = Callable[[Callable[[int], None]], Awaitable[Received]]
 
 TimeoutHeader = Annotated[
     int | None,
@@ -63,6 +65,21 @@ async def read(
     their errors. As `application/x-ndjson` pages come one a line, each as soon as it is read, and then a line with
     `done`; a client that leaves ends the work.
     """
+    return await answered(request, context, partial(receive, request, query, context.settings), timeout_ms=timeout_ms)
+
+
+async def answered(
+    request: Request, context: Context, take: Take, make: type[Answer] = Answer, *, timeout_ms: int | None = None
+) -> Response:
+    """Return the answer to a request for files to be read.
+
+    Args:
+        request: as it came.
+        context: the application.
+        take: takes in its body, telling of every piece.
+        make: what the answer is made by; any but `Answer` itself gives JSON.
+        timeout_ms: what the client allows.
+    """
     exchange = exchange_of(request)
     serving = context.serving
     serving.require_ready()
@@ -70,8 +87,8 @@ async def read(
     async with AsyncExitStack() as stack:
         arrival = stack.enter_context(serving.admission.request(incoming.declared, incoming.give_up))
         ticket = _ticket(exchange, timeout_ms, context)
-        received = await _receive(request, query, context, ticket, arrival)
-        form = choose_form(received.fields.format, request.headers.get("accept"))
+        received = await _receive(take, ticket, arrival)
+        form = choose_form(received.fields.format, request.headers.get("accept")) if make is Answer else "json"
         order = _order(received, form, request)
         if form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images):
             whole = _ticket(exchange, timeout_ms, context, by_page=True)
@@ -79,7 +96,7 @@ async def read(
         else:
             bundle, outcomes = await read_images(order, serving, ticket)
             sheets = _sheets(outcomes)
-        answer = Answer(form, received, Model.of(bundle), context, exchange)
+        answer = make(form, received, Model.of(bundle), context, exchange)
         pieces = answer.pieces(sheets)
         # What goes wrong before the first piece is answered with its status.
         first = await anext(pieces, b"")
@@ -100,10 +117,10 @@ def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_
     return Ticket(exchange.started + min(asked, limit))
 
 
-async def _receive(request: Request, query: ReadFields, context: Context, ticket: Ticket, arrival: Arrival) -> Received:
+async def _receive(take: Take, ticket: Ticket, arrival: Arrival) -> Received:
     try:
         with anyio.fail_after(ticket.remaining()):
-            received = await receive(request, query, context.settings, arrival.grow)
+            received = await take(arrival.grow)
     except TimeoutError:
         raise DeadlineExceededError("the deadline passed before the whole request had arrived") from None
     arrival.complete()
