@@ -69,9 +69,12 @@ def _outlines(core: NDArray[np.uint8], most: int) -> list[NDArray[np.int32]]:
 
 
 def _lines(
-    contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec
+    contour: NDArray[np.int32], probability: NDArray[np.float32], spec: DetectorSpec
 ) -> list[NDArray[np.generic]]:
-    return [contour] if spec.split_threshold is None else split_rows(contour, probability, spec.split_threshold)
+    # What is thinner than a core may be has no rows that would not be.
+    if spec.split_threshold is None or min(cv2.minAreaRect(contour)[1]) < MIN_CORE_SIDE:
+        return [contour]
+    return split_rows(contour, probability, spec.split_threshold)
 
 
 def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec) -> Detection | None:
@@ -94,9 +97,12 @@ def lengthened(quad: Points, distance: float) -> Points:
     width, height = quad_size(quad)
     if max(width, height) < LONG * min(width, height):
         return quad
-    along = (quad[1] - quad[0]) / max(width, 1.0) if width >= height else (quad[3] - quad[0]) / max(height, 1.0)
-    ends = (-1, 1, 1, -1) if width >= height else (-1, -1, 1, 1)
-    return np.asarray(quad + np.outer(ends, along) * distance, np.float32)
+    (x0, y0), (x1, y1), _, (x3, y3) = quad.tolist()
+    if width >= height:
+        x, y, ends = (x1 - x0) / max(width, 1.0) * distance, (y1 - y0) / max(width, 1.0) * distance, (-1, 1, 1, -1)
+    else:
+        x, y, ends = (x3 - x0) / max(height, 1.0) * distance, (y3 - y0) / max(height, 1.0) * distance, (-1, -1, 1, 1)
+    return quad + np.array([[end * x, end * y] for end in ends], np.float32)
 
 
 def mean_inside(probability: NDArray[np.float32], polygon: NDArray[np.generic]) -> float:

@@ -38,12 +38,12 @@ def sample(quads: Sequence[Points]) -> list[int]:
 
 def downward(quad: Points) -> Points:
     """Return a tall quad with the corners of a line that reads downwards; other quads as they are."""
-    return np.roll(quad, -1, axis=0) if is_tall(quad) else quad
+    return quad[[1, 2, 3, 0]] if is_tall(quad) else quad
 
 
 def flipped(quad: Points) -> Points:
     """Return the quad of the same line read the other way round."""
-    return np.roll(quad, -2, axis=0)
+    return quad[[2, 3, 0, 1]]
 
 
 def is_better(other: Sequence[float], this: Sequence[float]) -> bool:
