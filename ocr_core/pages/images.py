@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -215,13 +214,18 @@ def _bands(image: PIL.Image.Image) -> Iterator[tuple[slice, PIL.Image.Image]]:
 
 
 def _to_bgr(image: PIL.Image.Image) -> NDArray[np.uint8]:
-    """Return 8-bit BGR; transparency is laid on white, as paper is."""
+    """Return 8-bit BGR, or grey as H×W×1; transparency is laid on white, as paper is."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        paper = PIL.Image.new("RGBA", image.size, "white")
-        image = PIL.Image.alpha_composite(paper, image)
-    rgb = np.asarray(image.convert("RGB"))
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
+        if image.getchannel("A").getextrema() != (255, 255):  # pictures that could be transparent are mostly not
+            paper = PIL.Image.new("RGBA", image.size, "white")
+            image = PIL.Image.alpha_composite(paper, image)
+    if image.mode == "L":
+        return np.asarray(image)[..., None]
+    if image.mode not in ("RGB", "RGBA"):
+        image = image.convert("RGB")
+    # Exchanges the colours and leaves out the transparency on its way: of the band there is this one copy.
+    return np.frombuffer(image.tobytes("raw", "BGR"), np.uint8).reshape(image.height, image.width, 3)
 
 
 def _deep_grey(image: PIL.Image.Image) -> NDArray[np.uint8]:
