@@ -54,8 +54,8 @@ def best_path(output: NDArray[np.float32], kind: Literal["probabilities", "logit
         return Frames(classes[:, None], (1.0 / np.exp(output - best[:, None]).sum(axis=1))[:, None].astype(np.float32))
     classes = np.full(len(output), BLANK, np.int64)
     # A blank that is likelier than all else together needs no search among 18,000 classes, and most frames are blanks.
-    for frame in np.flatnonzero(output[:, BLANK] <= MAJORITY):
-        classes[frame] = output[frame].argmax()
+    others = np.flatnonzero(output[:, BLANK] <= MAJORITY)
+    classes[others] = output[others].argmax(axis=1)
     return Frames(classes[:, None], output[np.arange(len(output)), classes][:, None].astype(np.float32))
 
 
