@@ -3,6 +3,7 @@
 # make check          formatting, lint, types, layering
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
 # make docker-test    build the images and run them for real (needs a Docker engine and compose)
+# make bench          how fast, beside RapidOCR and Tesseract (DATA=folder of labelled sets; drawn pages without)
 # make lock           write the versions and hashes that images install (needs uv)
 # make sbom           list what is in an image, as CycloneDX, in dist/sbom.cdx.json (IMAGE=ocr-service:0.1.0-cpu)
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OCR_MODEL ?= ppocrv2-en
 export OCR_MODEL_STORE ?= ./models
 
-.PHONY: serve test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean
+.PHONY: serve test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean bench
 
 serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 	$(BIN)/ocr serve
@@ -52,6 +53,17 @@ docker-test:
 # After docker-test, whose image of the trainer it runs.
 docker-test-indexed: $(VENV)/.test
 	$(BIN)/python tests/deploy/run_indexed_job.py
+
+# RapidOCR has an environment of its own; Tesseract is taken where it is installed (apt-get install tesseract-ocr).
+SETS ?= receipts-sroie documents forms receipts-photo
+bench: $(VENV)/.serve $(VENV)/rapidocr/.installed
+	$(BIN)/python -m benchmarks.pipeline $(if $(DATA),--data "$(DATA)" --sets $(SETS)) --seconds 70 \
+	  --engines ppocrv2-en:f32 ppocrv2-en:auto ppocrv2-en-int8:auto --peer-python $(VENV)/rapidocr/bin/python --out bench.json
+
+$(VENV)/rapidocr/.installed: | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/rapidocr
+	$(VENV)/rapidocr/bin/python -m pip install --quiet --disable-pip-version-check "rapidocr>=3.9" onnxruntime
+	touch $@
 
 lock:
 	docker/lock.sh

@@ -66,8 +66,8 @@ def on_cores(cores: Sequence[int] | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds labelled sets")
+def add_data_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    parser.add_argument("--data", type=Path, required=required, help="folder that holds labelled sets")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="which of them; by default all")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images of each set")
 

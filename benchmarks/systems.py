@@ -135,6 +135,12 @@ def engine(args: argparse.Namespace) -> System:
     return System(name=args.model, arguments=tuple(arguments))
 
 
+def engine_of(model: str, precision: str, *, store: str, backend: str = "auto") -> System:
+    """Return the engine with a bundle, computed in a precision."""
+    arguments = ("engine", "--store", store, "--model", model, "--backend", backend, "--precision", precision)
+    return System(name=f"{model}:{precision}", arguments=arguments)
+
+
 def peer(name: str, python: str | None, *, flush_denormals: bool = False) -> System:
     """Return a peer, run by the interpreter of the environment that holds it."""
     if flush_denormals:
