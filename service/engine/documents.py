@@ -13,15 +13,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from ocr_core.bundle.reader import Bundle
+from ocr_core.errors import ImageError
 from ocr_core.pages.document import Check, Document, Pixels, SourcePage
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
+from ocr_core.pages.preview import encode_preview
 from ocr_core.pages.selection import select_pages
 from ocr_core.pipeline.documents import TextLayer, needs_reading, read_page
 from ocr_core.pipeline.result import ReadOptions
@@ -213,8 +215,10 @@ class _Walk:
         order, serving, model = self._order, self._serving, self._model
         source = document.page(page, check=ticket.check)
         pixels, cost = 0, 0.0
-        if needs_reading(source, order.options, order.text_layer):
+        reading = needs_reading(source, order.options, order.text_layer)
+        if reading or order.previews:
             pixels = min(source.width * source.height, self._limits.pixels)
+        if reading:
             cost = model.stages.expected_cost(source.width, source.height, detect=order.options.detect)
         check = ticket.check if self._begun else None  # the first page is refused as an image is
         place = serving.admission.page(pixels * BYTES_PER_PIXEL + extra, check)
@@ -233,6 +237,7 @@ class _Walk:
                 source=source,
                 options=order.options,
                 text_layer=order.text_layer,
+                preview=order.previews,
                 model=model,
                 scheduler=serving.scheduler,
                 ticket=ticket,
@@ -283,6 +288,7 @@ class _PageJob:
     source: SourcePage
     options: ReadOptions
     text_layer: TextLayer
+    preview: bool
     model: Loaded
     scheduler: Scheduler
     ticket: Ticket
@@ -300,12 +306,15 @@ class _PageJob:
         self.ticket.check()
         begun = time.perf_counter()
         drawn = 0.0
+        preview: bytes | None = None
 
         def render(check: Check | None) -> Pixels:
-            nonlocal drawn
+            nonlocal drawn, preview
             start = time.perf_counter()
             with span("decode"):
                 pixels = self.source.render(check)
+            if self.preview:
+                preview = encode_preview(pixels)
             drawn = time.perf_counter() - start
             self.ticket.check()
             return pixels
@@ -316,10 +325,13 @@ class _PageJob:
             read, replace(self.source, render=render), self.options, self.text_layer, check=self.ticket.check
         )
         runner.teach()
+        if self.preview and preview is None:
+            with suppress(ImageError):  # its text was had without drawing it
+                render(self.ticket.check)
         waited = runner.waited
         stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
         queue = begun - self.queued + sum(waited.values())
-        return Reading(page, {"queue": queue, "decode": drawn, **stages})
+        return Reading(page, {"queue": queue, "decode": drawn, **stages}, preview)
 
 
 def _failed(error: Exception) -> Future[Reading]:

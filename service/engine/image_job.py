@@ -20,6 +20,8 @@ class Reading:
 
     page: Page
     seconds: dict[str, float]
+    preview: bytes | None = None
+    """The page as a small JPEG, where that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,8 @@ class Order:
     """Which of each file, as `ocr_core.pages.selection` has it; None: all."""
     password: str | None = None
     text_layer: TextLayer = "auto"
+    previews: bool = False
+    """Whether pages of documents come with a picture of them; of images read on their own there is none."""
     gone: Callable[[], Awaitable[None]]
     """Returns when the client has left; cancelled when it no longer matters."""
 

@@ -152,7 +152,7 @@ class Answer:
     def _page(self, sheet: Sheet) -> Page:
         name = self._received.uploads[sheet.file].name
         if isinstance(sheet.outcome, Reading):
-            return Page.of(name, sheet.outcome.page)
+            return Page.of(name, sheet.outcome.page, sheet.outcome.preview)
         return Page(file=name, page=sheet.number, error=problem_of(sheet.outcome))
 
     def _failure(self, sheets: Sequence[Sheet]) -> Exception:

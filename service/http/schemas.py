@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from ocr_core.bundle.reader import Bundle
+from ocr_core.pages.preview import SIDE as PREVIEW_SIDE
 from ocr_core.pages.selection import MAX_LENGTH as MAX_SELECTION
 from ocr_core.pipeline import result
 from service.http.problems import Problem
@@ -55,6 +56,11 @@ class ReadFields(BaseModel):
         default="auto",
         description="Text that a PDF carries: `auto` takes it where it can be trusted and reads the rest, `ignore` "
         "reads all, `only` reads nothing.",
+    )
+    preview: bool = Field(
+        default=False,
+        description="Give each page a small picture of itself, for programs that show it. With answers as "
+        "`application/x-ndjson` alone.",
     )
 
 
@@ -123,10 +129,15 @@ class Page(BaseModel):
     )
     dpi: float | None = Field(default=None, description="Of pages of a PDF: pixels an inch.")
     lines: list[Line] = Field(default=[], description="In reading order; empty where there is no text.")
+    preview: str | None = Field(
+        default=None,
+        description=f"With `preview=true`: the page as a JPEG of at most {PREVIEW_SIDE} pixels a side, in base64. "
+        "Absent where it could not be drawn.",
+    )
     error: Problem | None = Field(default=None, description="Why the page could not be read; absent where it was.")
 
     @classmethod
-    def of(cls, file: str, page: result.Page) -> Page:
+    def of(cls, file: str, page: result.Page, preview: bytes | None = None) -> Page:
         """Return the page as it is sent."""
         mixed = page.source == "embedded"
         lines = [_line(line) | ({"source": line.source} if mixed else {}) for line in page.lines]
@@ -140,6 +151,7 @@ class Page(BaseModel):
                 "source": None if page.dpi is None else page.source,
                 "dpi": None if page.dpi is None else round(page.dpi, 2),
                 "lines": lines,
+                "preview": None if preview is None else base64.b64encode(preview).decode(),
             }
         )
 

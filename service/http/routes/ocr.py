@@ -19,8 +19,8 @@ from service.engine.admission import Arrival
 from service.engine.documents import Sheet, opened_pages
 from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
-from service.errors import DeadlineExceededError
-from service.http.accept import choose_form
+from service.errors import DeadlineExceededError, InvalidRequestError
+from service.http.accept import LINES, choose_form
 from service.http.answers import Answer, PageStream
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
@@ -129,6 +129,9 @@ async def _receive(take: Take, ticket: Ticket, arrival: Arrival) -> Received:
 
 def _order(received: Received, form: str, request: Request) -> Order:
     fields = received.fields
+    if fields.preview and form != "ndjson":
+        # Of a whole document they would be held until its end.
+        raise InvalidRequestError([{"loc": ("body", "preview"), "msg": f"goes with `Accept: {LINES}` alone"}])
     return Order(
         images=[upload.data for upload in received.uploads],
         model=fields.model,
@@ -141,6 +144,7 @@ def _order(received: Received, form: str, request: Request) -> Order:
         pages=fields.pages,
         password=fields.password,
         text_layer=fields.text_layer,
+        previews=fields.preview,
         gone=partial(disconnected, request),
     )
 

@@ -19,7 +19,7 @@ from PIL import Image
 from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
 
-from ocr_core.errors import BackendError
+from ocr_core.errors import BackendError, PageError
 from ocr_core.pages import pdf as pdf_pages
 from ocr_core.pages.pdfium.process import PdfiumProcess
 from service.app import create_app
@@ -438,3 +438,39 @@ async def test_a_document_that_is_given_up_by_the_service_ends(processes: list[P
         require_empty(serving)
     assert codes[4:] == ["not_ready"] * 25
     assert processes
+
+
+@pytest.mark.parametrize("data", [SCAN, WRITTEN, tiff((3000, 200), (50, 20))], ids=["scan", "written", "tiff"])
+async def test_pages_come_with_pictures_where_they_are_asked_for(serve: Serve, data: bytes) -> None:
+    """Whether the page was read or its own text was taken."""
+    async with serve() as client:
+        shown = await client.post(URL, headers=LINES_TYPE, data={"preview": "true"}, files={"file": data})
+        plain = await client.post(URL, headers=LINES_TYPE, files={"file": data})
+    pages = [json.loads(line) for line in shown.text.splitlines()][:-1]
+    assert pages
+    for page in pages:
+        drawn = Image.open(io.BytesIO(base64.b64decode(page.pop("preview"))))
+        assert (drawn.format, max(drawn.size)) == ("JPEG", min(1600, max(page["width"], page["height"])))
+        assert drawn.width / drawn.height == pytest.approx(page["width"] / page["height"], rel=0.02)
+    assert pages == [json.loads(line) for line in plain.text.splitlines()][:-1]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/plain", "*/*"])
+async def test_pictures_are_not_held_until_all_pages_are_read(serve: Serve, accept: str) -> None:
+    async with serve() as client:
+        answer = await client.post(URL, headers={"accept": accept}, params={"preview": True}, files={"file": SCAN})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "x-ndjson" in answer.json()["detail"]
+
+
+async def test_text_that_was_had_without_drawing_does_not_fail_with_its_picture(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PageError("page 1 could not be drawn")
+
+    monkeypatch.setattr(pdf_pages.PdfDocument, "_render", fail)
+    async with serve() as client:
+        answer = await client.post(URL, headers=LINES_TYPE, params={"preview": True}, files={"file": WRITTEN})
+    page = json.loads(answer.text.splitlines()[0])
+    assert ("preview" in page, [line["text"] for line in page["lines"]]) == (False, list(LINES))

@@ -109,7 +109,7 @@ def test_only_json_can_hold_null(document: dict[str, Any]) -> None:
     read = document["paths"]["/v1/ocr"]["post"]
     form = document["components"]["schemas"]["UploadForm"]["properties"]
     fields = [*form.values(), *(parameter["schema"] for parameter in read["parameters"])]
-    assert len(fields) == 10 + 10
+    assert len(fields) == 11 + 11
     assert not any("anyOf" in field for field in fields)
     assert form["model"]["pattern"] == MODEL_PATTERN
 
@@ -164,6 +164,7 @@ def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None
         "pages",
         "password",
         "text_layer",
+        "preview",
     } | {"X-Request-Timeout-Ms"}
 
 
