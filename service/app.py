@@ -22,7 +22,7 @@ from service.http.docs import install_docs
 from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware, HeadMiddleware
 from service.http.openapi import install_openapi
 from service.http.problems import install_handlers
-from service.http.routes import health, integrations, models, ocr
+from service.http.routes import health, integrations, models, ocr, page
 from service.observe.metrics import READ_ENDPOINTS, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
@@ -97,7 +97,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (ocr, integrations, models, health):
+    for module in (ocr, integrations, models, health, *([page] if settings.page else [])):
         app.include_router(module.router)
     install_handlers(app)
     install_docs(app)

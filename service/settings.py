@@ -205,6 +205,11 @@ class Settings(BaseSettings):
     rate_limit_burst: int = Field(
         default=20, ge=1, description="Requests that a key may send at once after a pause, where there is a limit."
     )
+    page: bool = Field(
+        default=True,
+        description="Show people a page at `/`, where they drop a picture and see its text. It asks this service "
+        "alone, with a key where keys are asked for.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Web sites whose scripts may ask, `https://a.example,https://b.example`; none by default.",
