@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,14 +22,16 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file and what tells it from its next version."""
+    """A file as it is and as it is sent to those who take gzip, and what tells it from its next version."""
 
     body: bytes
     media_type: str
+    gzipped: bytes = field(init=False)
     etag: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "etag", f'"{hashlib.sha256(self.body).hexdigest()[:16]}"')
+        object.__setattr__(self, "gzipped", gzip.compress(self.body, mtime=0))
+        object.__setattr__(self, "etag", hashlib.sha256(self.body).hexdigest()[:16])
 
 
 def load_files() -> Mapping[str, PageFile]:

@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from ocr_core.formats.registry import FORMATS
 from service.http.context import Context, ContextDep
 from service.page.files import START, PageFile, load_files
 
-HEADERS = {
+POLICY = {
     # Nothing of another host and nothing inline. Pictures that a person chose are `blob:` addresses; text that was read
     # is never taken for HTML: the browser refuses what is not text (trusted types).
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
+}
+HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     # Asked for again each time, with their ETag: a newer service shows its own page at once.
     "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
 }
-
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 
 router = APIRouter(include_in_schema=False)
 _files = load_files()
 
 
 @router.get("/")
-async def page(if_none_match: IfNoneMatch = None) -> Response:
+async def page(request: Request) -> Response:
     """Return the page."""
-    return _sent(_files[START], if_none_match)
+    return _sent(_files[START], request, POLICY)
 
 
 @router.get("/page/about.json")
-async def about(context: ContextDep, if_none_match: IfNoneMatch = None) -> Response:
+async def about(context: ContextDep, request: Request) -> Response:
     """Return what the page must know of this service before anything is read."""
     body = json.dumps(_about(context), separators=(",", ":")).encode()
-    return _sent(PageFile(body, "application/json"), if_none_match)
+    return _sent(PageFile(body, "application/json"), request)
 
 
 @router.get("/page/{name}")
-async def page_file(name: str, if_none_match: IfNoneMatch = None) -> Response:
+async def page_file(name: str, request: Request) -> Response:
     """Return a file of the page."""
     file = _files.get(name)
     if file is None or name == START:
         raise HTTPException(404, "Not Found")
-    return _sent(file, if_none_match)
+    return _sent(file, request)
 
 
 def _about(context: Context) -> dict[str, object]:
@@ -65,9 +66,14 @@ def _about(context: Context) -> dict[str, object]:
     }
 
 
-def _sent(file: PageFile, if_none_match: str | None) -> Response:
-    headers = {**HEADERS, "ETag": file.etag}
-    known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
-    if file.etag in known or "*" in known:
+def _sent(file: PageFile, request: Request, more: Mapping[str, str] | None = None) -> Response:
+    """Return a file, or 304 to who has it; each of its two forms has an ETag of its own."""
+    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{file.etag}{"-gzip" if zipped else ""}"'
+    headers = {**HEADERS, **(more or {}), "ETag": tag}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
-    return Response(file.body, headers=headers, media_type=file.media_type)
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    return Response(file.gzipped if zipped else file.body, headers=headers, media_type=file.media_type)

@@ -42,14 +42,15 @@ async def test_everything_that_the_page_names_is_there(serve: Serve) -> None:
 
 async def test_it_may_ask_this_service_alone(serve: Serve) -> None:
     async with serve() as client:
-        answers = [await client.get(path) for path in ("/", "/page/main.js", "/page/about.json")]
+        page = await client.get("/")
+        answers = [page, *[await client.get(path) for path in ("/page/main.js", "/page/about.json")]]
+    policy = dict(part.split(maxsplit=1) for part in page.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert {policy[name] for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
+    assert policy["img-src"] == "'self' blob:"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in page.headers["content-security-policy"]
     for answer in answers:
-        policy = dict(part.split(maxsplit=1) for part in answer.headers["content-security-policy"].split("; "))
-        assert policy["default-src"] == "'none'"
-        assert {policy[name] for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
-        assert policy["img-src"] == "'self' blob:"
-        assert policy["require-trusted-types-for"] == "'script'"
-        assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
 
@@ -78,6 +79,18 @@ async def test_what_has_not_changed_is_not_sent_again(serve: Serve) -> None:
                 assert (again.status_code, again.content) == (304, b"")
                 assert again.headers["etag"] == first.headers["etag"]
             assert (await client.get(path, headers={"if-none-match": '"other"'})).content == first.content
+
+
+async def test_it_comes_small_to_those_who_take_gzip(serve: Serve) -> None:
+    async with serve() as client:
+        plain = await client.get("/page/main.js", headers={"accept-encoding": "identity"})
+        small = await client.get("/page/main.js", headers={"accept-encoding": "br, gzip"})
+    assert plain.content == small.content
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < len(plain.content) / 2
+    assert plain.headers["etag"] != small.headers["etag"]
+    assert plain.headers["vary"] == small.headers["vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/about.json"])
