@@ -2,7 +2,7 @@
 
 import { rowsOf } from "./geometry.js";
 
-export const DOUBT = 0.8; // words below this confidence are marked
+const DOUBT = 0.8; // words below this confidence are marked
 
 /** Return the parts of a line as { text, doubt, polygon }, white space between them included. */
 export function parts({ text, confidence, polygon, words }) {
