@@ -6,6 +6,8 @@ EX_TEMPFAIL = 75
 """Stopped by SIGTERM with everything saved: start it again and it goes on."""
 EX_CONFIG = 78
 """Wrong configuration or data: starting it again cannot help."""
+EX_GATE = 79
+"""Not good enough to be published: nor can it help here. The first number that sysexits.h leaves free."""
 
 
 class TrainerError(Exception):
@@ -21,7 +23,7 @@ class ConfigError(TrainerError):
 class GateError(TrainerError):
     """A model that is not good enough to be published."""
 
-    exit_code = 1
+    exit_code = EX_GATE
 
 
 class Interrupted(Exception):  # noqa: N818 - an event, not an error

@@ -59,7 +59,7 @@ _SCALED_OBJECT = table(
         behavior={"enum": ["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"]},
     ),
     advanced=table(
-        horizontalPodAutoscalerConfig=table(behavior=table(scaleUp=_SCALING, scaleDown=_SCALING)),
+        horizontalPodAutoscalerConfig=table(name=STRING, behavior=table(scaleUp=_SCALING, scaleDown=_SCALING)),
     ),
     triggers=rows(_TRIGGER),
 )

@@ -16,8 +16,10 @@ Manifest = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = tuple(
-    f"{folder}/{name}"
+    f"{folder}/{name}".lstrip("/")
     for folder, names in {
+        "": ("namespace",),
+        "claims": ("models",),
         "overlays": ("cpu", "gpu", "local"),
         "trainer": (
             "storage",
@@ -33,7 +35,7 @@ OVERLAYS = tuple(
     }.items()
     for name in names
 )
-COMPONENTS = ("monitoring", "autoscaling", "store-pvc", "store-s3", "one-node")
+COMPONENTS = ("monitoring", "autoscaling", "store-pvc", "store-s3")
 KUBECTL = shutil.which("kubectl")
 
 

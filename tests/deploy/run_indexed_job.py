@@ -49,6 +49,7 @@ class Job:
             "metadata.annotations['batch.kubernetes.io/job-completion-index']": str(index),
         }
         env = {e["name"]: e.get("value") or fields[e["valueFrom"]["fieldRef"]["fieldPath"]] for e in container["env"]}
+        env = {name: value.replace("$(RUN)", env["RUN"]) for name, value in env.items()}
         env["JOB_COMPLETION_INDEX"] = str(index)
         arguments = [argument.replace("$(RUN)", env["RUN"]) for argument in container["args"]]
         # The smallest recipe in place of the real one; all else is the Job's.

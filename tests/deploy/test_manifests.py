@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -18,6 +19,9 @@ if KUBECTL is None:
 
 VERSIONS = ("1.31", validator.latest_version())
 """The oldest Kubernetes that we speak of, and the newest that is known."""
+
+
+LASTING = {"Namespace", "PersistentVolumeClaim"}
 
 
 def check(manifest: dict) -> None:
@@ -45,19 +49,64 @@ def rendered(request, tmp_path):
 
 
 def composed(folder: Path, overlay: str, components: tuple[str, ...]) -> Path:
-    def relative(path: Path) -> str:
-        return os.path.relpath(path, folder.resolve())
+    """Return a copy of an overlay that has taken up components, as the documentation tells people to."""
+    shutil.copytree(K8S, folder, dirs_exist_ok=True)
+    file = folder / overlay / "kustomization.yaml"
+    table = yaml.safe_load(file.read_text())
+    table["components"] = [*table.get("components", []), *(f"../../components/{name}" for name in components)]
+    file.write_text(yaml.safe_dump(table))
+    return file.parent
 
-    table = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [relative(K8S / overlay)],
-        "components": [relative(K8S / "components" / name) for name in components],
-        "namespace": "ocr",
-        "images": [{"name": "ocr-service", "newTag": "0.1.0-cpu"}],
-    }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(table))
-    return folder
+
+def test_all_of_it_is_in_the_namespace(rendered):
+    for manifest in rendered:
+        wanted = None if manifest["kind"] == "Namespace" else "ocr"
+        assert manifest["metadata"].get("namespace") == wanted, manifest["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_component_brings_its_namespace_along(name, tmp_path):
+    """Also into an overlay of somebody who has not thought of it."""
+    table = {"resources": [os.path.relpath(K8S / "base", tmp_path.resolve())]}
+    table["components"] = [os.path.relpath(K8S / "components" / name, tmp_path.resolve())]
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(table))
+    assert {manifest["metadata"].get("namespace") for manifest in render(tmp_path)} == {"ocr"}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_deleting_what_runs_leaves_what_it_made(name):
+    """`kubectl delete -k` takes no volume along, nor the namespace, which would take them."""
+    kinds = {manifest["kind"] for manifest in render(K8S / name)}
+    assert bool(kinds & LASTING) == name.endswith(("storage", "storage-local", "namespace", "claims/models"))
+
+
+def test_each_volume_is_described_alike_wherever_it_is_asked_for():
+    def labels(folder: str) -> dict[str, dict[str, str]]:
+        manifests = render(K8S / folder)
+        return {m["metadata"]["name"]: m["metadata"]["labels"] for m in manifests if m["kind"] in LASTING}
+
+    everything = labels("trainer/storage")
+    assert everything == labels("trainer/storage-local")
+    assert {**labels("claims/models"), **labels("namespace")}.items() <= everything.items()
+
+
+@pytest.mark.parametrize("overlay", ["cpu", "gpu", "local"])
+def test_another_overlay_keeps_what_was_set_by_hand(overlay):
+    """Were there no variable in a manifest, applying it would take those of `kubectl set env` away with the list."""
+    spec = next(m for m in render(K8S / "overlays" / overlay) if m["kind"] == "Deployment")["spec"]
+    names = {variable["name"] for variable in spec["template"]["spec"]["containers"][0]["env"]}
+    assert names
+    assert "OCR_MODEL" not in names
+
+
+def test_the_scaler_takes_over_an_autoscaler_that_is_there(tmp_path):
+    before = next(m for m in render(K8S / "overlays/cpu") if m["kind"] == "HorizontalPodAutoscaler")
+    manifests = render(composed(tmp_path, "overlays/cpu", ("autoscaling",)))
+    assert "HorizontalPodAutoscaler" not in {m["kind"] for m in manifests}
+    scaled = next(m for m in manifests if m["kind"] == "ScaledObject")
+    assert scaled["metadata"]["annotations"]["scaledobject.keda.sh/transfer-hpa-ownership"] == "true"
+    config = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]
+    assert config["name"] == before["metadata"]["name"]
 
 
 def test_kubernetes_would_take_it(rendered):
@@ -78,7 +127,7 @@ def test_what_it_names_is_there(rendered):
         spec = manifest.get("spec", {})
         if manifest["kind"] in ("HorizontalPodAutoscaler", "ScaledObject"):
             assert ("Deployment", spec["scaleTargetRef"]["name"]) in names
-        if manifest["kind"] in ("Service", "PodDisruptionBudget", "Deployment") and "ocr-train" not in str(spec):
+        if manifest["kind"] in ("Service", "PodDisruptionBudget", "Deployment") and "trainer" not in str(spec):
             wanted = spec["selector"].get("matchLabels", spec["selector"])
             assert any(wanted.items() <= found.items() for found in labels), manifest["metadata"]["name"]
         for pod in pods(manifest):
@@ -87,9 +136,8 @@ def test_what_it_names_is_there(rendered):
                 assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
 
 
-@pytest.mark.parametrize("folder", ["overlays/local", "trainer/storage-local"])
-def test_one_node_is_asked_for_volumes_that_it_has(folder):
-    claims = [m for m in render(K8S / folder) if m["kind"] == "PersistentVolumeClaim"]
+def test_one_node_is_asked_for_volumes_that_it_has():
+    claims = [m for m in render(K8S / "trainer/storage-local") if m["kind"] == "PersistentVolumeClaim"]
     assert claims
     assert all(claim["spec"]["accessModes"] == ["ReadWriteOnce"] for claim in claims)
 

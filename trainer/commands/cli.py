@@ -14,7 +14,7 @@ from trainer.errors import EX_CONFIG, ConfigError, Interrupted, TrainerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 75 after SIGTERM, 78 for a wrong configuration."""
+    """Run one command and return its exit code: 0, 75 after SIGTERM, 78 for a wrong configuration, 79 at the gate."""
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
