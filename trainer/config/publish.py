@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from trainer.config.data import PageSource
 from trainer.config.runs import DetectorServing
 from trainer.config.sections import Share, Strict
+
+GoldenText = Annotated[str, Field(min_length=1)]
 
 
 class GateConfig(Strict):
@@ -52,8 +54,8 @@ class PublishConfig(GateConfig):
     """Input widths of the recognizer in service; empty: those it was trained with."""
     licence: str = ""
     """Licence of the weights, as an SPDX identifier."""
-    golden: str = Field(default="Total 12.95", min_length=1)
-    """Text that the bundle must read in an image drawn for it; kept in the manifest."""
+    golden: GoldenText | tuple[GoldenText, ...] = "Total 12.95"
+    """Text that the bundle must read in an image drawn for it; of several the first that it reads is kept."""
     floor: Share | None = None
     """What a first version must reach."""
 

@@ -82,21 +82,23 @@ def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: P
         path = runs / config.language.file
         models["recognizer"] = models["recognizer"].model_copy(update={"language": _language(config.language, path)})
         files.append(path)
-    image = work / "golden.png"
-    cv2.imwrite(str(image), draw_golden(config.golden))
-    manifest = make_manifest(
-        name=config.name,
-        origin=_origin(config, trained.values()),
-        models=Models.model_validate(models),
-        golden=Golden(image=describe_file(image), text=(config.golden,)),
-    )
-    bundle = write_bundle(work / "draft", manifest, [*files, image])
-    lines = read_golden(bundle)
-    if lines != (config.golden,):
-        raise GateError(
-            f"the golden image reads {list(lines)} instead of {[config.golden]}: train longer, or choose another"
-        )
-    return bundle
+    return _with_golden(config, _origin(config, trained.values()), Models.model_validate(models), files, work)
+
+
+def _with_golden(config: PublishConfig, origin: Origin, models: Models, files: list[Path], work: Path) -> Bundle:
+    """Write the bundle with the first of the golden texts that it reads."""
+    readings: list[str] = []
+    for text in (config.golden,) if isinstance(config.golden, str) else config.golden:
+        image = work / "golden.png"
+        cv2.imwrite(str(image), draw_golden(text))
+        golden = Golden(image=describe_file(image), text=(text,))
+        manifest = make_manifest(name=config.name, origin=origin, models=models, golden=golden)
+        bundle = write_bundle(work / f"draft-{len(readings)}", manifest, [*files, image])
+        lines = read_golden(bundle)
+        if lines == (text,):
+            return bundle
+        readings.append(f"{list(lines)} instead of {[text]}")
+    raise GateError(f"the golden image reads {', '.join(readings)}: train longer, or choose another")
 
 
 def _spec(run: AnyRun, weights: File, config: PublishConfig) -> NetworkSpec:

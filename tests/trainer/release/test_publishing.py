@@ -130,6 +130,15 @@ def test_a_bundle_that_cannot_read_its_golden_image_is_not_published(runs, data)
     assert store.list() == ()
 
 
+def test_the_first_golden_text_that_it_reads_is_taken(runs, data, monkeypatch):
+    monkeypatch.setattr(bundling, "read_golden", lambda bundle: tuple(t[:3] for t in bundle.manifest.golden.text))
+    store = open_store(runs / "store")
+    publish(publication(golden=("1234", "567", "890")), store, data, runs)
+    assert store.open("tiny").manifest.golden.text == ("567",)
+    with pytest.raises(GateError, match=r"\['123'\] instead of \['1234'\], \['567'\] instead of \['5678'\]"):
+        publish(publication(golden=("1234", "5678")), store, data, runs)
+
+
 @pytest.mark.usefixtures("believes")
 def test_the_gate_can_be_forced(runs, data):
     store = open_store(runs / "store")
