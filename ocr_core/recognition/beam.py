@@ -8,6 +8,7 @@ that reads well costs next to nothing.
 from __future__ import annotations
 
 import math
+import re
 from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ BEAM = 8
 SEARCHED = 512
 """Frames of one line that are sought anew at most: what lies beyond stays as it was read. A search costs more than the
 network does for the same frames, and no line that anybody prints is in doubt for so long."""
+
+HYPHEN = "-"
+_CODE = re.compile(r"@|://|www\.|\d.*[^\W\d_]|[^\W\d_].*\d", re.IGNORECASE)
+"""Addresses, and letters and digits in one: no word of any language, which a language model would make one of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +111,20 @@ class Decoder:
         begin, left = 0, SEARCHED
         for word, space in _words(characters):
             end = space.start if space else len(frames.path)
-            if end - begin <= left and _is_doubtful(frames, word):
+            if end - begin <= left and _is_doubtful(frames, word) and not _is_code(word):
                 left -= end - begin
-                word = self._sought(frames, begin, end, word)
+                word = self._sought(frames, begin, end, word, last=space is None)
             corrected += word
             if space:
                 corrected.append(space)
                 begin = space.end
         return tuple(corrected)
 
-    def _sought(self, frames: Frames, begin: int, end: int, word: list[Character]) -> list[Character]:
+    def _sought(self, frames: Frames, begin: int, end: int, word: list[Character], *, last: bool) -> list[Character]:
+        """Return a word sought anew; a hyphen that ends the line is kept: what stands before it is no whole word."""
+        if last and len(word) > 1 and word[-1].text == HYPHEN:
+            *word, hyphen = word
+            return [*self._sought(frames, begin, hyphen.start, word, last=False), hyphen]
         seen, share = self.search(frames, begin, end)
         texts = [self.charset.text(item.label) for item in seen]
         if texts == [c.text for c in word]:
@@ -280,6 +289,10 @@ def _words(characters: Sequence[Character]) -> Iterator[tuple[list[Character], C
         else:
             word.append(character)
     yield word, None
+
+
+def _is_code(word: Sequence[Character]) -> bool:
+    return _CODE.search("".join(character.text for character in word)) is not None
 
 
 def _is_doubtful(frames: Frames, word: Sequence[Character]) -> bool:

@@ -15,8 +15,8 @@ from ocr_core.charset import BLANK, Charset
 
 MAJORITY = 0.5
 """No other class of a frame can be as probable as one above this."""
-SETTLED = 0.99
-"""The classes after one as probable as this are not looked for."""
+SETTLED = 0.9
+"""The classes after one as probable as this are not looked for: a language model makes more errors of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

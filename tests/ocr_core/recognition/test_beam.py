@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_core.charset import Charset
-from ocr_core.recognition import beam
+from ocr_core.recognition import beam, ctc
 from ocr_core.recognition.beam import Decoder
 from ocr_core.recognition.ctc import Frames, best_classes, best_path, decode
 from ocr_core.recognition.language import LanguageModel
@@ -56,6 +56,7 @@ def test_without_a_language_the_likeliest_text_is_found(rows):
     with pytest.MonkeyPatch.context() as patch:  # a narrow beam may lose what would be best in the end
         patch.setattr(beam, "BEAM", 1000)
         patch.setattr(beam, "LEAST", 0.0)
+        patch.setattr(ctc, "SETTLED", 1.0)
         frames = best_classes(output, "probabilities", 3)
         seen, share = Decoder(CHARSET, EVEN, 1e-9, 0.0).search(frames, 0, len(output))
     assert every[text(seen)] == pytest.approx(max(every.values()), rel=1e-3)
@@ -162,6 +163,40 @@ def test_words_are_sought_from_the_left_as_far_as_a_line_is(monkeypatch):
     for frames_sought, expected in ((3, "ac ac"), (4, "ab ac"), (8, "ab ab")):
         monkeypatch.setattr(beam, "SEARCHED", frames_sought)
         assert "".join(c.text for c in decoder(WORDS).correct(frames, before)) == expected
+
+
+def test_a_frame_that_is_sure_stays_as_it_is():
+    frames = frames_of({"a": 0.5, "b": 0.4}, {}, {"c": 0.92, "b": 0.08}, {})
+    loves_b = LanguageModel(ngrams.table(" abc", {" a": (0.9, 0.1), "ab": (0.999, 0.01), "b ": (0.9, 0.01)}))
+    assert text(decoder(loves_b, weight=9.0).search(frames, 0, 4)[0]) == "ac"
+
+
+CODES = Charset("abc1@- ")
+DOUBT = {"c": 0.5, "b": 0.4}
+
+
+def read(*rows: dict[str, float]) -> str:
+    """Return the text of a line, settled by a model that knows one word: ab."""
+    output = np.zeros((2 * len(rows), 8), np.float32)
+    for frame, row in zip(output[::2], rows, strict=True):
+        for character, probability in row.items():
+            frame[CODES.encode(character)[0]] = probability
+    output[:, 0] = 1 - output.sum(axis=1)
+    model = LanguageModel(ngrams.table(" abc1@-", {" a": (0.9, 0.1), "ab": (0.9, 0.01), "b ": (0.9, 0.01)}))
+    frames = best_classes(output, "probabilities", 6)
+    characters = Decoder(CODES, model, 1.0, math.log(8)).correct(frames, decode(frames, CODES))
+    return "".join(c.text for c in characters)
+
+
+@pytest.mark.parametrize(("beside", "expected"), [("1", "1ac"), ("@", "@ac"), ("-", "-ab")])
+def test_codes_and_addresses_are_left_alone(beside, expected):
+    assert read({beside: 0.99}, {"a": 0.99}, DOUBT) == expected
+
+
+def test_a_hyphen_at_the_end_of_a_line_is_kept():
+    hyphen = {"-": 0.5, "b": 0.45}
+    assert read({"a": 0.99}, DOUBT, hyphen) == "ab-"
+    assert read({"a": 0.99}, DOUBT, hyphen, {" ": 0.99}, {"c": 0.99}) != "ab- c"
 
 
 @pytest.mark.parametrize("doubt", [{"a": 0.5, "b": 0.4}, {"a": 0.5, "b": 0.1, "c": 0.1, " ": 0.1}])
