@@ -65,7 +65,8 @@ class Recognizer:
 
     def windows(self, line: Pixels) -> list[Pixels]:
         """Cut a line (height×w×3) into windows no wider than the widest input; mostly it is one."""
-        return [line[:, start : start + self.widths[-1]] for start in self._starts(line.shape[1])]
+        window = self._window(line.shape[1])
+        return [line[:, start : start + window] for start in self._starts(line.shape[1])]
 
     def prepare(self, lines: Sequence[Pixels]) -> Tensor:
         """Return the input N×C×H×W for lines that share a bucket; they are padded on the right with zeros."""
@@ -94,13 +95,24 @@ class Recognizer:
             line_width: of the whole line in pixels at the network's height.
             language: settle doubtful words by the language model, if there is one.
         """
-        stride = self.bucket(line_width) / len(parts[0].classes)
+        stride = self._window(line_width) / len(parts[0].classes)
         frames = join(parts, [round(start / stride) for start in self._starts(line_width)])
         characters = decode(frames, self.charset)
         if language and self._decoder is not None:
             characters = self._decoder.correct(frames, characters)
         return Reading(characters, line_width / stride)
 
+    def _window(self, width: int) -> int:
+        """Return the input width of each window of a line: the least for as few windows as there can be."""
+        widest, overlap = self.widths[-1], self._overlap
+        if width <= widest:
+            return self.bucket(width)
+        count = -(-(width - overlap) // (widest - overlap))
+        return self.bucket(-(-(width + (count - 1) * overlap) // count))
+
     def _starts(self, width: int) -> list[int]:
-        widest = self.widths[-1]
-        return window_starts(width, widest, min(OVERLAP * self.spec.height, widest // 2))
+        return window_starts(width, self._window(width), self._overlap)
+
+    @property
+    def _overlap(self) -> int:
+        return min(OVERLAP * self.spec.height, self.widths[-1] // 2)
