@@ -100,6 +100,11 @@ def _add_publishing(commands: Any) -> None:
     quantize.add_argument("--store", required=True, help="folder or URL of the store")
     quantize.add_argument("--force", action="store_true", help="publish even if it is not good enough")
 
+    widths = _command(commands, "widths", _widths, "publish a bundle anew, with other input widths of its recognizer")
+    widths.add_argument("bundle", metavar="NAME[@VERSION]")
+    widths.add_argument("widths", type=int, nargs="+", metavar="PIXELS", help="to which lines are padded, ascending")
+    widths.add_argument("--store", required=True, help="folder or URL of the store")
+
 
 def _add_data(commands: Any) -> None:
     label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
@@ -217,6 +222,13 @@ def _quantize(args: argparse.Namespace) -> None:
     print(f"published {done.bundle.ref}")
     for score, before in zip(done.scores, done.compared, strict=True):
         print(f"  {score.dataset} {score.metric}: {score.value:.4f} (before {before.value:.4f})")
+
+
+def _widths(args: argparse.Namespace) -> None:
+    from ocr_core.bundle.store import open_store
+    from trainer.release.widths import publish_widths
+
+    print(f"published {publish_widths(open_store(args.store), args.bundle, args.widths).ref}")
 
 
 def _label(args: argparse.Namespace) -> None:
