@@ -21,6 +21,8 @@ SIDE_BY_SIDE = 0.5
 """Rows above each other share at least this part of the shorter one's length."""
 LEAST_PIXELS = 6
 """Smaller parts are noise."""
+STRAIGHT = 2.0
+"""A core so many times as long as it is wide, by its box, runs across or down."""
 MOST_PARTS = 400
 """What falls into more parts is a texture, not text; grouping them would take long."""
 
@@ -40,9 +42,11 @@ def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[
     core = np.zeros((height, width), np.uint8)
     cv2.fillPoly(core, [contour.astype(np.int32) - np.array([left, top], np.int32)], (1,))
     sure = core & (probability[top : top + height, left : left + width] > threshold)
-    parts = _parts(sure.astype(np.uint8))
-    if not 2 <= len(parts) <= MOST_PARTS:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(sure.astype(np.uint8))
+    boxes = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= LEAST_PIXELS]
+    if not 2 <= len(boxes) <= MOST_PARTS or _are_beside(boxes, width, height):
         return [contour]
+    parts = _parts(np.asarray(labels, np.int32))
     rows = _rows(parts)
     if not _are_stacked(rows):
         return [contour]
@@ -51,10 +55,21 @@ def split_rows(contour: Contour, probability: Floats, threshold: float) -> list[
     return [row + corner for row in _shared_out(core, pixels)]
 
 
-def _parts(sure: NDArray[np.uint8]) -> list[Coordinates]:
+def _are_beside(boxes: NDArray[np.generic], width: int, height: int) -> bool:
+    """Whether the parts of a core follow each other along it and none lies above another: the words of one line.
+
+    Told by their boxes alone, and only where the core runs across or down: most cores need no more.
+    """
+    if max(width, height) < STRAIGHT * min(width, height):
+        return False
+    start, length = (cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH) if width > height else (cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT)
+    ordered: list[list[int]] = boxes[np.argsort(boxes[:, start])].tolist()
+    return all(one[start] + one[length] <= other[start] for one, other in pairwise(ordered))
+
+
+def _parts(labels: NDArray[np.int32]) -> list[Coordinates]:
     """Return the x, y of the pixels of each connected part, [n, 2], noise left out; one pass over all of them."""
-    _, labels = cv2.connectedComponents(sure)
-    y, x = np.nonzero(sure)
+    y, x = np.nonzero(labels)
     label = labels[y, x]
     order = np.argsort(label, kind="stable")
     edges = np.flatnonzero(np.diff(label[order])) + 1
