@@ -11,6 +11,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from service.engine.batching.fairness import LIGHT
 from service.engine.ticket import Clock, Ticket
 from service.observe.metrics import Metrics
 
@@ -45,7 +46,8 @@ class Workers:
     """Runs blocking jobs off the event loop, in the order of their requests.
 
     A job begins while fewer than `slots` jobs that rank before it are at work. So long pages that fill all slots keep
-    no small photograph waiting: it ranks before them and begins beside them. A job holds its thread while the scheduler
+    no small photograph waiting: it ranks before them and begins beside them. A light one waits for light ones alone: a
+    page is known to rank behind it only once its own lines were found. A job holds its thread while the scheduler
     computes for it; how many there are is bounded by what is admitted. The threads are daemons: a decoder that hangs
     must not keep the process from ending.
     """
@@ -88,10 +90,7 @@ class Workers:
             return len(self._at_work)
 
     def _begin_some(self) -> None:
-        while self._waiting:
-            job = min(self._waiting, key=lambda job: job.ticket.rank)
-            if sum(ticket.rank <= job.ticket.rank for ticket in self._at_work) >= self.slots:
-                return
+        while job := self._next(light=True) or self._next(light=False):
             self._waiting.remove(job)
             self._gauge.dec()
             self._at_work.append(job.ticket)
@@ -101,6 +100,15 @@ class Workers:
             else:
                 self._threads += 1
                 threading.Thread(target=self._serve, name=f"read-{self._threads}", daemon=True).start()
+
+    def _next(self, *, light: bool) -> _Job | None:
+        """Return the first job in line of those that are light, or that are not, if it may begin."""
+        waiting = [job for job in self._waiting if _is_light(job.ticket) is light]
+        if not waiting:
+            return None
+        job = min(waiting, key=lambda job: job.ticket.rank)
+        others = [ticket for ticket in self._at_work if _is_light(ticket) or not light]
+        return job if sum(ticket.rank <= job.ticket.rank for ticket in others) < self.slots else None
 
     def _serve(self) -> None:
         while (job := self._begun.get()) is not None:
@@ -118,3 +126,7 @@ class Workers:
             for job in [job for job in self._waiting if job.future is future]:
                 self._waiting.remove(job)
                 self._gauge.dec()
+
+
+def _is_light(ticket: Ticket) -> bool:
+    return ticket.cost < LIGHT

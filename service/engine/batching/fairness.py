@@ -23,7 +23,8 @@ FIRM = 1.1
 """The same for one that was let in; the difference is what may overtake it."""
 LIGHT = 0.05
 """Seconds of a stream. A request that is expected to cost less, as single lines do, is not refused for the pages beside
-it: not while they will keep their deadlines at all, nor because they have taken all of their places."""
+it, not while they will keep their deadlines at all, nor because they have taken all of their places; and it does not
+wait until they were decoded."""
 
 
 class FairClock:

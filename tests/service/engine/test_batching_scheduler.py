@@ -401,6 +401,31 @@ def test_jobs_begin_in_the_order_of_rank_and_slots_bound_who_ranks_before(make_s
     assert "c" not in doors.begun
 
 
+def lined_up(arrival: float, expected: float) -> Ticket:
+    """Return a ticket with a place in the order."""
+    request = ticket()
+    request.line_up(arrival=arrival, number=0, expected=expected)
+    return request
+
+
+def test_lines_do_not_wait_for_pages_that_seem_to_rank_before_them_but_for_each_other() -> None:
+    workers = Workers(1, Metrics())
+    doors = Doors(workers)
+    jobs = {"page": doors.submit(lined_up(0.0, expected=1.0), "page")}
+    until(lambda: doors.begun)
+    jobs |= {name: doors.submit(lined_up(at, expected=0.01), name) for name, at in (("a", 2.0), ("b", 3.0))}
+    jobs["next page"] = doors.submit(lined_up(1.0, expected=1.0), "next page")
+    until(lambda: "a" in doors.begun)
+    assert doors.begun == ["page", "a"]
+    doors.open("a")
+    until(lambda: "b" in doors.begun)
+    assert doors.begun == ["page", "a", "b"]
+    doors.open("page", "b", "next page")
+    for job in jobs.values():
+        job.result(PATIENCE)
+    assert doors.begun[-1] == "next page"
+
+
 def test_a_job_that_hangs_is_left_behind(make_scheduler) -> None:
     workers = Workers(1, Metrics())
     doors = Doors(workers)
