@@ -101,23 +101,30 @@ class Client:
 
 
 def closed_loop(
-    port: int, posts: Sequence[Post], clients: int, seconds: float, patience: float = PATIENCE
+    port: int,
+    posts: Sequence[Post],
+    clients: int,
+    seconds: float,
+    patience: float = PATIENCE,
+    over: threading.Event | None = None,
 ) -> list[Answer]:
     """Let `clients` clients send `posts` in turn for `seconds`, and return the answers that came within them.
 
     A client that is told to come back later does. One that has waited for more than `patience` seconds gives up.
+    Where there is `over`, all end with the answers that they wait for once it is set.
     """
     turns = _Turns(posts)
+    over = over or threading.Event()
     end = time.monotonic() + seconds
 
     def work() -> list[Answer]:
         client = Client(port, patience)
         answers = []
-        while time.monotonic() < end:
+        while time.monotonic() < end and not over.is_set():
             answer, headers, _ = client.send(turns.next())
             answers.append(answer)
             if answer.status == 429 and headers is not None:
-                time.sleep(max(0.0, min(float(headers["retry-after"]), end - time.monotonic())))
+                over.wait(max(0.0, min(float(headers["retry-after"]), end - time.monotonic())))
             if answer.status == NO_ANSWER:
                 time.sleep(BROKEN_PAUSE)
         client.close()

@@ -6,7 +6,8 @@ Server and clients are processes of their own; on two cores and more the server 
 Closed loop: 1 to 64 clients, each of which sends its next image when the last was answered, beside the same engine on
 the same core without a server around it. Open loop: --factor times what the closed loop reached, sent without waiting.
 Fairness: single lines by one client alone, then while the most clients keep the service busy with pages of 300 lines.
-With --leavers 20000, before and after so many single lines of which 5 % leave early: how many lines overtake one page.
+With --leavers 20000, before and after so many single lines of which 5 % leave early: how many lines overtake one page,
+beside how many could before each client had as much of the networks as the page takes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
+import statistics
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +39,8 @@ LONG = 300
 """Lines of the pages that keep the service busy while single lines are timed."""
 LINE_CLIENTS = 4
 """Clients that send single lines one after the other while a page is overtaken."""
+OVERTAKEN = 5
+"""Pages that are overtaken, one after the other."""
 LEAVING = 0.05
 """Part of the clients that hang up before they are answered."""
 PEER_MB = 12_000.0
@@ -97,10 +103,8 @@ def measure_open(server: Running, posts: Sequence[Post], rate: float, args: argp
 def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Namespace) -> Figures:
     """Send single lines to an idle service, then to one that is busy with long pages, and a page beside them."""
     page = Post("/v1/ocr", long_page(LONG), {"Content-Type": "image/png", "X-Request-Timeout-Ms": "60000"})
-    client = Client(server.port)
-    client.send(page)
-    answer = json.loads(client.send(page)[2])
-    client.close()
+    read_alone(server, page)
+    answer = read_alone(server, page)
     closed_loop(server.port, lines, 1, args.warm_up)
     idle = closed_loop(server.port, lines, 1, args.seconds)
     with ThreadPoolExecutor(1) as pool:
@@ -110,11 +114,14 @@ def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Name
         pages = load.result()
     overtaking: Figures = {}
     if args.leavers:
+        singly = [in_networks(read_alone(server, line)) for line in lines]
+        fair = (1 + LINE_CLIENTS) * in_networks(answer) / statistics.mean(singly)
         before = overtakers(server, page, lines, args)
         became = some_leave(server.port, lines, LINE_CLIENTS, args.leavers, LEAVING)
-        overtaking = {"overtakers": [before, overtakers(server, page, lines, args)], "between": dict(became)}
+        after = overtakers(server, page, lines, args)
+        overtaking = {"before": before, "between": dict(became), "after": after, "fair": round(fair)}
     return {
-        **overtaking,
+        "overtakers": overtaking,
         "page": {"lines": len(answer["pages"][0]["lines"]), "timings_ms": answer["timings_ms"]},
         "idle": summary(idle, args.seconds),
         "busy": summary(busy, args.seconds),
@@ -122,15 +129,33 @@ def measure_fairness(server: Running, lines: Sequence[Post], args: argparse.Name
     }
 
 
-def overtakers(server: Running, page: Post, lines: Sequence[Post], args: argparse.Namespace) -> int:
-    """Return how many single lines are sent after a page and answered before it, beside clients that send only them."""
-    with ThreadPoolExecutor(1) as pool:
-        load = pool.submit(closed_loop, server.port, lines, LINE_CLIENTS, args.warm_up + args.seconds)
-        time.sleep(args.warm_up)
-        client = Client(server.port)
-        one, _, _ = client.send(page)
-        client.close()
-        return sum(one.sent < line.sent and line.end < one.end for line in load.result() if line.status == 200)
+def read_alone(server: Running, post: Post) -> Figures:
+    """Return the answer to one request of a client of its own."""
+    with closing(Client(server.port)) as client:
+        answer: Figures = json.loads(client.send(post)[2])
+        return answer
+
+
+def in_networks(answer: Figures) -> float:
+    """Return the milliseconds that a request alone was in the networks: what it costs by the order of service."""
+    return sum(answer["timings_ms"].get(stage, 0.0) for stage in ("det", "cls", "rec"))
+
+
+def overtakers(server: Running, page: Post, lines: Sequence[Post], args: argparse.Namespace) -> list[int]:
+    """Return for each of some pages how many single lines were sent after it and answered before it.
+
+    Beside the pages, one after the other, some clients send nothing but lines.
+    """
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as pool, closing(Client(server.port)) as client:
+        load = pool.submit(closed_loop, server.port, lines, LINE_CLIENTS, math.inf, over=over)
+        try:
+            time.sleep(args.warm_up)
+            pages = [client.send(page)[0] for _ in range(OVERTAKEN)]
+        finally:
+            over.set()
+        answers = [line for line in load.result() if line.status == 200]
+    return [sum(one.sent < line.sent and line.end < one.end for line in answers) for one in pages]
 
 
 def measure_service(args: argparse.Namespace, images: Sequence[Path], cores: Sequence[int] | None) -> Figures:

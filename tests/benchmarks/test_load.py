@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,10 +23,17 @@ POST = Post("/", b"x", {})
 
 
 @pytest.fixture
-def answering():
+def answered():
+    """An entry for each request that was answered."""
+    return []
+
+
+@pytest.fixture
+def answering(answered):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers["content-length"]))
+            answered.append(self)
             self.send_response(200)
             self.end_headers()
 
@@ -52,10 +63,21 @@ def test_a_long_page_has_ink_in_as_many_places_as_it_has_lines():
     assert cells == [True] * (2 * COLUMNS + 1) + [False] * (COLUMNS - 1)
 
 
-def test_a_closed_loop_gives_the_answers_that_came_in_time(answering):
-    answers = closed_loop(answering, [POST], clients=2, seconds=0.2)
-    assert answers
+def test_a_closed_loop_gives_the_answers_that_came_in_time(answering, answered, monkeypatch):
+    monkeypatch.setattr("benchmarks.clients.time", SimpleNamespace(monotonic=lambda: float(len(answered))))
+    answers = closed_loop(answering, [POST], clients=1, seconds=10)
+    assert len(answered) == len(answers) == 10
     assert {answer.status for answer in answers} == {200}
+
+
+def test_a_closed_loop_ends_when_it_is_told_to(answering, answered):
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(closed_loop, answering, [POST], 2, math.inf, over=over)
+        while len(answered) < 3:
+            time.sleep(0)
+        over.set()
+        assert len(load.result()) == len(answered)
 
 
 def test_clients_give_up_on_a_server_that_does_not_answer(silent):
