@@ -4,7 +4,8 @@
 
 For each attack a fresh `ocr serve`: an honest receipt is timed while the service is quiet, then again and again while
 the attack runs, then once it is over. Noted are the honest answers, what the attackers were told, and what the service
-holds before, at its peak and afterwards: memory, threads, descriptors. The last attack is no load: a new version of the
+holds before, at its peak and afterwards: memory, threads, descriptors. On two cores and more the service has the first
+and all clients, whose work is not its own, the last. The last attack is no load: a new version of the
 model is published, and files that are no images are sent until it would have proved itself. --at serves from another
 commit of this repository, so that one command shows what an attack did before.
 """
@@ -29,7 +30,16 @@ from typing import Any
 
 from benchmarks.attacks import connections, files
 from benchmarks.clients import Answer, Client, Post, post_of
-from benchmarks.common import ROOT, add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
+from benchmarks.common import (
+    ROOT,
+    add_data_arguments,
+    add_out_argument,
+    chosen_pages,
+    on_cores,
+    parted_cores,
+    print_table,
+    write_result,
+)
 from benchmarks.servers import Program, Running, running, service, watching
 from benchmarks.swap import publish
 from benchmarks.systems import add_model_arguments
@@ -212,7 +222,8 @@ def measure(attack: Attack, server: Running, receipt: Post, seconds: float) -> F
 def suffer(name: str, image: Path, args: argparse.Namespace, place: Path | None) -> Figures:
     """Start a service and attack it."""
     attack = attacks()[name]()
-    with running(program(args, place), None) as server:
+    cores, others = parted_cores()
+    with on_cores(others), running(program(args, place), cores) as server:
         return measure(attack, server, post_of(server, image, timeout_ms=60_000), args.seconds)
 
 

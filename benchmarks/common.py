@@ -66,6 +66,12 @@ def on_cores(cores: Sequence[int] | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def parted_cores() -> tuple[Sequence[int] | None, Sequence[int] | None]:
+    """Return cores for a server and others for its clients: the first and the last one. None where there is but one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (None, None) if len(cores) == 1 else (cores[:1], cores[-1:])
+
+
 def add_data_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument("--data", type=Path, required=required, help="folder that holds labelled sets")
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="which of them; by default all")

@@ -16,7 +16,6 @@ import argparse
 import itertools
 import json
 import math
-import os
 import statistics
 import threading
 import time
@@ -27,7 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clients import PATIENCE, Client, Post, closed_loop, open_loop, post_of, quantile, some_leave, summary
-from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, on_cores, print_table, write_result
+from benchmarks.common import (
+    add_data_arguments,
+    add_out_argument,
+    chosen_pages,
+    on_cores,
+    parted_cores,
+    print_table,
+    write_result,
+)
 from benchmarks.drawn import long_page
 from benchmarks.servers import Program, Running, rapidocr_api, running, service, watching
 from benchmarks.systems import add_engine_arguments, engine
@@ -232,8 +239,7 @@ def main() -> None:
     add_out_argument(parser, "load")
     args = parser.parse_args()
     images = [pages.path(row) for pages in chosen_pages(args) for row in pages.rows]
-    cores = sorted(os.sched_getaffinity(0))
-    server, client = (None, None) if args.spread or len(cores) == 1 else (cores[:1], cores[-1:])
+    server, client = (None, None) if args.spread else parted_cores()
     with on_cores(client):
         figures = {"service": measure_service(args, images, server)}
         if args.peer_python:
