@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +14,7 @@ from service_fakes import FakeReader
 
 from service.app import create_app
 from service.engine.serving import State
+from service.engine.ticket import Ticket
 from service.settings import Settings
 
 
@@ -49,3 +52,20 @@ def serve() -> Serve:
                 yield client
 
     return run
+
+
+@pytest.fixture
+def leap(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass at once, for deadlines and for whoever waits in the event loop that it is called in."""
+    ahead = 0.0
+
+    def clock() -> float:
+        return time.monotonic() + ahead
+
+    def jump(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+
+    monkeypatch.setitem(Ticket.__init__.__kwdefaults__, "clock", clock)
+    return jump

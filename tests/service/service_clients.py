@@ -10,6 +10,8 @@ import httpx
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 """Runs an application and gives a client of it: the fixture `serve`."""
+Leap = Callable[[float], None]
+"""Lets so many seconds pass at once: the fixture `leap`."""
 
 
 def client_of(app: Any) -> httpx.AsyncClient:

@@ -23,7 +23,7 @@ from ocr_core.pipeline.runner import Networks
 from ocr_core.recognition.recognizer import Recognizer
 from ocr_core.specs import File, NetworkSpec
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test that waits for another thread gives up."""
 
 QUAD = np.array([[1, 2], [30, 2], [30, 12], [1, 12]], np.float32)

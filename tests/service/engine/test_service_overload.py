@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import httpx
 import pytest
-from service_clients import Serve
+from service_clients import Leap, Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts
 
 from ocr_core.pipeline.result import ReadOptions
@@ -196,17 +196,18 @@ async def test_a_small_image_is_begun_beside_the_large_ones_that_fill_the_slots(
     assert small.status_code == 200
 
 
-async def test_images_read_in_time_are_not_lost_to_the_late_ones(serve: Serve) -> None:
-    held = FakeReader(held=True, streams=2)
-    quick = FakeReader()
+async def test_images_read_in_time_are_not_lost_to_the_late_ones(serve: Serve, leap: Leap) -> None:
+    held, quick = FakeReader(held=True), FakeReader()
 
     def page(pixels, options):  # type: ignore[no-untyped-def]
         return quick.read(pixels, options) if pixels.shape[1] == 40 else held.read(pixels, options)
 
-    reader = FakeReader(page, streams=2)
-    async with serve(reader) as client:
-        files = parts(IMAGE, encoded(width=50))
-        answer = await client.post(URL, headers={"x-request-timeout-ms": "1500"}, files=files)
+    # On one slot the second image is begun when the first is done.
+    async with serve(FakeReader(page), threads=1) as client:
+        reading = asyncio.create_task(client.post(URL, files=parts(IMAGE, encoded(width=50))))
+        await started(held)
+        leap(60)
+        answer = await reading
         held.release()
     assert answer.status_code == 200
     good, late = answer.json()["pages"]

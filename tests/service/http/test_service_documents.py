@@ -382,7 +382,7 @@ async def test_images_of_others_get_past_a_document(serve: Serve) -> None:
 async def test_each_page_has_a_deadline_of_its_own(serve: Serve) -> None:
     gate = Gate()
     # The request's own would be over before the first page.
-    async with serve(FakeReader(gate), page_timeout_seconds=0.5, request_timeout_seconds=0.4) as client:
+    async with serve(FakeReader(gate), page_timeout_seconds=2.0, request_timeout_seconds=1.0) as client:
         answer = await client.post(URL, files={"file": ("slow.pdf", tiff((41, 30), (40, 30), (40, 31)))})
         gate.open(1)
     codes = [page.get("error", {}).get("code") for page in answer.json()["pages"]]
@@ -393,7 +393,7 @@ async def test_the_deadline_that_a_client_names_is_that_of_the_whole(serve: Serv
     gate = Gate()
     gate.open(1)
     async with serve(FakeReader(gate)) as client:
-        answer = await client.post(URL, headers={"x-request-timeout-ms": "1500"}, files={"file": scan(12)})
+        answer = await client.post(URL, headers={"x-request-timeout-ms": "4000"}, files={"file": scan(12)})
         gate.open(4)
     assert answer.status_code == 200
     codes = [page.get("error", {}).get("code") for page in answer.json()["pages"]]

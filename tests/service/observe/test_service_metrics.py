@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
-from service_clients import Serve, client_of
+from service_clients import Leap, Serve, client_of
 from service_fakes import DIGEST, PATIENCE, FakeReader, encoded, parts, two_lines
 
 from ocr_core.errors import BackendError
@@ -109,13 +109,14 @@ async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
 
 
 @pytest.mark.anyio
-async def test_requests_under_way_and_given_up_are_counted(serve: Serve) -> None:
+async def test_requests_under_way_and_given_up_are_counted(serve: Serve, leap: Leap) -> None:
     reader = FakeReader(held=True)
     async with serve(reader, max_concurrent_requests=1) as client:
-        first = asyncio.create_task(client.post(URL, headers={"x-request-timeout-ms": "300"}, files=parts(IMAGE)))
+        first = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
         assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
         during = (await client.get("/metrics")).text
         assert (await client.post(URL, files=parts(IMAGE))).status_code == 429
+        leap(60)
         assert (await first).status_code == 504
         reader.release()
         after = (await client.get("/metrics")).text
@@ -147,12 +148,13 @@ async def test_pages_that_fail_inside_a_good_answer_are_counted(serve: Serve) ->
 
 
 @pytest.mark.anyio
-async def test_what_is_refused_is_timed_apart(serve: Serve) -> None:
+async def test_what_is_refused_is_timed_apart(serve: Serve, leap: Leap) -> None:
     reader = FakeReader(held=True)
     async with serve(reader, max_concurrent_requests=1) as client:
-        late = asyncio.create_task(client.post(URL, headers={"x-request-timeout-ms": "300"}, files=parts(IMAGE)))
+        late = asyncio.create_task(client.post(URL, files=parts(IMAGE)))
         assert await asyncio.to_thread(reader.started.acquire, timeout=PATIENCE)
         assert [(await client.post(URL, files=parts(IMAGE))).status_code for _ in range(5)] == [429] * 5
+        leap(60)
         assert (await late).status_code == 504
         reader.release()
         text = (await client.get("/metrics")).text
