@@ -265,7 +265,7 @@ def main() -> None:
             print(f"\n{name}")
             print_table(["", "value"], [[key, str(value)] for key, value in result[name].items()])
             sys.stdout.flush()
-    write_result(args.out, args, {"served": args.at or "this tree", "attacks": result})
+            write_result(args.out, args, {"served": args.at or "this tree", "attacks": result})
 
 
 if __name__ == "__main__":
