@@ -48,8 +48,8 @@ class Workers:
     A job begins while fewer than `slots` jobs that rank before it are at work. So long pages that fill all slots keep
     no small photograph waiting: it ranks before them and begins beside them. A light one waits for light ones alone: a
     page is known to rank behind it only once its own lines were found. A job holds its thread while the scheduler
-    computes for it; how many there are is bounded by what is admitted. The threads are daemons: a decoder that hangs
-    must not keep the process from ending.
+    computes for it; how many there are is bounded by what is admitted, and as many as there are slots are kept for the
+    next jobs. The threads are daemons: a decoder that hangs must not keep the process from ending.
     """
 
     def __init__(self, slots: int, metrics: Metrics, *, clock: Clock = time.monotonic) -> None:
@@ -119,7 +119,12 @@ class Workers:
                     self._at_work.remove(job.ticket)
                     self._idle += 1
                     self._begin_some()
+                    spare = self._idle > self.slots
+                    self._idle -= spare
+                    self._threads -= spare
                     self._changed.notify_all()
+            if spare:
+                return
 
     def _withdraw(self, future: Future[Any]) -> None:
         with self._changed:

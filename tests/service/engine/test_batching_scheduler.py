@@ -426,6 +426,29 @@ def test_lines_do_not_wait_for_pages_that_seem_to_rank_before_them_but_for_each_
     assert doors.begun[-1] == "next page"
 
 
+def test_threads_that_many_jobs_took_end_with_them() -> None:
+    def threads() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.startswith("read-")}
+
+    before = threads()
+    workers = Workers(2, Metrics())
+    doors = Doors(workers)
+    # The later one comes, the sooner is its turn: all are at work at once.
+    many = [str(number) for number in range(9)]
+    jobs = [doors.submit(lined_up(-float(name), expected=1.0), name) for name in many]
+    until(lambda: len(doors.begun) == 9)
+    assert len(threads() - before) == 9
+    doors.open(*many)
+    for job in jobs:
+        job.result(PATIENCE)
+    until(lambda: len(threads() - before) == 2)
+    again = doors.submit(lined_up(0.0, expected=1.0), "again")
+    doors.open("again")
+    again.result(PATIENCE)
+    assert workers.close(PATIENCE) == 0
+    until(lambda: not threads() - before)
+
+
 def test_a_job_that_hangs_is_left_behind(make_scheduler) -> None:
     workers = Workers(1, Metrics())
     doors = Doors(workers)
