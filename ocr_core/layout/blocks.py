@@ -24,6 +24,10 @@ HEADING_LETTERS = 3
 WORDY = 0.6
 """Least share of letters in the characters of a heading; formulas and amounts have less."""
 
+MOST_ROWS = 2_000
+"""Tables are not looked for on pages of more rows than any printed one has: what almost is one in every fourth row
+takes the square of their number."""
+
 Kind = Literal["heading", "paragraph", "list", "table"]
 
 
@@ -58,7 +62,7 @@ def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, .
     text: list[Row] = []
     start = 0
     while start < len(rows):
-        stop, cells = table_at(rows, start)
+        stop, cells = table_at(rows, start) if len(rows) <= MOST_ROWS else (len(rows), ())
         if cells and not _is_list(cells, texts):
             blocks += [*_blocks_of_text(flow, text, texts), _table(rows[start:stop], cells)]
             text = []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_core.layout.blocks import find_blocks
+from ocr_core.layout.blocks import MOST_ROWS, find_blocks
 from ocr_core.layout.paragraphs import join_lines
 
 
@@ -217,3 +217,9 @@ def test_every_line_is_in_one_block_and_in_one_of_its_parts(page):
         parts = block.items or tuple(chain.from_iterable(block.cells)) or (block.lines,)
         assert sorted(chain.from_iterable(parts)) == sorted(block.lines)
         assert len({len(row) for row in block.cells}) <= 1
+
+
+@pytest.mark.parametrize(("rows", "kinds"), [(MOST_ROWS, {"table"}), (MOST_ROWS + 1, {"paragraph"})])
+def test_tables_are_not_looked_for_among_more_rows_than_pages_have(rows, kinds):
+    page = [(text, left, 22 * row) for row in range(rows) for text, left in (("Name", 0), ("9.99", 300))]
+    assert {block.kind for block in blocks_of(page)} == kinds

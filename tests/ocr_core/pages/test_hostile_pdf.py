@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -63,6 +64,14 @@ def test_whatever_a_file_is_a_page_or_an_error_comes_out(make):
 def test_what_can_be_read_is_read(make):
     with open_document(make()) as document:
         assert len(document.page(0).lines) in (1, 3)
+
+
+def test_the_process_gives_way_to_all_others():
+    with opened() as document:
+        own, its = (os.getpriority(os.PRIO_PROCESS, number) for number in (0, pid(document)))
+        assert its == min(own + 10, 19)
+        if sys.platform == "linux":
+            assert Path(f"/proc/{pid(document)}/oom_score_adj").read_text().strip() == "1000"
 
 
 def test_a_broken_page_leaves_the_others():
