@@ -79,16 +79,17 @@ class Answer:
         return self.timings
 
     async def _as_json(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
-        pages = [self._page(sheet) async for sheet in sheets]
-        yield (
-            OcrResponse(pages=pages, timings_ms=self._timed(), model=self._model)
-            .model_dump_json(exclude_none=True)
-            .encode()
-        )
+        # Page by page as well: those of a long document together may take gigabytes.
+        before = start = b'{"pages":['
+        async for sheet in sheets:
+            yield before + await run_in_threadpool(self._dumped, sheet)
+            before = b","
+        end = OcrResponse(pages=[], timings_ms=self._timed(), model=self._model)
+        yield end.model_dump_json(exclude_none=True).encode().removeprefix(start)
 
     async def _as_lines(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
         async for sheet in sheets:
-            yield self._page(sheet).model_dump_json(exclude_none=True).encode() + b"\n"
+            yield await run_in_threadpool(self._dumped, sheet) + b"\n"
         end = StreamEnd(pages=self._pages, failed=self._failed, timings_ms=self._timed(), model=self._model)
         yield end.model_dump_json().encode() + b"\n"
 
@@ -148,6 +149,10 @@ class Answer:
             self._failed += 1
             metrics.images.labels(result_of(problem_of(outcome).status)).inc()
         self._exchange.facts.update(images=self._pages, failed=self._failed)
+
+    def _dumped(self, sheet: Sheet) -> bytes:
+        """Return a page as JSON; off the event loop, since one of fifty thousand words takes seconds."""
+        return self._page(sheet).model_dump_json(exclude_none=True).encode()
 
     def _page(self, sheet: Sheet) -> Page:
         name = self._received.uploads[sheet.file].name

@@ -90,7 +90,8 @@ async def answered(
         received = await _receive(take, ticket, arrival)
         form = choose_form(received.fields.format, request.headers.get("accept")) if make is Answer else "json"
         order = _order(received, form, request)
-        if form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images):
+        by_page = form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images)
+        if by_page:
             whole = _ticket(exchange, timeout_ms, context, by_page=True)
             bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, whole))
         else:
@@ -100,11 +101,11 @@ async def answered(
         pieces = answer.pieces(sheets)
         # What goes wrong before the first piece is answered with its status.
         first = await anext(pieces, b"")
-        if form != "json":
+        if by_page or form != "json":
             return PageStream(first, pieces, stack.pop_all(), answer, exchange)
-        await anext(pieces, None)
+        body = b"".join([first, *[piece async for piece in pieces]])
         server_timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in answer.timings.items())
-        return Response(first, headers={"Server-Timing": server_timing}, media_type=answer.media_type)
+        return Response(body, headers={"Server-Timing": server_timing}, media_type=answer.media_type)
 
 
 def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_page: bool = False) -> Ticket:

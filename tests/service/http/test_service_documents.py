@@ -272,7 +272,10 @@ class Stream:
         self._task = asyncio.create_task(app(scope, self._incoming.get, self._send))
 
     async def piece(self) -> Any:
-        return json.loads(await asyncio.wait_for(self._pieces.get(), PATIENCE))
+        return json.loads(await self.raw_piece())
+
+    async def raw_piece(self) -> bytes:
+        return await asyncio.wait_for(self._pieces.get(), PATIENCE)
 
     def leave(self) -> None:
         self._incoming.put_nowait({"type": "http.disconnect"})
@@ -322,6 +325,22 @@ async def test_a_page_is_sent_while_the_next_ones_are_read(processes: list[Pdfiu
         assert (end["done"], end["pages"], end["failed"]) == (True, 3, 0)
         require_empty(serving)
     assert len(processes) == 1
+
+
+async def test_json_of_a_document_is_not_held_until_it_is_whole() -> None:
+    gate = Gate()
+    async with running(FakeReader(gate)) as (app, serving):
+        stream = Stream(app, scan(3), accept=b"application/json")
+        gate.open(2)
+        body = await stream.raw_piece()
+        assert json.loads(body + b"]}")["pages"][0]["page"] == 1
+        gate.open(1)
+        while not body.endswith(b"}}"):
+            body += await stream.raw_piece()
+        await stream.done()
+        require_empty(serving)
+    assert [page["page"] for page in json.loads(body)["pages"]] == [1, 2, 3]
+    assert json.loads(body)["model"]["name"] == "fake"
 
 
 async def test_few_pages_are_under_way_however_many_there_are() -> None:
