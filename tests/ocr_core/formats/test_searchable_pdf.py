@@ -236,6 +236,30 @@ def test_content_too_long_to_be_looked_through_stays_packed(size):
         assert packed in [each.read_raw_bytes() for each in written.pages[0].Contents]
 
 
+@pytest.mark.parametrize("packing", ["/FlateDecode", "/LZWDecode", "two"])
+def test_forms_are_not_unpacked_beyond_what_is_looked_through(monkeypatch, packing):
+    """Hundreds of small forms that unpack to gigabytes, on each of a thousand pages, would take hours."""
+    pdf = with_text(b" ".join(b"/Fm%d Do" % i for i in range(3)))
+    bomb = zlib.compress(HIDDEN + b" " * LARGEST, 9)
+    bomb, filters = {
+        "/FlateDecode": (bomb, Name.FlateDecode),
+        "/LZWDecode": (b"\x80" + bytes(LARGEST_CONTENT), Name.LZWDecode),
+        "two": (zlib.compress(bomb), Array([Name.FlateDecode, Name.FlateDecode])),
+    }[packing]
+    attributes = {"Type": Name.XObject, "Subtype": Name.Form, "BBox": Array([0, 0, 300, 400]), "Filter": filters}
+    forms = {f"/Fm{i}": pdf.make_stream(bomb, **attributes) for i in range(3)}
+    pdf.pages[0].obj.Resources.XObject = Dictionary(forms)
+    data = saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    unpacked = []
+    read = pikepdf.Object.read_bytes
+    monkeypatch.setattr(pikepdf.Object, "read_bytes", lambda form: unpacked.append(form) or read(form))
+    written = searchable(data, read_mark(saved(drawn()), "new"))
+    assert not unpacked
+    with pikepdf.open(io.BytesIO(written)) as found:
+        kept = found.pages[0].Resources.XObject
+        assert [kept[name].read_raw_bytes() for name in sorted(forms)] == [bomb] * 3
+
+
 def test_all_pages_keep_the_outline_and_chosen_ones_nothing_of_the_others():
     pdf = drawn(3)
     pdf.docinfo["/Title"] = "Kept"
