@@ -46,7 +46,7 @@ PIECE = 1 << 20
 TESSERACTS = "/f-0-0"
 """What OCRmyPDF calls the font of a page of text: by the name that Tesseract gives it."""
 IN_MEMORY = 16 << 20
-"""Larger documents go through a temporary file."""
+"""Larger documents go through a temporary file, if there may be any."""
 
 
 set_qpdf_limits(
@@ -87,9 +87,9 @@ class SearchablePdfWriter:
         """
         for source in self._sources:
             source.finish()
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+        with _spool() as file:
             try:
-                self._save(cast("BinaryIO", file))
+                self._save(file)
             except FAULTS as error:
                 raise ImageError(f"the PDF is too damaged to be written: {_reason(error)}") from error
             file.seek(0)
@@ -109,6 +109,15 @@ class SearchablePdfWriter:
             secret = next(filter(None, secrets), None)
             lock = pikepdf.Encryption(owner=secret, user=secret) if secret else None
             _store(pdf, file, lock)
+
+
+def _spool() -> BinaryIO:
+    """Return a file for a document: on disk once it is large, but for systems where nothing may be written."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return io.BytesIO()
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY))
 
 
 def _store(pdf: pikepdf.Pdf, file: BinaryIO, lock: pikepdf.Encryption | bool | None) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from service.errors import ServiceError
 from service.version import program_version
@@ -24,6 +25,10 @@ _TRACEPARENT = re.compile(
 PROBES = "/livez$,/readyz$,/metrics$,/v2/health/"
 """What is not traced, by expressions that its address is searched for, unless one of `EXCLUDED_URLS` says otherwise."""
 EXCLUDED_URLS = ("OTEL_PYTHON_ASGI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
+
+_ADDRESSES = ("url.query", "url.full", "http.url", "http.target")
+"""Attributes that hold a query."""
+_FIELD = re.compile(r"([^?&=]+)=([^&]*)")
 
 Application = Callable[..., Awaitable[None]]
 """An ASGI application."""
@@ -133,6 +138,9 @@ class OpenTelemetry(NoTracing):
                 yield ignore
             return
         method = getattr(current, "name", "HTTP")  # which is all that it is called so far
+        for name, value in dict(getattr(current, "attributes", None) or {}).items():
+            if name in _ADDRESSES and isinstance(value, str):
+                current.set_attribute(name, _without_password(value))
 
         def record(route: str | None, attributes: Mapping[str, object]) -> None:
             if current.is_recording():  # it ends with the last byte of the answer
@@ -152,3 +160,8 @@ class OpenTelemetry(NoTracing):
     def close(self) -> None:
         """Send what is left; blocks."""
         self._provider.shutdown()
+
+
+def _without_password(query: str) -> str:
+    """Return a query without the password of a PDF, which clients should send in the body, and some do not."""
+    return _FIELD.sub(lambda m: f"{m[1]}=REDACTED" if unquote_plus(m[1]) == "password" else m[0], query)

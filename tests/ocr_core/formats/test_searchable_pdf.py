@@ -18,7 +18,7 @@ from ocr_core.errors import ImageError
 from ocr_core.formats.base import Original
 from ocr_core.formats.hidden_text import LARGEST as LARGEST_CONTENT
 from ocr_core.formats.registry import FORMATS
-from ocr_core.formats.searchable_pdf import LARGEST, PIECE
+from ocr_core.formats.searchable_pdf import IN_MEMORY, LARGEST, PIECE
 from ocr_core.pipeline.result import Line, Page, Word
 
 MARK = (100.0, 250.0, 220.0, 262.0)
@@ -317,6 +317,17 @@ def test_a_large_document_comes_in_pieces(rng):
     pieces = list(writer.end())
     assert len(pieces) > 3
     assert max(map(len, pieces)) <= PIECE
+
+
+def test_a_large_document_needs_no_place_for_temporary_files(monkeypatch, rng):
+    def nowhere():
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    pdf = drawn()
+    pdf.pages[0].obj.Noise = pdf.make_stream(rng.bytes(IN_MEMORY + 1))
+    data = saved(pdf)
+    assert texts(searchable(data, read_mark(data)))[0].split() == ["MARK"]
 
 
 DAMAGED = {

@@ -141,6 +141,15 @@ async def test_spans_of_a_request_belong_to_the_clients_trace(exporter: InMemory
     assert not any(name.startswith(("http.method", "http.url", "http.target")) for name in root.attributes)
 
 
+@pytest.mark.anyio
+async def test_spans_hold_no_password(exporter: InMemorySpanExporter) -> None:
+    async with traced(FakeReader()) as client:
+        await client.post(f"{URL}?words=true&pass%77ord=hush&password=hush+hush&pages=1", files=parts(IMAGE))
+    root = named(exporter)["POST /v1/ocr"]
+    assert root.attributes["url.query"] == "words=true&pass%77ord=REDACTED&password=REDACTED&pages=1"
+    assert "hush" not in str(dict(root.attributes))
+
+
 SEMANTIC = {
     "http.request.method": "POST",
     "http.route": "/v1/ocr",
