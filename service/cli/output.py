@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -37,6 +39,7 @@ class Output:
         self._target = target
         self._headed = headed and chosen is OutputFormat.text
         self._file: BinaryIO | None = None
+        self._aside: Path | None = None
         self._writer = _new_writer(chosen)
 
     def write(self, original: Original, page: Page | Exception, number: int = 1) -> None:
@@ -59,20 +62,43 @@ class Output:
         """Write what comes after the last page."""
         for piece in self._writer.end() if self._writer else ():
             self._put(piece)
-        self._put(b"")  # a file without a page is an empty one
+        if self._file is None:  # a file without a page is an empty one
+            self._file = self._open()
+        if self._aside is not None:
+            self._file.close()
+            self._aside.replace(self._target.resolve())
+            self._aside = None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. One that was to replace another and is not whole goes, and the other stays."""
         if self._file is not None and self._target != STANDARD:
             self._file.close()
+        if self._aside is not None:
+            self._aside.unlink(missing_ok=True)
 
     def _put(self, data: bytes) -> None:
         # Opened only now: until the first bytes are there, the file may be the one that is read.
+        if not data:
+            return
         if self._file is None:
-            self._file = sys.stdout.buffer if self._target == STANDARD else self._target.open("wb")
+            self._file = self._open()
         self._file.write(data)
         if self._target == STANDARD:
             self._file.flush()
+
+    def _open(self) -> BinaryIO:
+        if self._target == STANDARD:
+            return sys.stdout.buffer
+        if self._format is OutputFormat.pdf and self._target.is_file():
+            # What is replaced may be the scan itself: it stays until all is written.
+            target = self._target.resolve()
+            aside = target.with_name(f".ocr-{os.getpid()}.pdf")
+            with suppress(PermissionError):  # of a folder in which nothing may be made; the file itself may be written
+                file = aside.open("xb")
+                self._aside = aside
+                shutil.copymode(target, aside)
+                return file
+        return self._target.open("wb")
 
 
 @contextmanager

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from errno import ENOSPC
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import pdfs
+import pikepdf
 import pytest
 from encrypted_pdf import encrypted
 from service_fakes import FakeReader, bundle, encoded, picture
@@ -132,6 +135,31 @@ def test_a_document_of_several_files_keeps_the_place_of_one_that_failed(
 def test_a_file_may_be_written_over_by_its_pdf(loaded: list[Settings], images: Path) -> None:
     assert ocr("read", images / "a.png", "-f", "pdf", "-o", images / "a.png")[0] == 0
     assert (images / "a.png").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_file_is_replaced_by_its_pdf_only_once_that_is_whole(
+    loaded: list[Settings], images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> NoReturn:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ocr_core.formats.searchable_pdf.SearchablePdfWriter.end", fail)
+    before = (images / "a.png").read_bytes()
+    code, _, err = ocr("read", images / "a.png", "-f", "pdf", "-o", images / "a.png")
+    assert (code, "No space left" in err) == (1, True)
+    assert (images / "a.png").read_bytes() == before
+    assert sorted(path.name for path in images.iterdir()) == ["a.png", "deep", "notes.txt"]
+
+
+def test_a_file_may_be_written_over_by_the_pdf_of_several(loaded: list[Settings], images: Path, papers: Path) -> None:
+    (images / "z.png").symlink_to(images / "a.png")
+    code, _, err = ocr(
+        "read", papers / "paper.pdf", papers / "paper.pdf", images / "z.png", "-f", "pdf", "-o", images / "z.png"
+    )
+    assert (code, err) == (0, "")
+    assert (images / "z.png").is_symlink()
+    with pikepdf.open(images / "a.png") as written:
+        assert len(written.pages) == 7
 
 
 def test_boxes_are_drawn_into_a_file_or_a_folder(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
