@@ -1,4 +1,5 @@
 # make serve          install into .venv and serve on port 8000 (OCR_MODEL=ppocrv2-en by default)
+# make wheel          make dist/*.whl, which has its model inside and works in any folder
 # make test           install what the tests need and run them
 # make check          formatting, lint, types, layering
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
@@ -14,7 +15,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OCR_MODEL ?= ppocrv2-en
 export OCR_MODEL_STORE ?= ./models
 
-.PHONY: serve test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean bench
+.PHONY: serve wheel test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean bench
 
 serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 	$(BIN)/ocr serve
@@ -24,6 +25,9 @@ serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 ppocrv6: $(VENV)/.serve
 	@test -e "$(OCR_MODEL_STORE)/ppocrv6/current" || { \
 	  $(PIP) "onnx>=1.16" "pyyaml>=6" && $(PIP) --no-deps "rapidocr>=3.9" && $(BIN)/ocr models import ppocrv6 --if-absent; }
+
+wheel: | $(VENV)/bin/python
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m "not slow"

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
 
+from ocr_core.version import program_version
 from service.auth.access import Access
 from service.auth.keyfile import followed_keys, load_keys
 from service.auth.rates import RateLimit
@@ -26,7 +27,6 @@ from service.http.routes import health, integrations, models, ocr, page
 from service.observe.metrics import READ_ENDPOINTS, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
-from service.version import program_version
 
 DESCRIPTION = (
     "Reads the text in images. Coordinates are pixels of the image as a person sees it: its EXIF orientation is "

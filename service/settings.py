@@ -14,6 +14,7 @@ from pydantic import ByteSize, Field, SecretStr, field_validator, model_validato
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.bundle.remote import default_cache
+from ocr_core.bundle.store import DEFAULT_MODEL
 from ocr_core.pages.images import MAX_PIXELS
 
 CONFIG_VARIABLE = "OCR_CONFIG"
@@ -40,11 +41,13 @@ class Settings(BaseSettings):
     host: str = Field(default="0.0.0.0", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
-    model_store: str = Field(
-        default="./models", description="Folder or fsspec URL (s3://…) that holds the model bundles; may be read-only."
+    model_store: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL (s3://…) that holds the model bundles; may be read-only. Unset: `./models`, "
+        "and behind it the model that comes with the package.",
     )
     model: str = Field(
-        default="ppocrv2-en",
+        default=DEFAULT_MODEL,
         pattern=MODEL_PATTERN,
         description="Bundle to serve, `name[@version]`; else its current one.",
     )

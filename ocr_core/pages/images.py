@@ -127,6 +127,19 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, check: Callable[[], Non
     return Image(pixels, header)
 
 
+def upright(image: PIL.Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of a picture that Pillow has opened or made, H×W×3 BGR, as `decode` returns those of a file.
+
+    Raises:
+        UndecodableImageError: its file is damaged, or it has no pixels.
+    """
+    try:
+        image.load()
+        return _upright_bgr(image, _header(image))
+    except _DAMAGED as error:
+        raise UndecodableImageError(f"the {image.format or 'picture'} is damaged: {error}") from error
+
+
 def resolution(data: bytes) -> float | None:
     """Return the pixels an inch that a scanner wrote into a file; None where they are missing or no scanner's.
 

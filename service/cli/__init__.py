@@ -51,7 +51,7 @@ app.add_typer(keys.app, name="keys")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from service.version import program_version
+        from ocr_core.version import program_version
 
         typer.echo(program_version())
         raise typer.Exit

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
+from ocr_core.version import program_version
 from service.errors import ServiceError
-from service.version import program_version
 
 HEADER = "traceparent"
 _TRACEPARENT = re.compile(

@@ -24,10 +24,10 @@ from ocr_core.formats.hocr import HocrWriter
 from ocr_core.formats.structure import angle_of
 from ocr_core.formats.text import page_text
 from ocr_core.pipeline.result import Page
+from ocr_core.version import program_version
 from service.engine.loading import open_model_store
 from service.ocrmypdf.reading import engine_threads, read_file
 from service.settings import load_settings
-from service.version import program_version
 
 log = logging.getLogger(__name__)
 

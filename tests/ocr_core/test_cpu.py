@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from ocr_core.cgroup import cpu_quota, memory_limit
 from ocr_core.cpu import available_cores
 
 
@@ -49,3 +50,49 @@ def test_systems_without_an_affinity_mask(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert available_cores(tmp_path) == 6
+
+
+UNIFIED = "0::/machine/job\n"
+SPLIT = "4:memory:/docker/1\n3:cpu,cpuacct:/docker/1\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("process", "files", "quota"),
+    [
+        pytest.param(UNIFIED, {"machine/job/cpu.max": "50000 100000"}, 0.5, id="of the group itself"),
+        pytest.param(
+            UNIFIED, {"machine/cpu.max": "50000 100000", "machine/job/cpu.max": "max 100000"}, 0.5, id="above"
+        ),
+        pytest.param(
+            UNIFIED, {"machine/job/cpu.max": "150000 100000", "cpu.max": "100000 100000"}, 1.0, id="the least"
+        ),
+        pytest.param(UNIFIED, {"other/cpu.max": "50000 100000"}, None, id="of another group"),
+        pytest.param(UNIFIED, {"cpu.max": "50000 100000"}, 0.5, id="in a container, whose group is the root"),
+        pytest.param(
+            SPLIT, {"cpu/docker/1/cpu.cfs_quota_us": "50000", "cpu/docker/1/cpu.cfs_period_us": "100000"}, 0.5, id="v1"
+        ),
+        pytest.param(SPLIT, {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 0.5, id="v1, root"),
+        pytest.param("nonsense", {"cpu.max": "nonsense"}, None, id="nonsense"),
+    ],
+)
+def test_quotas_of_the_group_and_of_those_above_count(tmp_path, process, files, quota):
+    file = tmp_path / "process"
+    file.write_text(process)
+    assert cpu_quota(write(tmp_path / "cgroup", files), file) == quota
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({}, None),
+        ({"memory.max": "max"}, None),
+        ({"memory.max": "536870912"}, 2**29),
+        ({"machine/job/memory.max": "536870912", "machine/memory.max": "268435456"}, 2**28),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ({"memory/memory.limit_in_bytes": "536870912"}, 2**29),
+    ],
+)
+def test_memory_limits(tmp_path, files, limit):
+    process = tmp_path / "process"
+    process.write_text(UNIFIED)
+    assert memory_limit(write(tmp_path / "cgroup", files), process) == limit

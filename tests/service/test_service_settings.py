@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.engine.loading import writable
+from ocr_core.pipeline.loading import writable
 from service.settings import Settings, load_settings
 
 
 def test_defaults_are_those_of_the_conventions() -> None:
     settings = Settings()
     assert (settings.host, settings.port) == ("0.0.0.0", 8000)
-    assert (settings.model_store, settings.backend, settings.threads) == ("./models", "auto", None)
+    assert (settings.model_store, settings.backend, settings.threads) == (None, "auto", None)
     assert settings.request_timeout_seconds == 30
 
 

@@ -7,7 +7,6 @@ import itertools
 import logging
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -26,6 +25,7 @@ from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import Table
 from ocr_core.recognition.recognizer import Recognizer
 from ocr_core.specs import File, Language, NetworkSpec
+from ocr_core.version import program_version
 from trainer.config import (
     AnyRun,
     ClassifierRun,
@@ -165,12 +165,8 @@ def draw_golden(text: str) -> Pixels:
 
 def _origin(config: PublishConfig, trained: Iterable[Trained]) -> Origin:
     recipes = "".join(part.config.recipe_sha256 for part in trained)
-    try:
-        release = version("ocr-service")
-    except PackageNotFoundError:
-        release = "unreleased"
     return Origin(
-        tool=f"trainer {release}",
+        tool=f"trainer {program_version()}",
         source=_commit(),
         config_sha256=hashlib.sha256(recipes.encode()).hexdigest(),
         licence=config.licence,

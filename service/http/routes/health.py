@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from ocr_core.version import program_version
 from service.engine.serving import State
 from service.http.context import ContextDep
 from service.http.openapi import problems
 from service.http.schemas import Health, Model, Runtime, Version
-from service.version import program_version
 
 router = APIRouter(tags=["health"])
 

@@ -23,11 +23,11 @@ from ocr_core.backends.fake import FakeBackend
 from ocr_core.errors import BackendError
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import Page, ReadOptions
+from ocr_core.version import program_version
 from service.app import create_app
 from service.observe.logs import JsonFormatter
 from service.observe.tracing import NoTracing, OpenTelemetry, TracingUnavailableError, parse_traceparent, span
 from service.settings import Settings
-from service.version import program_version
 
 URL = "/v1/ocr"
 IMAGE = encoded()

@@ -1,4 +1,4 @@
-"""The version of this program."""
+"""The version of this program. It is written down in pyproject.toml and nowhere else."""
 
 from __future__ import annotations
 
