@@ -33,6 +33,8 @@ class OpenVinoNetwork:
     """A compiled network and its idle inference requests, one a stream; a caller waits for a free one."""
 
     def __init__(self, compiled: Any, streams: int) -> None:
+        self.precision: str = compiled.get_property(PRECISION).to_string()
+        """Numbers that it computes in, `f32` or `bf16`."""
         self._idle: list[Any] = [compiled.create_infer_request() for _ in range(streams)]
         self._closed = False
         self._changed = threading.Condition()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import bench, evaluate, keys, mcp, models, read, serve
+from service.cli import bench, doctor, evaluate, keys, mcp, models, read, serve
 from service.cli.common import end_process, fail
 
 USAGE = 2
@@ -43,6 +43,7 @@ app = typer.Typer(
 app.command("read")(read.read)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluate.evaluate)
 app.command("mcp")(mcp.mcp)
 app.add_typer(models.app, name="models")

@@ -90,6 +90,9 @@ def test_closed_networks_refuse(name, model):
 class Compiled:
     """A compiled network of OpenVINO that gives what it is fed."""
 
+    def get_property(self, name):
+        return SimpleNamespace(to_string=lambda: "f32")
+
     def create_infer_request(self):
         tensors = []
         return SimpleNamespace(
