@@ -13,11 +13,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from ocr_core.errors import OcrError
+from ocr_core.version import program_version
 from service.agents.folders import Folders
 from service.agents.reading import FileReader, Form, Wish
 from service.errors import MalformedRequestError, PayloadTooLargeError
 from service.http.problems import problem_of, report
-from service.version import program_version
 
 FormArgument = Annotated[
     Form,

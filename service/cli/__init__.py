@@ -37,7 +37,7 @@ app = typer.Typer(
     name="ocr",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 app.command("read")(read.read)

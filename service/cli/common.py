@@ -24,14 +24,45 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff",
 
 DOCUMENT_SUFFIXES = SUFFIXES | {".pdf"}
 
+BACKENDS = ("auto", "openvino", "onnxruntime", "cuda")
+"""Those of `ocr_core.backends`, named here so that `--help` need not import them."""
+
 stderr = Console(stderr=True)
 
 Images = Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)]
 Documents = Annotated[list[Path], typer.Argument(help="PDFs, images, and folders of them.", show_default=False)]
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the models whose names begin so, for shells; with their versions once there is an @."""
+    from ocr_core.errors import OcrError
+    from service.engine.loading import open_model_store
+    from service.settings import load_settings
+
+    try:
+        entries = open_model_store(load_settings()).list()
+    except (OcrError, OSError, ValueError):  # a shell is no place for complaints
+        return []
+    names = (f"{entry.name}@{entry.version}" if "@" in incomplete else entry.name for entry in entries)
+    return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def complete_backend(incomplete: str) -> list[str]:
+    """Return the backends whose names begin so, for shells."""
+    return [name for name in BACKENDS if name.startswith(incomplete)]
+
+
 StoreOption = Annotated[str | None, typer.Option("--store", help="Model store, instead of OCR_MODEL_STORE.")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="name[@version], instead of OCR_MODEL.")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="name[@version], instead of OCR_MODEL.", autocompletion=complete_model)
+]
 BackendOption = Annotated[
-    str | None, typer.Option("--backend", help="auto, openvino, onnxruntime or cuda, instead of OCR_BACKEND.")
+    str | None,
+    typer.Option(
+        "--backend",
+        help="auto, openvino, onnxruntime or cuda, instead of OCR_BACKEND.",
+        autocompletion=complete_backend,
+    ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Cores, instead of OCR_THREADS.")]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +21,9 @@ from service.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from ocr_core.pipeline.engine import Engine
     from ocr_core.scoring import Report
+    from ocr_core.scoring.report_page import Evaluated
 
 
 def evaluate(
@@ -26,6 +31,11 @@ def evaluate(
     *,
     data: Annotated[Path, typer.Option(help="Folder in which the sets lie.")] = Path(),
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first images of each set.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page of HTML: the figures, and the worst lines as pictures.", dir_okay=False),
+    ] = None,
+    worst: Annotated[int, typer.Option(min=0, help="Lines of each set that the report shows.")] = 50,
     model: ModelOption = None,
     store: StoreOption = None,
     backend: BackendOption = None,
@@ -34,6 +44,7 @@ def evaluate(
     """Score the model on labelled sets: word and character F1, boxes, crops. Exits with 1 if an image failed."""
     from ocr_core.scoring import EngineReader, read_set
     from ocr_core.scoring import evaluate as score
+    from ocr_core.scoring.report_page import Remembering, look_at_worst
     from service.settings import load_settings
 
     try:
@@ -41,16 +52,34 @@ def evaluate(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
-    failed = 0
-    with opened_engine(settings) as engine, progress_bar(sum(len(dataset.rows) for dataset in labelled)) as bar:
-        task = bar.add_task("reading", total=sum(len(dataset.rows) for dataset in labelled))
+    evaluated: list[Evaluated] = []
+    images = sum(len(dataset.rows) for dataset in labelled)
+    with opened_engine(settings) as engine, progress_bar(images) as bar:
+        task = bar.add_task("reading", total=images)
         for dataset in labelled:
-            report = score(dataset, EngineReader(engine), progress=lambda: bar.advance(task))
-            typer.echo(_line(report))
-            for failure in report.failures:
+            reader = Remembering(EngineReader(engine))
+            figures = score(dataset, reader, progress=lambda: bar.advance(task))
+            typer.echo(_line(figures))
+            for failure in figures.failures:
                 print_error(failure)
-            failed += len(report.failures)
-    raise typer.Exit(1 if failed else 0)
+            evaluated.append(look_at_worst(dataset, figures, reader, worst if report else 0))
+        if report is not None:
+            report.write_text(_page(engine, evaluated), encoding="utf-8")
+    raise typer.Exit(1 if any(each.report.failures for each in evaluated) else 0)
+
+
+def _page(engine: Engine, evaluated: Sequence[Evaluated]) -> str:
+    from ocr_core.scoring.report_page import report_page
+    from ocr_core.version import program_version
+
+    facts = {
+        "model": engine.bundle.ref,
+        "digest": f"sha256:{engine.bundle.digest}",
+        "backend": f"{engine.backend.name}, {engine.backend.provider}",
+        "program": f"ocr-service {program_version()}, Python {platform.python_version()}, {platform.platform()}",
+        "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
+    }
+    return report_page(f"How {engine.bundle.manifest.name} reads", facts, evaluated)
 
 
 def _line(report: Report) -> str:

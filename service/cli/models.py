@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.common import BackendOption, StoreOption, print_error
+from service.cli.common import BackendOption, StoreOption, complete_model, print_error
 
 app = typer.Typer(no_args_is_help=True, help="List, make, check and choose model bundles.")
 
@@ -23,6 +23,26 @@ def list_models(store: StoreOption = None) -> None:
 
     for entry in open_model_store(load_settings(model_store=store)).list():
         typer.echo(f"{'*' if entry.current else ' '} {entry.name}@{entry.version}")
+
+
+@app.command("show")
+def show(
+    ref: Annotated[
+        str,
+        typer.Argument(metavar="NAME[@VERSION]", help="By default its current version.", autocompletion=complete_model),
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The manifest, with digest and place.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Print a model's card: what is in it, where it comes from, how well it reads. All its files are verified."""
+    from service.cli.card import card, card_json
+    from service.engine.loading import open_model_store
+    from service.settings import load_settings
+
+    opened = open_model_store(load_settings(model_store=store))
+    bundle = opened.open(ref)
+    typer.echo(card_json(bundle) if as_json else card(bundle, opened))
 
 
 @app.command("import")
@@ -98,7 +118,11 @@ def verify(
 
 
 @app.command()
-def use(ref: Annotated[str, typer.Argument(metavar="NAME@VERSION")], *, store: StoreOption = None) -> None:
+def use(
+    ref: Annotated[str, typer.Argument(metavar="NAME@VERSION", autocompletion=complete_model)],
+    *,
+    store: StoreOption = None,
+) -> None:
     """Make a version the current one of its name. Running services take it up within `OCR_MODEL_POLL_SECONDS`."""
     from service.engine.loading import open_model_store
     from service.settings import load_settings

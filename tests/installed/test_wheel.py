@@ -19,7 +19,19 @@ from benchmarks.servers import free_port
 from ocr_core.bundle.store import DEFAULT_MODEL, open_store
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = (".*", "build", "dist", "runs", "tests", "benchmarks", "docs", "*.egg-info", "__pycache__", "node_modules")
+LEFT_OUT = (
+    ".*",
+    "build",
+    "dist",
+    "runs",
+    "tests",
+    "benchmarks",
+    "clients",
+    "docs",
+    "*.egg-info",
+    "__pycache__",
+    "node_modules",
+)
 MODEL = f"{DEFAULT_MODEL}/{open_store(ROOT / 'models').current(DEFAULT_MODEL)}"
 FILES = {"current", *(f"{MODEL.partition('/')[2]}/{file.name}" for file in (ROOT / "models" / MODEL).iterdir())}
 FIRST_LINE = "THE CORNER BAKERY"

@@ -62,9 +62,9 @@ def cores(settings: Settings | None) -> Finding:
     else:
         text += f": {_inferences(chosen)}, as OCR_THREADS says"
     if quota is not None and quota < ENOUGH:
-        share = f"{quota:.0%} of the time, and stands still for the rest: a page takes {1 / quota:.1f} times as long"
+        held = f"held up for {1 - quota:.0%} of the time: a page takes {1 / quota:.1f} times as long as with one core"
         remedy = "Allow a core or more: docker run --cpus 1, or resources.limits.cpu: 1 in Kubernetes."
-        return warning("cores", f"{text}, which computes {share}", remedy)
+        return warning("cores", f"{text}, {held}", remedy)
     return ok("cores", text)
 
 

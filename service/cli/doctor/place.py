@@ -21,6 +21,7 @@ EXTRAS = {
     "service": ("fastapi", "ocr serve"),
     "s3": ("s3fs", "models in S3"),
     "otel": ("opentelemetry-sdk", "traces"),
+    "mcp": ("mcp", "ocr mcp"),
     "ppocr": ("rapidocr", "importing PP-OCRv6"),
     "ocrmypdf": ("ocrmypdf", "OCRmyPDF with this engine"),
     "trainer": ("torch", "training models"),

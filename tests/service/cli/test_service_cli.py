@@ -221,6 +221,32 @@ def test_eval_prints_figures(loaded: list[Settings], tmp_path: Path) -> None:
     assert out.split()[:7] == ["crops", "images", "1", "acc", "1.0000", "acc_full", "0.0000"]
 
 
+def test_eval_writes_a_page_with_the_worst_lines_beside_the_truth(
+    loaded: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(encoded())
+    (folder / "2.png").write_text("no picture")
+    lines = [
+        {"points": [[1, 2], [30, 2], [30, 12], [1, 12]], "text": "Total <b>12.95"},
+        {"points": [[21, 22], [50, 22], [50, 32], [21, 32]], "text": "smudge"},
+        {"points": [[1, 22], [9, 22], [9, 29], [1, 29]], "text": "VAT"},
+    ]
+    rows = [{"image": f"{name}.png", "lines": lines, "granularity": "line"} for name in (1, 2)]
+    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, err = ocr("eval", "pages", "--data", tmp_path, "--report", tmp_path / "out.html", "--worst", 2)
+    assert code == 1
+    assert "2.png: not a JPEG" in err
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "fake@1" in page
+    assert "2 read wrongly; of 1 of these nothing was read. The worst 2:" in page
+    assert page.count("<figure>") == page.count('src="data:image/jpeg;base64,') == 2
+    assert "Total &lt;b&gt;12.95" in page
+    assert "<b>" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store of `fake`, versions 1 and 2, none current."""
@@ -243,6 +269,45 @@ def test_models_are_listed_and_chosen(store: Path) -> None:
     code, _, err = ocr("models", "use", "fake@3", "--store", store)
     assert code == 1
     assert "no version '3' of 'fake'" in err
+
+
+def test_a_card_is_shown(store: Path) -> None:
+    code, out, err = ocr("models", "show", "fake@2", "--store", store)
+    assert (code, err) == (0, "")
+    rows = dict(row.split(maxsplit=1) for row in out.splitlines() if row and not row.startswith(" "))
+    assert rows["model"] == "fake@2"
+    assert rows["beside"] == "it   1"
+    assert rows["digest"].startswith("sha256:")
+    assert rows["source"] == "tests"
+    assert out.endswith("  receipts  word_f1   0.9000  50 images\n")
+    ocr("models", "use", "fake@2", "--store", store)
+    assert ocr("models", "show", "fake", "--store", store)[1].startswith("model       fake@2 (current)\n")
+    found = json.loads(ocr("models", "show", "fake", "--store", store, "--json")[1])
+    assert (found["ref"], found["manifest"]["golden"]["text"]) == ("fake@2", ["a"])
+    assert rows["digest"] == f"sha256:{found['digest']}"
+
+
+def completed(words: str) -> set[str]:
+    """Return what a shell offers for the last of `words`."""
+    *before, _ = words.split(" ")
+    environment = {"_OCR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(before))}
+    return set(runner.invoke(app, [], prog_name="ocr", env=environment).stdout.split())
+
+
+def test_shells_complete_commands_options_and_choices() -> None:
+    assert {"read", "serve", "models", "eval", "doctor"} <= completed("ocr ")
+    assert completed("ocr models sh") == {"show"}
+    assert completed("ocr read --form") == {"--format"}
+    assert completed("ocr read --format t") == {"text", "tsv"}
+    assert completed("ocr read --backend o") == {"openvino", "onnxruntime"}
+
+
+def test_shells_complete_the_models_of_the_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_MODEL_STORE", str(store))
+    assert completed("ocr read --model fa") == {"fake"}
+    assert completed("ocr models show fake@") == {"fake@1", "fake@2"}
+    monkeypatch.setenv("OCR_MODEL_STORE", "s3x://nowhere")
+    assert completed("ocr read --model ") == set()
 
 
 def test_verify_looks_at_each_bundle_and_fails_if_one_does(

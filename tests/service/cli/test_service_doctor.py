@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,6 +22,11 @@ from service.cli.doctor import machine, model, place
 from service.cli.doctor.finding import State
 from service.cli.doctor.settings import examine
 from service.settings import Settings
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "models"
@@ -68,11 +75,12 @@ def test_all_is_well_with_the_shipped_model() -> None:
 def test_people_get_a_line_for_each_thing_and_an_arrow_before_what_to_do(tmp_path: Path) -> None:
     result = runner.invoke(app, ["doctor", "--store", str(tmp_path / "nowhere")])
     assert result.exit_code == 1
-    lines = result.stdout.splitlines()
+    *lines, last = result.stdout.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("wrong    store"))
-    assert "there is no folder" in lines[at]
-    assert any("→ Unset OCR_MODEL_STORE" in line for line in lines[at : at + 4])
-    assert lines[-1].startswith("1 thing is wrong.")
+    text = " ".join(line.strip() for line in lines[at : lines.index("", at)])
+    assert re.match(r"wrong    store      there is no folder \S+ \(as OCR_MODEL_STORE or --store says\)", text)
+    assert "→ Unset OCR_MODEL_STORE to use the model that comes with the package" in text
+    assert last.startswith("1 thing is wrong.")
 
 
 def break_weights(store: Path) -> None:
@@ -314,6 +322,11 @@ def test_traces_without_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     found = place.extras(Settings(traces=True))
     assert (found.state, found.remedy.split(",")[0]) == (State.wrong, "pip install 'ocr-service[otel]'")
     assert place.extras(Settings()).state is State.ok
+
+
+def test_the_extras_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert place.EXTRAS.keys() == project["optional-dependencies"].keys() - {"test", "check", "quantize"}
 
 
 def test_two_runtimes_that_overwrite_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
