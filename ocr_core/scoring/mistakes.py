@@ -75,7 +75,7 @@ def by_word(labels: Sequence[Region], found: Sequence[Region]) -> list[str]:
     shared = intersections(hulls(label.points for label in labels), hulls(line.points for line in found))
     readings = []
     for label, row in zip(labels, shared, strict=True):
-        near = [word for j in np.flatnonzero(row) for word in split_words(found[j].text)]
+        near = [word for j in np.flatnonzero(row) for word in split_words(found[int(j)].text)]
         readings.append(min(near, key=lambda word: edit_distance(label.text.casefold(), word), default=""))
     return readings
 

@@ -45,17 +45,17 @@ def run_trial(settings: Settings, seconds: float = SECONDS) -> Trial:
         [sys.executable, "-I", "-c", _START, paths],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         end = ""
         try:
-            out, _ = process.communicate(json.dumps(order), timeout=seconds)
+            out, complaints = process.communicate(json.dumps(order), timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            out, _ = process.communicate()
+            out, complaints = process.communicate()
             end = f"did not end within {seconds:.0f} seconds"
-    return Trial(steps=_steps(out), end=end or _end(process.returncode))
+    return Trial(steps=_steps(out), end=end or _end(process.returncode, complaints))
 
 
 def _steps(out: str) -> dict[str, dict[str, Any]]:
@@ -67,9 +67,10 @@ def _steps(out: str) -> dict[str, dict[str, Any]]:
     return steps
 
 
-def _end(code: int) -> str:
+def _end(code: int, complaints: str) -> str:
     if code >= 0:
-        return "" if code == 0 else f"ended with exit code {code}"
+        last = (complaints.strip().splitlines() or ["without a word"])[-1]
+        return "" if code == 0 else f"ended with exit code {code} ({last})"
     return f"was ended by {signal.Signals(-code).name}"
 
 
@@ -84,6 +85,8 @@ def examine(settings: Settings, trial: Trial) -> list[Finding]:
     }
     found: list[Finding] = []
     for name, step in trial.steps.items():
+        if name == "bundle" and not trial.steps.get("store", {}).get("bundles", True):
+            continue  # the store is empty, which has been said
         if "error" in step:
             found.append(_failure(settings, name, step))
         elif step.get("state") == "begun":
