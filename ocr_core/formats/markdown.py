@@ -52,6 +52,8 @@ def escape(text: str) -> str:
 def _block(block: Block, texts: Sequence[str]) -> str:
     if block.kind == "heading":
         return f"{'#' * min(max(block.level, 1), 6)} {escape(joined(block.lines, texts))}"
+    if block.kind == "lines":
+        return "\\\n".join(escape(joined(item, texts)) for item in block.items)
     if block.items:
         return "\n".join(_item(joined(item, texts)) for item in block.items)
     if block.cells:

@@ -10,7 +10,7 @@ from typing import Literal
 from ocr_core.geometry import Points
 from ocr_core.layout.boxes import Row, rows_of, unskewed
 from ocr_core.layout.flow import Flow, Paragraph
-from ocr_core.layout.marks import list_mark, section_depth
+from ocr_core.layout.marks import has_raised_mark, letters_of_words, list_mark, section_depth
 from ocr_core.layout.tables import Cells, table_at
 
 SIZES = (1.8, 1.4, 1.25)
@@ -22,13 +22,16 @@ HEADING_ROWS = 3
 HEADING_LETTERS = 3
 """Least letters of a heading."""
 WORDY = 0.6
-"""Least share of letters in the characters of a heading; formulas and amounts have less."""
+"""Least share of letters in the characters of a heading, and of those in words among them; formulas and amounts have
+less."""
+KEPT = "kept"
 
 MOST_ROWS = 2_000
 """Tables are not looked for on pages of more rows than any printed one has: what almost is one in every fourth row
 takes the square of their number."""
 
-Kind = Literal["heading", "paragraph", "list", "table"]
+Kind = Literal["heading", "paragraph", "lines", "list", "table"]
+"""`lines` stand one below the other, each for itself: those of addresses, receipts, listings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +40,11 @@ class Block:
 
     kind: Kind
     lines: tuple[int, ...]
-    """All lines of the block. Of a list: its items are told apart by `items`."""
+    """All lines of the block."""
     level: int = 0
     """Of a heading, 1 (largest) to 6; else 0."""
     items: tuple[tuple[int, ...], ...] = ()
-    """Of a list: the lines of each item."""
+    """Of a list: the lines of each item. Of `lines`: those that stand side by side."""
     cells: tuple[tuple[tuple[int, ...], ...], ...] = ()
     """Of a table: rows of cells of lines; a cell may be empty."""
 
@@ -83,20 +86,25 @@ def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
 
 
 def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Block]:
-    """Give the headings, lists and paragraphs of rows of running text; items of one kind in a row are a list."""
-    for kind, group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
+    """Give the headings, lists, paragraphs and kept lines of rows of text; items of one kind in a row are a list."""
+    for (kind, _), group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
         found = list(group)
         if kind and (len(found) > 1 or kind == "bullet"):
             items = tuple(paragraph.lines for paragraph in found)
-            yield Block(kind="list", lines=tuple(line for item in items for line in item), items=items)
+            lines = tuple(line for item in items for line in item)
+            yield Block(kind="lines" if kind == KEPT else "list", lines=lines, items=items)
             continue
         for paragraph in found:
             level = _level(paragraph, texts)
             yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
 
 
-def _kind(paragraph: Paragraph, texts: Sequence[str]) -> str:
-    return "" if _level(paragraph, texts) else list_mark(texts[paragraph.lines[0]])
+def _kind(paragraph: Paragraph, texts: Sequence[str]) -> tuple[str, int]:
+    """Return the mark of an item of a list, `KEPT` or ""; and of what is kept, which run it is of."""
+    if _level(paragraph, texts):
+        return "", 0
+    mark = list_mark(texts[paragraph.lines[0]])
+    return (KEPT, paragraph.run) if paragraph.kept and not mark else (mark, 0)
 
 
 def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
@@ -110,7 +118,10 @@ def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
     if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;":
         return 0
     depth = section_depth(text)
-    if depth and paragraph.apart and paragraph.size >= NUMBERED:
+    if depth and (paragraph.apart or (paragraph.first and depth > 1)) and paragraph.size >= NUMBERED:
         return min(1 + depth, 6)
-    larger = (level for level, size in enumerate(SIZES, start=1) if paragraph.size >= size)
-    return next(larger, 0) if letters >= WORDY * len(text) else 0
+    if list_mark(text) or has_raised_mark(text):
+        return 0
+    if letters < WORDY * len(text) or letters_of_words(text) < WORDY * letters:
+        return 0
+    return next((level for level, size in enumerate(SIZES, start=1) if paragraph.size >= size), 0)

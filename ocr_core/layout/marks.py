@@ -12,6 +12,9 @@ _KINDS = {
 }
 _SECTION = re.compile(r"(\d{1,2}(?:\.\d{1,2})+|\d{1,2}(?=\.))\.?\s+[^\W\d_a-z]")
 """The number of a section, with a point (others are of pages), and a capital or a letter that has no case."""
+_RAISED = re.compile(r"[\d'’*†‡§]{1,2} ?[^\W\d_a-z]\w{2,}")
+"""A raised mark, as notes and authors' addresses begin with, and the word that it stands before."""
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
 
 
 def list_mark(text: str) -> str:
@@ -23,3 +26,14 @@ def section_depth(text: str) -> int:
     """Return how many numbers the number of a section has that the text begins with, as `2.1` has two; 0 for none."""
     found = _SECTION.match(text)
     return found[1].count(".") + 1 if found else 0
+
+
+def has_raised_mark(text: str) -> bool:
+    """Say whether a text begins with a raised mark, which is read as a digit or a quotation mark before its word."""
+    return bool(_RAISED.match(text))
+
+
+def letters_of_words(text: str) -> int:
+    """Return how many letters stand in words: three or more, in small letters but for the first, or all in capitals."""
+    found = _LETTERS.findall(text)
+    return sum(len(word) for word in found if word.isupper() or not any(c.isupper() for c in word[1:]))

@@ -11,12 +11,13 @@ from written import FAILED, PAGE, blocks_as, line, page, quad, text
 from ocr_core.formats.markdown import escape
 from ocr_core.layout.blocks import Block
 
-LINES = ("Title", "A para-", "graph", "• one", "and on", "2) two", "Item | 1", "Price", "9.99")
+LINES = ("Title", "A para-", "graph", "• one", "and on", "2) two", "Item | 1", "Price", "9.99", "1 High St", "# 2")
 BLOCKS = (
     Block(kind="heading", lines=(0,), level=2),
     Block(kind="paragraph", lines=(1, 2)),
     Block(kind="list", lines=(3, 4, 5), items=((3, 4), (5,))),
     Block(kind="table", lines=(6, 7, 8), cells=(((6,), (7,)), ((), (8,)), ((),))),
+    Block(kind="lines", lines=(9, 10), items=((9,), (10,))),
 )
 
 
@@ -27,7 +28,9 @@ def composed(monkeypatch):
 
 
 def test_text_has_a_blank_line_between_blocks_and_no_hyphens_of_line_ends(composed):
-    assert text("text", composed) == ("Title\n\nA paragraph\n\n• one and on\n2) two\n\nItem | 1\tPrice\n\t9.99\n\n")
+    assert text("text", composed) == (
+        "Title\n\nA paragraph\n\n• one and on\n2) two\n\nItem | 1\tPrice\n\t9.99\n\n\n1 High St\n# 2\n"
+    )
 
 
 def test_pages_of_text_are_parted_by_form_feeds_though_one_failed():
@@ -39,7 +42,7 @@ def test_pages_of_text_are_parted_by_form_feeds_though_one_failed():
 def test_markdown_of_each_kind_of_block(composed):
     assert text("markdown", composed) == (
         "## Title\n\nA paragraph\n\n- one and on\n2. two\n\n"
-        "| Item \\| 1 | Price |\n| --- | --- |\n|  | 9.99 |\n|  |  |\n"
+        "| Item \\| 1 | Price |\n| --- | --- |\n|  | 9.99 |\n|  |  |\n\n1 High St\\\n\\# 2\n"
     )
 
 

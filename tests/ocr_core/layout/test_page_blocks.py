@@ -82,8 +82,7 @@ PAGES = [
             ("Open from ten to five daily", 45, 62),
             *below(TEXT, top=120),
         ],
-        [("paragraph", line) for line in ("12 High Street", "London", "Open from ten to five daily")]
-        + [("paragraph", ONE)],
+        [("lines", ["12 High Street", "London", "Open from ten to five daily"]), ("paragraph", ONE)],
         id="centred lines that end early",
     ),
     pytest.param(
@@ -175,8 +174,59 @@ PAGES = [
     ),
     pytest.param(
         below(["CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST"]) + below(TEXT, top=200),
-        [("paragraph", line) for line in ("CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST")] + [("paragraph", ONE)],
+        [("lines", ["CUSTOMER COPY", "SUPERSTORE 10", "5050 HIGH ST"]), ("paragraph", ONE)],
         id="narrow lines",
+    ),
+    pytest.param(
+        below(["Superstore of the High Street 10", "5050 HIGH ST, LONDON, W1A 1AA"]) + below(TEXT, top=200),
+        [("lines", ["Superstore of the High Street 10", "5050 HIGH ST, LONDON, W1A 1AA"]), ("paragraph", ONE)],
+        id="names and numbers are no running text though each row is full",
+    ),
+    pytest.param(
+        below(["while (true) {", "let us = await some(port);", "go on()", "}", "or end it here"]),
+        [("lines", ["while (true) {", "let us = await some(port);", "go on()", "}", "or end it here"])],
+        id="nor are rows most of which have room for more",
+    ),
+    pytest.param(
+        below(["Julia, Multithreading, Parallelism, Opti-", "mization, Compiler, Runtime"]) + below(TEXT, top=200),
+        [("paragraph", "Julia, Multithreading, Parallelism, Optimization, Compiler, Runtime"), ("paragraph", ONE)],
+        id="but where a word goes on in the next row",
+    ),
+    pytest.param(
+        below([f"{name} STORES ARE HAPPY TO TAKE BACK" for name in ("OUR", "ALL", "BIG", "OLD", "NEW")] + ["IT"]),
+        [
+            (
+                "paragraph",
+                " ".join(
+                    [f"{name} STORES ARE HAPPY TO TAKE BACK" for name in ("OUR", "ALL", "BIG", "OLD", "NEW")] + ["IT"]
+                ),
+            )
+        ],
+        id="capitals may be running text where there are many full rows of them",
+    ),
+    pytest.param(
+        [
+            ("2.2 Solution Technique: Turning to", 10, 50, 24),
+            ("Another Program", 46, 80, 24),
+            *below(TEXT * 2, top=140),
+        ],
+        [(3, "2.2 Solution Technique: Turning to Another Program"), ("paragraph", ONE), ("paragraph", ONE)],
+        id="the second line of a heading is indented behind its number",
+    ),
+    pytest.param(
+        [("2.1 E3SM", 10, 74, 24), *below(TEXT)],
+        [(3, "2.1 E3SM"), ("paragraph", ONE)],
+        id="a heading close to its text",
+    ),
+    pytest.param(
+        [("2 Institute of Technology", 60, 40, 30), *below(TEXT)],
+        [("paragraph", "2 Institute of Technology"), ("paragraph", ONE)],
+        id="an address with a raised mark is no heading",
+    ),
+    pytest.param(
+        [("Ax VkEK dBx", 60, 40, 30), *below(TEXT)],
+        [("paragraph", "Ax VkEK dBx"), ("paragraph", ONE)],
+        id="nor is a formula",
     ),
     pytest.param(
         [("Proceedings", 10, 10), ("page 7", 400, 10), *below(TEXT)],
@@ -212,7 +262,7 @@ def test_every_line_is_in_one_block_and_in_one_of_its_parts(page):
     assert sorted(chain.from_iterable(block.lines for block in blocks)) == list(range(len(page)))
     for block in blocks:
         assert (block.level > 0) == (block.kind == "heading")
-        assert bool(block.items) == (block.kind == "list")
+        assert bool(block.items) == (block.kind in ("list", "lines"))
         assert bool(block.cells) == (block.kind == "table")
         parts = block.items or tuple(chain.from_iterable(block.cells)) or (block.lines,)
         assert sorted(chain.from_iterable(parts)) == sorted(block.lines)
