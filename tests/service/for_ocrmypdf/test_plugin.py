@@ -1,4 +1,4 @@
-"""The plugin in the real OCRmyPDF, if that is installed with the programs it needs; a service reads."""
+"""The plugin in the real OCRmyPDF; a service reads. Whole runs need the programs that OCRmyPDF calls."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from ocr_core.formats.image_page import add_image_page
 from ocr_core.pipeline.result import Page
 
 ocrmypdf = pytest.importorskip("ocrmypdf")
-pytestmark = [
-    pytest.mark.skipif(
-        not (shutil.which("tesseract") and shutil.which("gs")), reason="OCRmyPDF needs Tesseract and Ghostscript"
-    ),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore")
+needs_programs = pytest.mark.skipif(
+    not (shutil.which("tesseract") and shutil.which("gs")), reason="OCRmyPDF needs Tesseract and Ghostscript"
+)
 
 SIZE = (600, 400)
 INSTALLED = entry_points(group="ocrmypdf", name="ocr_service")
@@ -67,6 +65,7 @@ def run(scan: Path, **options: object) -> tuple[str, tuple[float, ...], str]:
         return found.get_text_range(), found.get_charbox(0), beside.read_text()
 
 
+@needs_programs
 @pytest.mark.parametrize("renderer", ["auto", "sandwich"])
 def test_words_are_written_where_the_service_saw_them(scan: Path, renderer: str) -> None:
     text, (left, bottom, _, _), beside = run(scan, pdf_renderer=renderer)
@@ -88,6 +87,37 @@ def test_hocr_says_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "x.txt").read_text() == "Hello world\n"
 
 
+def test_a_page_is_a_tree(tmp_path: Path) -> None:
+    import PIL.Image
+
+    from service.ocrmypdf.plugin import ServiceEngine
+
+    PIL.Image.new("L", SIZE).save(tmp_path / "x.png", dpi=(200, 100))
+    with answering((200, {}, body(*SIZE))) as (url, _):
+        options = type("Options", (), {"ocr_service_url": url})()
+        page, text = ServiceEngine.generate_ocr(tmp_path / "x.png", options, page_number=3)
+    assert (page.ocr_class, page.page_number, round(page.dpi), text) == ("ocr_page", 3, 200, "Hello world\n")
+    assert [(word.text, word.bbox.left, word.bbox.right) for word in page.iter_by_class("ocrx_word")] == [
+        ("Hello", 100, 300),
+        ("world", 320, 500),
+    ]
+    (line,) = page.iter_by_class("ocr_line")
+    assert (line.bbox.top, line.bbox.bottom, line.baseline.slope, line.textangle) == (100, 150, 0, None)
+
+
+def test_a_page_tells_how_it_lies(tmp_path: Path) -> None:
+    from service.ocrmypdf.plugin import ServiceEngine
+
+    falling = body(*SIZE)
+    (line,) = falling["pages"][0]["lines"]
+    falling["pages"][0] |= {"rotation": 90, "lines": [line | {"polygon": [[0, 0], [100, 10], [99, 20], [-1, 10]]}] * 3}
+    (tmp_path / "x.png").write_bytes(b"an image")
+    with answering((200, {}, falling)) as (url, _):
+        options = type("Options", (), {"ocr_service_url": url})()
+        assert ServiceEngine.get_orientation(tmp_path / "x.png", options).angle == 90
+        assert ServiceEngine.get_deskew(tmp_path / "x.png", options) == pytest.approx(5.71, abs=0.01)
+
+
 def test_another_engine_may_be_asked_for() -> None:
     from service.ocrmypdf.plugin import get_ocr_engine
 
@@ -95,6 +125,7 @@ def test_another_engine_may_be_asked_for() -> None:
     assert "ocr-service" in str(get_ocr_engine(type("Options", (), {"ocr_engine": "auto"})()))
 
 
+@needs_programs
 def test_without_a_model_nothing_is_begun(scan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_MODEL_STORE", str(scan.parent / "no store"))
     with pytest.raises(ocrmypdf.exceptions.MissingDependencyError, match="OCR_MODEL_STORE"):
