@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ocr_core.geometry import Points
 from ocr_core.pages.text_layer import EmbeddedLine
+from ocr_core.preprocess import Pixels
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Pixels = NDArray[np.uint8]
-"""H×W×3 in BGR order."""
 Check = Callable[[], None]
 """Called a few times a second while a page is waited for; what it raises ends the wait and is passed on."""
 

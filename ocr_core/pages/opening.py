@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ocr_core.errors import ImageError
 from ocr_core.pages import images, tiff
-from ocr_core.pages.document import Check, Document, Pixels, SourcePage
+from ocr_core.pages.document import Check, Document, SourcePage
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.pdf import PdfDocument, is_pdf
+from ocr_core.preprocess import Pixels
 
 
 def is_document(data: bytes) -> bool:

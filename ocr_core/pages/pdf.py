@@ -22,13 +22,14 @@ from ocr_core.errors import (
     UnsupportedEncryptionError,
     WrongPasswordError,
 )
-from ocr_core.pages.document import Check, Document, Pixels, SourcePage
+from ocr_core.pages.document import Check, Document, SourcePage
 from ocr_core.pages.glyphs import Characters, Frame
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.pdfium.process import OutOfTimeError, PdfiumProcess, ProcessDiedError
 from ocr_core.pages.pictures import hidden_by, legible, unpack_pictures, whole_page
 from ocr_core.pages.resolution import choose_scale
 from ocr_core.pages.text_layer import form_lines
+from ocr_core.preprocess import Pixels
 
 HEADER_WITHIN = 1024
 """Bytes in which the signature may stand; viewers and PDFium look no further."""

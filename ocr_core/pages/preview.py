@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from ocr_core.pages.document import Pixels
+from ocr_core.preprocess import Pixels
 
 SIDE = 1600
 """Pixels of the longer side at most: a sheet of A4 at 137 dpi, on which print of 8 points can be read."""

@@ -12,9 +12,10 @@ import numpy as np
 from ocr_core.errors import PageTooCostlyError
 from ocr_core.geometry import Points, turn_points
 from ocr_core.layout.order import reading_order
-from ocr_core.pages.document import Check, Pixels, SourcePage
+from ocr_core.pages.document import Check, SourcePage
 from ocr_core.pages.text_layer import EmbeddedLine
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
+from ocr_core.preprocess import Pixels
 
 TextLayer = Literal["auto", "ignore", "only"]
 """What is made of the text that a PDF carries: taken where it can be trusted and what else is seen read, never taken,

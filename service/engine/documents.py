@@ -10,34 +10,28 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ocr_core.bundle.reader import Bundle
-from ocr_core.errors import ImageError
-from ocr_core.pages.document import Check, Document, Pixels, SourcePage
+from ocr_core.pages.document import Document
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
-from ocr_core.pages.preview import encode_preview
 from ocr_core.pages.selection import select_pages
-from ocr_core.pipeline.documents import TextLayer, needs_reading, read_page
-from ocr_core.pipeline.result import ReadOptions
-from service.engine.batching.runner import ScheduledRunner
-from service.engine.batching.scheduler import Scheduler
+from ocr_core.pipeline.documents import needs_reading
 from service.engine.image_job import Reading
 from service.engine.models.loaded import Loaded
 from service.engine.models.trial import Evidence
+from service.engine.page_job import PageJob
 from service.engine.reading import Order, Outcome, outcome_of
 from service.engine.serving import Serving
 from service.engine.threads import in_thread
 from service.engine.ticket import Ticket, client_gone
 from service.errors import DeadlineExceededError, OverloadedError, is_fault
-from service.observe.tracing import span
 from service.settings import BYTES_PER_PIXEL
 
 AHEAD = 2
@@ -233,7 +227,7 @@ class _Walk:
         try:
             if not self._begun:
                 serving.scheduler.refuse_late(ticket)
-            job = _PageJob(
+            job = PageJob(
                 source=source,
                 options=order.options,
                 text_layer=order.text_layer,
@@ -279,59 +273,6 @@ class _Walk:
         with self._changed:
             while any(ticket.over() is None for ticket in self._pending.values()):
                 self._changed.wait(NOTICE)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PageJob:
-    """What a thread needs to read one page."""
-
-    source: SourcePage
-    options: ReadOptions
-    text_layer: TextLayer
-    preview: bool
-    model: Loaded
-    scheduler: Scheduler
-    ticket: Ticket
-    queued: float = field(default_factory=time.perf_counter)
-    """When the page was handed in, in seconds of `time.perf_counter`."""
-
-    def run(self) -> Reading:
-        """Draw and read the page; blocks.
-
-        Raises:
-            ImageError: it cannot be drawn.
-            BackendError: a network failed.
-            ServiceError: nobody waits for it any more, or its deadline has passed.
-        """
-        self.ticket.check()
-        begun = time.perf_counter()
-        drawn = 0.0
-        preview: bytes | None = None
-
-        def render(check: Check | None) -> Pixels:
-            nonlocal drawn, preview
-            start = time.perf_counter()
-            with span("decode"):
-                pixels = self.source.render(check)
-            if self.preview:
-                preview = encode_preview(pixels)
-            drawn = time.perf_counter() - start
-            self.ticket.check()
-            return pixels
-
-        runner = ScheduledRunner(self.model.stages, self.scheduler, self.ticket)
-        read = partial(self.model.reader.read, runner=runner)
-        page = read_page(
-            read, replace(self.source, render=render), self.options, self.text_layer, check=self.ticket.check
-        )
-        runner.teach()
-        if self.preview and preview is None:
-            with suppress(ImageError):  # its text was had without drawing it
-                render(self.ticket.check)
-        waited = runner.waited
-        stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
-        queue = begun - self.queued + sum(waited.values())
-        return Reading(page, {"queue": queue, "decode": drawn, **stages}, preview)
 
 
 def _failed(error: Exception) -> Future[Reading]:
