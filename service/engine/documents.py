@@ -207,6 +207,7 @@ class _Walk:
     def _begin(self, document: Document, page: int, ticket: Ticket, *, extra: int) -> Future[Reading]:
         """Let in a page. `extra` are bytes that it takes beside its pixels: a picture of a TIFF is a file with it."""
         order, serving, model = self._order, self._serving, self._model
+        serving.scheduler.require_going()  # before the page is looked at, which may take seconds
         source = document.page(page, check=ticket.check)
         pixels, cost = 0, 0.0
         reading = needs_reading(source, order.options, order.text_layer)

@@ -106,6 +106,15 @@ class Scheduler:
             if self._stopping:  # the next page of a document whose others were given up
                 ticket.cancel(_stopping)
 
+    def require_going(self) -> None:
+        """Raise unless work is still taken on.
+
+        Raises:
+            NotReadyError: all requests were given up.
+        """
+        if self._stopping:
+            raise _stopping()
+
     def leave(self, ticket: Ticket) -> None:
         """Let go of a request that is over."""
         with self._changed:

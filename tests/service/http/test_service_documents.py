@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -444,19 +444,33 @@ async def test_a_first_page_that_does_not_fit_in_is_429(serve: Serve) -> None:
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
 
 
-async def test_a_document_that_is_given_up_by_the_service_ends(processes: list[PdfiumProcess]) -> None:
+async def test_a_document_that_is_given_up_by_the_service_ends(
+    processes: list[PdfiumProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
     gate = Gate()
     async with running(FakeReader(gate)) as (app, serving):
         stream = Stream(app, scan(30))
         gate.open(1)
         assert (await stream.piece())["page"] == 1
         serving.scheduler.give_up()
+        asked: list[object] = []
+        for process in processes:
+            monkeypatch.setattr(process, "ask", _noting(process.ask, asked))
         gate.open(3)
         codes = [(await stream.piece()).get("error", {}).get("code") for _ in range(29)]
         await stream.done()
         require_empty(serving)
     assert codes[4:] == ["not_ready"] * 25
     assert processes
+    assert len(asked) <= 8  # of the pages under way; the others are not even looked at
+
+
+def _noting(ask: Callable[..., Any], asked: list[object]) -> Callable[..., Any]:
+    def noted(*args: Any, **options: Any) -> Any:
+        asked.append(args)
+        return ask(*args, **options)
+
+    return noted
 
 
 @pytest.mark.parametrize("data", [SCAN, WRITTEN, tiff((3000, 200), (50, 20))], ids=["scan", "written", "tiff"])
