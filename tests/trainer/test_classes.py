@@ -44,7 +44,7 @@ def test_a_run_starts_from_a_state_of_another_charset(recognizer_table, data, tm
     write_tensors(tmp_path / "state.safetensors", portable(task.student), meta)
     after = parse_config(recognizer_table | {"characters": "0123456789λ"})
     wider = build_task(after, data)
-    start_from(wider, tmp_path / "state.safetensors", charset=after.charset)
+    start_from(wider, tmp_path / "state.safetensors", run=after)
     rows = wider.student.head.classify.weight
     assert torch.allclose(rows[:11], task.student.head.classify.weight, atol=1e-2)
     with pytest.raises(ConfigError, match="does not fit"):

@@ -48,9 +48,9 @@ HALVINGS = (1, 3, 5, 11)
 CLASSIFIER_ROWS = tuple(row._replace(stride=2 if at in HALVINGS else 1) for at, row in enumerate(PAPER_ROWS))
 
 
-def _features(rows: Sequence[Row], in_channels: int = 3, residual: bool = False) -> nn.Sequential:
-    layers: list[nn.Module] = [ConvBN(in_channels, STEM_CHANNELS, 3, 2, act="hardswish")]
-    channels = STEM_CHANNELS
+def _features(rows: Sequence[Row], in_channels: int = 3, residual: bool = False, width: int = 1) -> nn.Sequential:
+    channels = STEM_CHANNELS * width
+    layers: list[nn.Module] = [ConvBN(in_channels, channels, 3, 2, act="hardswish")]
     for row in rows:
         layers.append(DepthwiseSeparable(channels, row.channels, row.kernel, row.stride, row.se, residual))
         channels = row.channels
@@ -62,13 +62,13 @@ class LCNetRecognition(nn.Module):
 
     ``fast`` halves the width in the middle of the network instead of in the last pooling, adds residuals, narrows the
     last two blocks to 384 and makes all kernels 3 x 3 (oneDNN's gradients of 5 x 5 depthwise kernels take five times
-    as long): the same T for about half of the time.
+    as long): the same T for about half of the time. ``width`` multiplies all channels.
     """
 
-    def __init__(self, height: int = 32, fast: bool = False, in_channels: int = 3) -> None:
+    def __init__(self, height: int = 32, fast: bool = False, in_channels: int = 3, width: int = 1) -> None:
         super().__init__()
-        rows = FAST_ROWS if fast else PAPER_ROWS
-        self.features = _features(rows, in_channels, residual=fast)
+        rows = [row._replace(channels=row.channels * width) for row in (FAST_ROWS if fast else PAPER_ROWS)]
+        self.features = _features(rows, in_channels, residual=fast, width=width)
         self.pool = line_pool(height, columns=1 if fast else 2)
         self.out_channels = rows[-1].channels
         init_conv_kaiming(self)

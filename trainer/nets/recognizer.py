@@ -31,6 +31,8 @@ class RecognizerConfig:
 
     backbone: Literal["lcnet", "lcnet_fast", "mobilenet_v3_small", "resnet34_vd"] = "lcnet"
     """The paper's, the same made faster, that of the PP-OCR mobile, and that of its server recognizer."""
+    width: int = 1
+    """Multiplies the channels of an LCNet backbone; one twice as wide takes over what a narrower one learned."""
     neck: Literal["bilstm", "mixer"] = "bilstm"
     """The paper's LSTM, or light convolutions along the line, which learn faster from little data."""
     hidden: int = 64
@@ -107,7 +109,7 @@ def _backbone(config: RecognizerConfig) -> LCNetRecognition | MobileNetV3Recogni
         return MobileNetV3Recognition(config.height, in_channels=channels)
     if config.backbone == "resnet34_vd":
         return ResNetVdRecognition(config.height, in_channels=channels)
-    return LCNetRecognition(config.height, config.backbone == "lcnet_fast", channels)
+    return LCNetRecognition(config.height, config.backbone == "lcnet_fast", channels, config.width)
 
 
 def build_recognizer(config: RecognizerConfig, classes: int) -> Recognizer:

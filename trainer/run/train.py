@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ocr_core.charset import Charset
 from ocr_core.memory import keep_large_blocks
 from trainer.checkpoint import load_weights
 from trainer.classes import carried
@@ -22,6 +21,7 @@ from trainer.methods.recognition import UdmlRecognition
 from trainer.run.loop import Loop
 from trainer.tasks.base import Task
 from trainer.tasks.build import build_task
+from trainer.widened import widened
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     if init is not None:
-        start_from(task, init, fresh, config.charset if isinstance(config, RecognizerRun) else None)
+        start_from(task, init, fresh, config if isinstance(config, RecognizerRun) else None)
     if world.leads:
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:
@@ -56,8 +56,11 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
         world.leave()
 
 
-def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), charset: Charset | None = None) -> None:
-    """Load a state into the student, and into its peer's backbone; with `charset` its classes are carried over.
+def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), run: RecognizerRun | None = None) -> None:
+    """Load a state into the student, and into its peer's backbone.
+
+    With `run`, the state's classes are carried over to its characters, and a student twice as wide takes over what
+    the state computes.
 
     The peer's other parts stay random: two equal networks would have nothing to tell each other, ever.
 
@@ -66,10 +69,12 @@ def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), charset: Ch
     """
 
     def adapt(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Mapping[str, Tensor]:
-        old = parse_config(meta.get("config", {}), str(state)) if charset is not None else None
-        if charset is None or not isinstance(old, RecognizerRun) or old.charset == charset:
+        old = parse_config(meta.get("config", {}), str(state)) if run is not None else None
+        if run is None or not isinstance(old, RecognizerRun):
             return tensors
-        return carried(tensors, old.charset, charset, task.student.state_dict())
+        own = task.student.state_dict()
+        wide = widened(tensors, own) if run.net.width == 2 * old.net.width else tensors
+        return wide if old.charset == run.charset else carried(wide, old.charset, run.charset, own)
 
     log.info("%d tensors of %s loaded", load_weights(task.student, state, fresh, adapt), state)
     method = task.method
