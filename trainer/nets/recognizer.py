@@ -32,7 +32,7 @@ class RecognizerConfig:
     backbone: Literal["lcnet", "lcnet_fast", "mobilenet_v3_small", "resnet34_vd"] = "lcnet"
     """The paper's, the same made faster, that of the PP-OCR mobile, and that of its server recognizer."""
     width: int = 1
-    """Multiplies the channels of an LCNet backbone; one twice as wide takes over what a narrower one learned."""
+    """Multiplies the later channels of an LCNet backbone; one twice as wide takes over what a narrower one learned."""
     neck: Literal["bilstm", "mixer"] = "bilstm"
     """The paper's LSTM, or light convolutions along the line, which learn faster from little data."""
     hidden: int = 64
