@@ -137,6 +137,13 @@ class RecognizerSpec(NetworkSpec):
         return self
 
 
+class SecondRecognizerSpec(RecognizerSpec):
+    """A recognizer that is better and slower than the first, and reads again what that is in doubt of."""
+
+    below: float = Field(gt=0, le=1)
+    """A line is in doubt if the first finds one of its characters less probable than this, or none at all."""
+
+
 class ClassifierSpec(NetworkSpec):
     """A direction classifier of line crops: output N×2, the probabilities of 0 and 180 degrees."""
 

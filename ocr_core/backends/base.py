@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 Tensor = NDArray[np.float32]
 """What a network takes, N×C×H×W, and gives."""
-Role = Literal["detector", "recognizer", "classifier"]
+Role = Literal["detector", "recognizer", "classifier", "second"]
+"""`second` is the recognizer that reads again what the first is in doubt of."""
 Result = TypeVar("Result")
 
 

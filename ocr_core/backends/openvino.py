@@ -19,7 +19,7 @@ import openvino
 from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.errors import BackendError
 
-KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 2000, "classifier": 100}
+KERNEL_CACHE: Mapping[Role, int] = {"detector": 0, "recognizer": 2000, "classifier": 100, "second": 2000}
 """Kernels kept for each stream. A recognizer meets the same few widths all the time and gains a quarter by them; a
 detector gains a tenth, only where page sizes alternate, and would keep 150 MB for it."""
 

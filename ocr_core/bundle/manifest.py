@@ -12,7 +12,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from ocr_core.specs import UNRESERVED, ClassifierSpec, DetectorSpec, File, RecognizerSpec, Sha256, Strict
+from ocr_core.specs import (
+    UNRESERVED,
+    ClassifierSpec,
+    DetectorSpec,
+    File,
+    RecognizerSpec,
+    SecondRecognizerSpec,
+    Sha256,
+    Strict,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -26,6 +35,7 @@ class Models(Strict):
     detector: DetectorSpec
     recognizer: RecognizerSpec
     classifier: ClassifierSpec | None = None
+    second: SecondRecognizerSpec | None = None
 
 
 class Golden(Strict):
@@ -70,10 +80,11 @@ class Manifest(Strict):
 
     def files(self) -> tuple[File, ...]:
         """Every file of the bundle but the manifest itself."""
-        networks = (self.models.detector, self.models.recognizer, self.models.classifier)
-        language = self.models.recognizer.language
-        models = () if language is None else (language.model,)
-        return (*(n.weights for n in networks if n is not None), *models, self.golden.image)
+        readers = [reader for reader in (self.models.recognizer, self.models.second) if reader is not None]
+        networks = [self.models.detector, *readers, *([self.models.classifier] if self.models.classifier else [])]
+        # Both readers may share one language model.
+        models = dict.fromkeys(reader.language.model for reader in readers if reader.language is not None)
+        return (*(network.weights for network in networks), *models, self.golden.image)
 
     @model_validator(mode="after")
     def _one_content_a_file(self) -> Manifest:

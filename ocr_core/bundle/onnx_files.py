@@ -89,6 +89,25 @@ class OnnxModel:
                 flushed += count
         return flushed
 
+    def halve(self) -> None:
+        """Keep the weights in half precision, widened again where they are used: engines do that once, at loading.
+
+        Vectors stay as they are: they are small, and batch norms' are sensitive.
+        """
+        self._session = None
+        graph = self._proto.graph
+        kinds = self._onnx.TensorProto
+        large = [t for t in graph.initializer if t.data_type == kinds.FLOAT and len(t.dims) > 1]
+        casts = []
+        for tensor in large:
+            half = f"{tensor.name}.half"
+            casts.append(self._onnx.helper.make_node("Cast", [half], [tensor.name], to=kinds.FLOAT))
+            values = self._onnx.numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(self._onnx.numpy_helper.from_array(values, half))
+        nodes = [*casts, *graph.node]
+        del graph.node[:]
+        graph.node.extend(nodes)
+
     def save(self, path: Path, metadata: Mapping[str, str]) -> Path:
         """Write the model to `path` with `metadata` beside what it has, and return the path."""
         self._onnx.helper.set_model_props(self._proto, {**self.metadata, **metadata})

@@ -47,10 +47,14 @@ class Call:
             lines = self._read(pixels, quads)
             turn = self._turn.by_readings(pixels, quads, lines)
             if not turn.degrees:
-                return 0, self._reader.settle(pixels, quads, lines)
+                return 0, self._settled(Searched(pixels, quads), lines)
         # Searched as it should stand: detectors see less in pages that lie on their side.
         page = turn.page or self._searched(turn_pixels(pixels, turn.degrees))
-        return turn.degrees, self._reader.settle(page.pixels, page.quads, self._read(page.pixels, page.quads))
+        return turn.degrees, self._settled(page, self._read(page.pixels, page.quads))
+
+    def _settled(self, page: Searched, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Settle the direction of each line, then what it says."""
+        return self._reader.review(page.pixels, self._reader.settle(page.pixels, page.quads, lines))
 
     def _searched(self, pixels: Pixels) -> Searched:
         return Searched(pixels, self._reader.find(pixels))

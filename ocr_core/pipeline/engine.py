@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ocr_core.backends import Backend, BackendName, Precision, load_backend
+from ocr_core.backends.base import Role
 from ocr_core.bundle.reader import Bundle
 from ocr_core.detection.detector import Detector
 from ocr_core.errors import BackendError
@@ -19,6 +20,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import LanguageModel
 from ocr_core.recognition.recognizer import Recognizer
+from ocr_core.specs import RecognizerSpec
 
 PAGES = ((1600, 1600), (1240, 1754), (1754, 1240), (800, 1800))
 """Sizes that warm the detector up: the largest square takes the most memory, then upright, lying and narrow pages."""
@@ -31,24 +33,24 @@ class Engine:
         models = bundle.manifest.models
         self.bundle = bundle
         self.backend = backend
-        language = models.recognizer.language
         classifier = None
         if models.classifier is not None:
             network = backend.load(bundle.file(models.classifier.weights), "classifier")
             classifier = Classifier(network, models.classifier)
         self.networks = Networks(
             Detector(backend.load(bundle.file(models.detector.weights), "detector"), models.detector),
-            Recognizer(
-                backend.load(bundle.file(models.recognizer.weights), "recognizer"),
-                models.recognizer,
-                backend.policy,
-                LanguageModel.load(bundle.file(language.model)) if language else None,
-            ),
+            self._reader(models.recognizer, "recognizer"),
             classifier,
+            self._reader(models.second, "second") if models.second else None,
         )
         self._pool = ThreadPoolExecutor(backend.policy.streams, thread_name_prefix="ocr")
         self._runner = LocalRunner(self.networks, backend.policy, self._pool)
         self._closed = False
+
+    def _reader(self, spec: RecognizerSpec, role: Role) -> Recognizer:
+        network = self.backend.load(self.bundle.file(spec.weights), role)
+        language = LanguageModel.load(self.bundle.file(spec.language.model)) if spec.language else None
+        return Recognizer(network, spec, self.backend.policy, language)
 
     @classmethod
     def load(
@@ -84,10 +86,12 @@ class Engine:
 
     def warm_up(self) -> None:
         """Run the networks in the shapes that most images need, so that no request pays for a first time."""
-        detector, recognizer = self.networks.detector, self.networks.recognizer
-        for width in recognizer.widths:
-            lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
-            self._runner.recognize(lines * self.backend.policy.streams)
+        for second in (False, True) if self.networks.second else (False,):
+            recognizer = self.networks.reader(second=second)
+            for width in recognizer.widths:
+                lines = [np.full((recognizer.spec.height, width, 3), 255, np.uint8)] * self.backend.policy.max_batch
+                self._runner.recognize(lines * self.backend.policy.streams, second=second)
+        detector = self.networks.detector
         for width, height in PAGES:
             page = np.full((height, width, 3), 255, np.uint8)
             for fine in (False, True) if detector.spec.resize.fine_pixels else (False,):

@@ -58,8 +58,24 @@ class LineReader:
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read each quad from its own top left corner."""
-        crops = self._cut(pixels, quads, self._networks.recognizer.spec.height)
-        return [ReadQuad(quad, reading) for quad, reading in zip(quads, self._read_crops(crops), strict=True)]
+        return self._read(pixels, quads, second=False)
+
+    def review(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Let the second recognizer, if there is one, read the lines that the first is in doubt of."""
+        second = self._networks.second
+        below = second.spec.below if second is not None else 0.0
+        doubtful = [i for i, line in enumerate(lines) if line.reading.weakest < below]
+        reviewed = list(lines)
+        for i, line in zip(doubtful, self._read(pixels, [lines[i].quad for i in doubtful], second=True), strict=True):
+            reviewed[i] = line
+        return reviewed
+
+    def _read(self, pixels: Pixels, quads: Sequence[Points], *, second: bool) -> list[ReadQuad]:
+        if not quads:
+            return []
+        crops = self._cut(pixels, quads, self._networks.reader(second=second).spec.height)
+        readings = self._read_crops(crops, second=second)
+        return [ReadQuad(quad, reading) for quad, reading in zip(quads, readings, strict=True)]
 
     def read_picture(self, pixels: Pixels, quad: Points) -> ReadQuad:
         """Read a picture that is one line, `quad` its corners; if it reads badly, along slopes and bows too.
@@ -67,13 +83,14 @@ class LineReader:
         Not if it is wider than the network's widest input: words lie at slopes, and all those readings of a line of any
         length would cost many times what the line does.
         """
-        (line,) = self.read(pixels, [quad])
+        (line,) = self.review(pixels, self.read(pixels, [quad]))
         if line.confidence >= SLANTED or is_tall(quad) or self._is_long(pixels):
             return line
-        height = self._networks.recognizer.spec.height
+        second = self._networks.second is not None
+        height = self._networks.reader(second=second).spec.height
         with self._watch.stage("crop"):
             crops = [level(pixels, height, slope, bow) for slope, bow in LEVELLED]
-        best = max(self._read_crops(crops), key=_credit)
+        best = max(self._read_crops(crops, second=second), key=_credit)
         return ReadQuad(quad, best) if _credit(best) > _credit(line.reading) + BETTER else line
 
     def _is_long(self, pixels: Pixels) -> bool:
@@ -112,11 +129,12 @@ class LineReader:
         with self._watch.stage("crop"):
             return [cut_line(pixels, quad, height) for quad in quads]
 
-    def _read_crops(self, crops: Sequence[Pixels]) -> list[Reading]:
-        recognizer = self._networks.recognizer
+    def _read_crops(self, crops: Sequence[Pixels], *, second: bool) -> list[Reading]:
+        recognizer = self._networks.reader(second=second)
         windows = [recognizer.windows(crop) for crop in crops]
         with self._watch.stage("rec"):
-            frames = iter(self._runner.recognize([piece for pieces in windows for piece in pieces]))
+            inputs = [piece for pieces in windows for piece in pieces]
+            frames = iter(self._runner.recognize(inputs, second=second))
         with self._watch.stage("post"):
             return [
                 recognizer.decode([next(frames) for _ in pieces], crop.shape[1], self._language)

@@ -24,10 +24,24 @@ class Networks:
     detector: Detector
     recognizer: Recognizer
     classifier: Classifier | None
+    second: Recognizer | None = None
+    """Reads again what the first is in doubt of; none: nothing is read again."""
+
+    def reader(self, *, second: bool) -> Recognizer:
+        """Return one of the recognizers.
+
+        Raises:
+            BackendError: there is no second one.
+        """
+        if not second:
+            return self.recognizer
+        if self.second is None:
+            raise BackendError("the bundle has no second recognizer")
+        return self.second
 
     def close(self) -> None:
         """Free all of them."""
-        for part in (self.detector, self.recognizer, self.classifier):
+        for part in (self.detector, self.recognizer, self.classifier, self.second):
             if part is not None:
                 part.network.close()
 
@@ -39,8 +53,11 @@ class Runner(Protocol):
         """Return the map (1×1×H×W) of one page (1×C×H×W)."""
         ...
 
-    def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        """Return the likeliest classes of each line or window of a line (height×w×3, w at most the widest input)."""
+    def recognize(self, pieces: Sequence[Pixels], *, second: bool = False) -> list[Frames]:
+        """Return the likeliest classes of each line or window of a line (height×w×3, w at most the widest input).
+
+        `second`: as the second recognizer reads it; only if the bundle has one.
+        """
         ...
 
     def classify(self, batch: Tensor) -> Tensor:
@@ -60,12 +77,13 @@ class LocalRunner:
         """Return the map (1×1×H×W) of one page (1×C×H×W)."""
         return self._networks.detector.network(batch)
 
-    def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
+    def recognize(self, pieces: Sequence[Pixels], *, second: bool = False) -> list[Frames]:
         """Return the likeliest classes of each piece, in batches of pieces that share an input width."""
-        batches = self._batches(pieces)
+        recognizer = self._networks.reader(second=second)
+        batches = self._batches(recognizer, pieces)
         # One stream gains nothing from a second thread but its switching.
         run = map if self._policy.streams == 1 else self._pool.map
-        done = run(self._batch, [[pieces[i] for i in batch] for batch in batches])
+        done = run(recognizer.read, [[pieces[i] for i in batch] for batch in batches])
         frames = {i: f for batch, part in zip(batches, done, strict=True) for i, f in zip(batch, part, strict=True)}
         return [frames[i] for i in range(len(pieces))]
 
@@ -76,17 +94,14 @@ class LocalRunner:
             raise BackendError("the bundle has no direction classifier")
         return classifier.network(batch)
 
-    def _batches(self, pieces: Sequence[Pixels]) -> list[list[int]]:
+    def _batches(self, recognizer: Recognizer, pieces: Sequence[Pixels]) -> list[list[int]]:
         """Group the indices of pieces by input width, widest first, so that no long one is left for the end."""
         by_width: dict[int, list[int]] = defaultdict(list)
         for i, piece in enumerate(pieces):
-            by_width[self._networks.recognizer.bucket(piece.shape[1])].append(i)
+            by_width[recognizer.bucket(piece.shape[1])].append(i)
         size = self._policy.max_batch
         return [
             members[at : at + size]
             for _, members in sorted(by_width.items(), reverse=True)
             for at in range(0, len(members), size)
         ]
-
-    def _batch(self, pieces: Sequence[Pixels]) -> list[Frames]:
-        return self._networks.recognizer.read(pieces)

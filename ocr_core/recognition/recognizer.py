@@ -43,6 +43,11 @@ class Reading:
         """Mean probability of the characters that are not white space, 0 for none."""
         return confidence(self.characters)
 
+    @property
+    def weakest(self) -> float:
+        """Probability of the character that is least sure, white space aside, 0 for none."""
+        return min((c.probability for c in self.characters if not c.text.isspace()), default=0.0)
+
 
 class Recognizer:
     """Reads lines. Holds nothing that a call could change, hence safe from any thread."""

@@ -15,7 +15,7 @@ from ocr_core.backends.fake import FakeBackend
 from ocr_core.bundle.manifest import Golden, Manifest, Models, Origin
 from ocr_core.bundle.reader import Bundle
 from ocr_core.pipeline import Engine
-from ocr_core.specs import ClassifierSpec, DetectorSpec, RecognizerSpec
+from ocr_core.specs import ClassifierSpec, DetectorSpec, RecognizerSpec, SecondRecognizerSpec
 
 settings.register_profile("ocr_core", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("ocr_core")
@@ -25,23 +25,28 @@ settings.load_profile("ocr_core")
 def make_engine(detector_spec, recognizer_spec) -> Iterator[Callable[..., Engine]]:
     """Make an engine; `functions` replace networks, `fields` those of the recognizer, whose files lie in `folder`.
 
-    `resize` says in which size pages are searched.
+    `resize` says in which size pages are searched, `second` what is different about a second recognizer.
     """
     engines = []
 
-    def make(policy=None, *, classifier=False, functions=None, folder="unused", resize=None, **fields) -> Engine:
+    def make(
+        policy=None, *, classifier=False, functions=None, folder="unused", resize=None, second=None, **fields
+    ) -> Engine:
         detector: DetectorSpec = detector_spec(**({"resize": resize} if resize else {}))
         recognizer: RecognizerSpec = recognizer_spec(characters=stripes.CHARACTERS, **fields)
         direction = None
         if classifier:
             shared = detector.model_dump(include={"weights", "opset", "input", "output", "normalization"})
             direction = ClassifierSpec(**shared, height=48, width=192)
+        again = None
+        if second is not None:
+            again = SecondRecognizerSpec(**(recognizer.model_dump() | second))
         manifest = Manifest(
             name="stripes",
             version="1",
             created=datetime(2021, 9, 7, tzinfo=timezone.utc),
             origin=Origin(tool="test", source="test"),
-            models=Models(detector=detector, recognizer=recognizer, classifier=direction),
+            models=Models(detector=detector, recognizer=recognizer, classifier=direction, second=again),
             golden=Golden(image=detector.weights, text=("0",)),
         )
         networks = {"detector": stripes.detect, "recognizer": stripes.recognize, "classifier": stripes.classify}

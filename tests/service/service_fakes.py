@@ -68,14 +68,17 @@ def always_a(batch: Tensor) -> Tensor:
     return output
 
 
-def networks_of(model: Bundle, policy: Policy, detect: Function = dark, recognize: Function = always_a) -> Networks:
-    """Return networks that are plain functions."""
+def networks_of(
+    model: Bundle, policy: Policy, detect: Function = dark, recognize: Function = always_a, *, again: bool = False
+) -> Networks:
+    """Return networks that are plain functions; with `again` the recognizer is the second one too."""
     backend = FakeBackend({"detector": detect, "recognizer": recognize}, policy)
     specs = model.manifest.models
     return Networks(
         Detector(backend.networks["detector"], specs.detector),
         Recognizer(backend.networks["recognizer"], specs.recognizer, policy),
         None,
+        Recognizer(backend.networks["recognizer"], specs.recognizer, policy) if again else None,
     )
 
 

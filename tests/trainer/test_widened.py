@@ -8,9 +8,7 @@ from trainer.tasks.build import build_task
 from trainer.widened import widened
 
 NARROW = RecognizerConfig(backbone="lcnet_fast", neck="mixer", hidden=8, depth=2, head_features=12, grey=True)
-WIDE = RecognizerConfig(
-    backbone="lcnet_fast", width=2, neck="mixer", hidden=16, depth=2, head_features=24, grey=True
-)
+WIDE = RecognizerConfig(backbone="lcnet_fast", width=2, neck="mixer", hidden=16, depth=2, head_features=24, grey=True)
 
 
 def trained(config):

@@ -20,7 +20,7 @@ from trainer.config.load import (
     load_quantize_config,
     parse_config,
 )
-from trainer.config.publish import GateConfig, LanguageFile, PublishConfig, QuantizeConfig
+from trainer.config.publish import GateConfig, LanguageFile, PublishConfig, QuantizeConfig, SecondConfig
 from trainer.config.runs import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, RunConfig
 from trainer.config.sections import ComputeConfig, OptimizerConfig, ScheduleConfig, Strict
 
@@ -48,6 +48,7 @@ __all__ = [
     "RenderedPagesSource",
     "RunConfig",
     "ScheduleConfig",
+    "SecondConfig",
     "Strict",
     "load_config",
     "load_language_config",

@@ -37,6 +37,15 @@ class LanguageFile(Strict):
     """Added to the logarithm for each character: the model alone prefers short texts."""
 
 
+class SecondConfig(Strict):
+    """A second, better and slower recognizer, and what it reads."""
+
+    recognizer: str
+    """State of the trained recognizer, relative to --runs."""
+    below: float = Field(gt=0, le=1)
+    """Lines with a character that the first recognizer finds less probable than this are read again."""
+
+
 class PublishConfig(GateConfig):
     """Trained networks to publish; compared with the current bundle of the same name."""
 
@@ -46,12 +55,16 @@ class PublishConfig(GateConfig):
     """How the detector is used, where that was chosen after it was trained; unset: as in its run."""
     recognizer: str
     """State of the trained recognizer, relative to --runs."""
+    second: SecondConfig | None = None
+    """Reads again what the recognizer is in doubt of, with the same language model; unset: nothing is read again."""
     classifier: str = ""
     """State of the trained direction classifier, relative to --runs; empty: none."""
     language: LanguageFile | None = None
     """Settles words that the recognizer is in doubt of; unset: the recognizer alone reads."""
     widths: tuple[int, ...] = ()
     """Input widths of the recognizer in service; empty: those it was trained with."""
+    half: bool = False
+    """Keep the weights in half precision: files of half the size, computed with in single precision as before."""
     licence: str = ""
     """Licence of the weights, as an SPDX identifier."""
     golden: GoldenText | tuple[GoldenText, ...] = "Total 12.95"

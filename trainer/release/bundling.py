@@ -24,7 +24,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import Table
 from ocr_core.recognition.recognizer import Recognizer
-from ocr_core.specs import File, Language, NetworkSpec
+from ocr_core.specs import File, Language, NetworkSpec, SecondRecognizerSpec
 from ocr_core.version import program_version
 from trainer.config import (
     AnyRun,
@@ -44,6 +44,14 @@ from trainer.release.export import Trained, export_onnx
 from trainer.render.fonts import matplotlib_fonts
 from trainer.torch_network import POLICY, TorchNetwork, classifier_spec, detector_spec, recognizer_spec
 
+TASKS: Mapping[Role, str] = {
+    "detector": "detector",
+    "recognizer": "recognizer",
+    "second": "recognizer",
+    "classifier": "classifier",
+}
+"""What a network of each role was trained for."""
+READERS: frozenset[Role] = frozenset({"recognizer", "second"})
 COMPARED = 3
 """Pages on which the exported networks are compared with those of torch."""
 log = logging.getLogger(__name__)
@@ -71,17 +79,22 @@ def build_bundle(config: PublishConfig, trained: Mapping[Role, Trained], work: P
     pages = [page for _, page in itertools.islice(validation_pages(config, root), COMPARED)]
     models, files = {}, []
     for role, part in trained.items():
-        if part.config.task != role:
+        if part.config.task != TASKS[role]:
             raise ConfigError(f"{role}: the state given is that of a {part.config.task}")
         path = work / f"{role}.onnx"
-        difference = export_onnx(part, path, _inputs(part, pages))
+        difference = export_onnx(part, path, _inputs(part, pages), half=config.half)
         log.info("%s: largest difference from torch %.2g", role, difference)
         models[role] = _spec(part.config, describe_file(path), config)
         files.append(path)
     if config.language is not None:
         path = runs / config.language.file
-        models["recognizer"] = models["recognizer"].model_copy(update={"language": _language(config.language, path)})
+        language = _language(config.language, path)
+        for role in READERS & models.keys():
+            models[role] = models[role].model_copy(update={"language": language})
         files.append(path)
+    if config.second is not None:
+        second = dict(models["second"])
+        models["second"] = SecondRecognizerSpec(**second, below=config.second.below)
     return _with_golden(config, _origin(config, trained.values()), Models.model_validate(models), files, work)
 
 

@@ -29,6 +29,8 @@ OPEN_AXES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
 """By task, the dimensions of input and output that may be of any size."""
 TOLERANCE = 1e-4
 """Largest difference between torch and ONNX, of probabilities."""
+HALF_TOLERANCE = 0.05
+"""The same with weights of half precision."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +59,14 @@ def load_trained(state: Path) -> Trained:
     return Trained(network.eval(), config)
 
 
-def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float:
+def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor], *, half: bool = False) -> float:
     """Write the network to `path` and return the largest difference from torch over `inputs` (each N×C×H×W).
 
     The batch, a recognizer's width, and a detector's height and width stay open. A recognizer carries its characters.
+    With `half` its weights are kept in half precision, after the network in single precision was compared.
 
     Raises:
-        GateError: the difference is above `TOLERANCE`.
+        GateError: the difference is above `TOLERANCE`, or in half precision above `HALF_TOLERANCE`.
     """
     write_onnx(trained.network, path, inputs[0], trained.config.task)
     model = OnnxModel(path)
@@ -72,9 +75,18 @@ def export_onnx(trained: Trained, path: Path, inputs: Sequence[Tensor]) -> float
         {"character": "\n".join(trained.config.charset.entries)} if isinstance(trained.config, RecognizerRun) else {}
     )
     model.save(path, metadata)
+    difference = _compared(trained, path, inputs, TOLERANCE)
+    if not half:
+        return difference
+    model.halve()
+    model.save(path, metadata)
+    return _compared(trained, path, inputs, HALF_TOLERANCE)
+
+
+def _compared(trained: Trained, path: Path, inputs: Sequence[Tensor], tolerance: float) -> float:
     difference = compare(trained.network, path, inputs)
-    if difference > TOLERANCE:
-        raise GateError(f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE}")
+    if difference > tolerance:
+        raise GateError(f"{path}: differs from torch by {difference:.2g}, more than {tolerance}")
     return difference
 
 

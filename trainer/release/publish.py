@@ -49,6 +49,8 @@ def publish(config: PublishConfig, store: Store, root: Path, runs: Path, *, forc
     states: dict[Role, str] = {"detector": config.detector, "recognizer": config.recognizer}
     if config.classifier:
         states["classifier"] = config.classifier
+    if config.second is not None:
+        states["second"] = config.second.recognizer
     trained = {role: load_trained(runs / state) for role, state in states.items()}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

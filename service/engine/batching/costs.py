@@ -43,8 +43,10 @@ class Costs:
         observed = seconds / (count * kind.height * kind.width)
         self._seconds_a_pixel[kind.stage] += MEMORY * (observed - self._seconds_a_pixel[kind.stage])
 
-    def learn_page(self, searched: int, recognized: int) -> None:
-        """Take note of the pixels that a page had in detection and in recognition."""
+    def learn_page(self, searched: int, recognized: int, again: int = 0) -> None:
+        """Take note of the pixels that a page had in detection, in recognition, and in being read again."""
+        if again:  # counted as so many pixels of the first recognizer as take as long
+            recognized += round(again * self._seconds_a_pixel["rec2"] / self._seconds_a_pixel["rec"])
         self._text += MEMORY * (recognized / searched - self._text)
 
 

@@ -10,7 +10,8 @@ from typing import Generic, Literal, TypeVar
 from service.engine.batching.fairness import FairClock
 from service.engine.ticket import Ticket
 
-Stage = Literal["det", "rec", "cls"]
+Stage = Literal["det", "rec", "cls", "rec2"]
+"""`rec2`: what the second recognizer reads again."""
 
 T = TypeVar("T")
 

@@ -34,16 +34,17 @@ class ScheduledRunner:
         (output,) = self._run("det", [(kind, batch)])
         return np.asarray(output, np.float32)
 
-    def recognize(self, pieces: Sequence[Pixels]) -> list[Frames]:
+    def recognize(self, pieces: Sequence[Pixels], *, second: bool = False) -> list[Frames]:
         """Return the likeliest classes of each piece (height×w×3)."""
         if not pieces:
             return []
-        recognizer = self._stages.networks.recognizer
+        stage: Stage = "rec2" if second else "rec"
+        recognizer = self._stages.networks.reader(second=second)
         widths = [recognizer.bucket(piece.shape[1]) for piece in pieces]
         # The widest first: no long one is left for the end, when other streams have nothing more to do.
         order = sorted(range(len(pieces)), key=lambda i: -widths[i])
-        inputs = [(self._stages.kind("rec", recognizer.spec.height, widths[i]), pieces[i]) for i in order]
-        frames = dict(zip(order, self._run("rec", inputs), strict=True))
+        inputs = [(self._stages.kind(stage, recognizer.spec.height, widths[i]), pieces[i]) for i in order]
+        frames = dict(zip(order, self._run(stage, inputs), strict=True))
         return [frames[i] for i in range(len(pieces))]
 
     def classify(self, batch: Tensor) -> Tensor:
@@ -54,7 +55,7 @@ class ScheduledRunner:
     def teach(self) -> None:
         """Let costs be predicted from what this image had in it."""
         if searched := self._pixels.get("det"):
-            self._stages.costs.learn_page(searched, self._pixels.get("rec", 0))
+            self._stages.costs.learn_page(searched, self._pixels.get("rec", 0), self._pixels.get("rec2", 0))
 
     def _run(self, stage: Stage, inputs: Sequence[tuple[Kind, Any]]) -> list[Any]:
         with span(stage):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ocr_core.backends.base import Policy
 from ocr_core.detection.resize import search_size
 from ocr_core.errors import BackendError
 from ocr_core.pipeline.runner import Networks
+from ocr_core.recognition.recognizer import Recognizer
 from service.engine.batching.costs import Costs
 from service.engine.batching.queue import Kind, Stage
 from service.engine.ticket import Clock
@@ -24,7 +25,8 @@ WORTH = 1.05
 class Stages:
     """Computes batches with the networks of one model.
 
-    The inputs of `det` and `cls` are tensors 1×C×H×W, those of `rec` are lines height×w×3; each gives one result.
+    The inputs of `det` and `cls` are tensors 1×C×H×W, those of `rec` and `rec2` are lines height×w×3; each gives one
+    result.
 
     Args:
         networks: what computes.
@@ -68,17 +70,18 @@ def measured(networks: Networks, policy: Policy, *, max_pixels: int, clock: Cloc
         chosen = min(size for size in tried if seconds[size] <= WORTH * min(seconds.values()))
         sizes[stage] = tuple(size for size in tried if size <= chosen)
         seconds_a_pixel[stage] = seconds[chosen] / pixels
-    height = networks.recognizer.spec.height
-    for width in networks.recognizer.widths:
-        for size in sizes["rec"][1:]:
-            if size * height * width <= max_pixels:
-                _compute(networks, "rec", [_blank(height, width)] * size)
+    for stage, recognizer in _readers(networks):
+        height = recognizer.spec.height
+        for width in recognizer.widths:
+            for size in sizes[stage][1:]:
+                if size * height * width <= max_pixels:
+                    _compute(networks, stage, [_blank(height, width)] * size)
     return Stages(networks, sizes, Costs(seconds_a_pixel))
 
 
 def _compute(networks: Networks, stage: Stage, inputs: Sequence[Any]) -> list[Any]:
-    if stage == "rec":
-        return list(networks.recognizer.read(inputs))
+    if stage in ("rec", "rec2"):
+        return list(networks.reader(second=stage == "rec2").read(inputs))
     part = networks.detector if stage == "det" else networks.classifier
     if part is None:
         raise BackendError("the bundle has no direction classifier")
@@ -90,17 +93,21 @@ def _samples(networks: Networks) -> list[tuple[Stage, Any, int]]:
     """Return an input of a usual size for each stage, and its pixels."""
     side = networks.detector.spec.resize.max_side
     page = networks.detector.prepare(_blank(side, side // 2))
-    recognizer = networks.recognizer
-    width = recognizer.widths[len(recognizer.widths) // 2]
-    samples: list[tuple[Stage, Any, int]] = [
-        ("det", page, page.shape[2] * page.shape[3]),
-        ("rec", _blank(recognizer.spec.height, width), recognizer.spec.height * width),
-    ]
+    samples: list[tuple[Stage, Any, int]] = [("det", page, page.shape[2] * page.shape[3])]
+    for stage, recognizer in _readers(networks):
+        width = recognizer.widths[len(recognizer.widths) // 2]
+        samples.append((stage, _blank(recognizer.spec.height, width), recognizer.spec.height * width))
     if (classifier := networks.classifier) is not None:
         spec = classifier.spec
         line = classifier.prepare([_blank(spec.height, spec.width)])
         samples.append(("cls", line, spec.height * spec.width))
     return samples
+
+
+def _readers(networks: Networks) -> Iterator[tuple[Stage, Recognizer]]:
+    yield "rec", networks.recognizer
+    if networks.second is not None:
+        yield "rec2", networks.second
 
 
 def _time(networks: Networks, stage: Stage, inputs: Sequence[Any], clock: Clock) -> float:

@@ -79,6 +79,69 @@ def test_a_language_model_in_the_bundle_settles_what_the_network_is_in_doubt_of(
     assert page.lines[0].words[0].quad[1, 0] <= page.lines[0].words[1].quad[0, 0] + 1
 
 
+def doubting(batch):
+    """The recognizer of stripes, which takes an a for a b, and is in doubt of it."""
+    output = stripes.recognize(batch)
+    a, b = (stripes.CHARACTERS.index(character) + 1 for character in "ab")
+    is_a = output[..., a] > 0
+    output[is_a, a], output[is_a, b] = 0.2, 0.6
+    return output
+
+
+DOUBTED = {"recognizer": doubting, "second": stripes.recognize}
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_second_recognizer_reads_what_the_first_is_in_doubt_of(make_engine, streams):
+    lines = [("a1", 40, 40, 32), ("22", 40, 140, 32), ("3 a", 40, 240, 32)]
+    pixels, _ = make_page(lines)
+    read_again = []
+
+    def again(batch):
+        read_again.append(len(batch))
+        return stripes.recognize(batch)
+
+    engine = make_engine(
+        Policy(streams=streams, threads=streams, max_batch=1),
+        functions=DOUBTED | {"second": again},
+        second={"below": 0.9},
+    )
+    page = engine.read(pixels, ReadOptions(words=True))
+    assert texts(page) == [text for text, *_ in lines]
+    assert [word.text for line in page.lines for word in line.words] == ["a1", "22", "3", "a"]
+    assert sum(read_again) == 2
+    engine.warm_up()
+    assert texts(make_engine(functions=DOUBTED).read(pixels)) == ["b1", "22", "3 b"]
+    assert texts(make_engine(functions=DOUBTED, second={"below": 0.5}).read(pixels)) == ["b1", "22", "3 b"]
+
+
+def test_a_second_recognizer_reads_lines_of_its_own_height_where_the_page_was_turned(make_engine):
+    pixels, _ = make_page([("0123 a56", 40, 40, 32), ("a8 2356 19", 60, 140, 64)])
+
+    def tall(batch):
+        assert batch.shape[2] == 64
+        return stripes.recognize(batch[:, :, ::2, ::2])
+
+    engine = make_engine(
+        functions={"recognizer": doubting, "second": tall},
+        second={"below": 0.9, "height": 64, "widths": (128, 512, 2048)},
+    )
+    page = engine.read(np.ascontiguousarray(pixels[::-1, ::-1]))
+    assert (page.rotation, texts(page)) == (180, ["0123 a56", "a8 2356 19"])
+
+
+def test_what_the_first_recognizer_sees_nothing_in_the_second_reads(make_engine):
+    pixels, _ = make_page([("a1", 40, 40, 32)])
+    blind = {"recognizer": lambda batch: stripes.recognize(batch) * 0, "second": stripes.recognize}
+    assert texts(make_engine(functions=blind, second={"below": 0.1}).read(pixels)) == ["a1"]
+
+
+def test_a_picture_of_one_line_is_read_again_too(make_engine):
+    pixels = picture("3 a", lambda x: 0 * x)
+    engine = make_engine(functions=DOUBTED, second={"below": 0.9})
+    assert texts(engine.read(pixels, ReadOptions(detect=False))) == ["3 a"]
+
+
 def picture(text: str, lower) -> np.ndarray:
     """A picture of one line 64 pixels high that stands `lower(x)` pixels lower at x, which runs from -1 to 1."""
     flat = np.full((64, stripes.block_width(text, 64), 3), stripes.BLANK, np.uint8)

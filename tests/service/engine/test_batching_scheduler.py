@@ -283,7 +283,7 @@ def test_a_scheduled_runner_gives_what_a_local_one_gives(make_scheduler, rng) ->
         output[:, 2, 1] = batch.mean(axis=(1, 2, 3)) / 2 + 0.5
         return output
 
-    networks = networks_of(bundle(), policy, dark, first_bright)
+    networks = networks_of(bundle(), policy, dark, first_bright, again=True)
     pieces = [rng.integers(0, 256, (32, width, 3), np.uint8) for width in (40, 300, 256, 500, 12, 90)]
     page = networks.detector.prepare(rng.integers(0, 256, (100, 200, 3), np.uint8))
     scheduler, stages = make_scheduler(2), measured(networks, policy, max_pixels=10**6)
@@ -294,8 +294,31 @@ def test_a_scheduled_runner_gives_what_a_local_one_gives(make_scheduler, rng) ->
         for ours, theirs in zip(runner.recognize(pieces), local.recognize(pieces), strict=True):
             assert np.array_equal(ours.classes, theirs.classes)
             assert np.allclose(ours.probabilities, theirs.probabilities)
+        for ours, theirs in zip(
+            runner.recognize(pieces, second=True), local.recognize(pieces, second=True), strict=True
+        ):
+            assert np.array_equal(ours.classes, theirs.classes)
     assert runner.recognize([]) == []
-    assert set(runner.waited) == {"det", "rec"}
+    assert set(runner.waited) == {"det", "rec", "rec2"}
+    before = stages.costs.of_page(1000)
+    runner.teach()
+    assert stages.costs.of_page(1000) != before
+
+
+def test_a_page_costs_more_where_lines_are_read_again() -> None:
+    costs, simple = (Costs({"det": 1.0, "rec": 1.0, "rec2": 4.0}) for _ in range(2))
+    costs.learn_page(100, 100, 50)
+    simple.learn_page(100, 100)
+    assert costs.of_page(100) > simple.of_page(100)
+
+
+def test_without_a_second_recognizer_none_is_asked(make_scheduler) -> None:
+    policy = Policy(streams=1, threads=1, max_batch=1)
+    stages = measured(networks_of(bundle(), policy), policy, max_pixels=10**6)
+    scheduler = make_scheduler(1)
+    runner = ScheduledRunner(stages, scheduler, entered(scheduler, ticket(), 0.0))
+    with pytest.raises(BackendError, match="no second recognizer"):
+        runner.recognize([np.zeros((32, 40, 3), np.uint8)], second=True)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,25 @@ def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     assert manifest.origin.config_sha256 is not None
 
 
+@pytest.mark.usefixtures("believes")
+def test_a_second_recognizer_and_half_precision_are_published(runs, data):
+    store = open_store(runs / "store")
+    second = {"recognizer": "rec/state.safetensors", "below": 0.8}
+    done = publish(publication(second=second, half=True), store, data, runs)
+    bundle = store.open("tiny")
+    models = bundle.manifest.models
+    assert (models.second.below, models.second.characters) == (0.8, models.recognizer.characters)
+    assert [score.value for score in done.scores] == pytest.approx([score.value for score in done.compared], abs=0.05)
+
+
+def test_weights_of_half_precision_compute_nearly_the_same(runs):
+    trained = load_trained(runs / "rec" / "state.safetensors")
+    batch = np.random.default_rng(1).uniform(-1, 1, (3, 1, 32, 88)).astype(np.float32)
+    assert export_onnx(trained, runs / "whole.onnx", [batch]) < 1e-5
+    assert 0 < export_onnx(trained, runs / "half.onnx", [batch], half=True) < 5e-3
+    assert (runs / "half.onnx").stat().st_size < 0.7 * (runs / "whole.onnx").stat().st_size
+
+
 def test_a_bundle_that_cannot_read_its_golden_image_is_not_published(runs, data):
     store = open_store(runs / "store")
     with pytest.raises(GateError, match="golden"):
