@@ -42,6 +42,7 @@ class Engine:
             self._reader(models.recognizer, "recognizer"),
             classifier,
             self._reader(models.second, "second") if models.second else None,
+            models.second.below if models.second else 0.0,
         )
         self._pool = ThreadPoolExecutor(backend.policy.streams, thread_name_prefix="ocr")
         self._runner = LocalRunner(self.networks, backend.policy, self._pool)

@@ -62,9 +62,7 @@ class LineReader:
 
     def review(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Let the second recognizer, if there is one, read the lines that the first is in doubt of."""
-        second = self._networks.second
-        below = second.spec.below if second is not None else 0.0
-        doubtful = [i for i, line in enumerate(lines) if line.reading.weakest < below]
+        doubtful = [i for i, line in enumerate(lines) if line.reading.weakest < self._networks.below]
         reviewed = list(lines)
         for i, line in zip(doubtful, self._read(pixels, [lines[i].quad for i in doubtful], second=True), strict=True):
             reviewed[i] = line

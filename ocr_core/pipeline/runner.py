@@ -26,6 +26,8 @@ class Networks:
     classifier: Classifier | None
     second: Recognizer | None = None
     """Reads again what the first is in doubt of; none: nothing is read again."""
+    below: float = 0.0
+    """A line with a character that the first finds less probable than this is in doubt."""
 
     def reader(self, *, second: bool) -> Recognizer:
         """Return one of the recognizers.
