@@ -2,6 +2,7 @@
 # make wheel          make dist/*.whl, which has its model inside and works in any folder
 # make test           install what the tests need and run them
 # make check          formatting, lint, types, layering
+# make docs           build the documentation into site/, warnings and dead links as errors
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
 # make docker-test    build the images and run them for real (needs a Docker engine and compose)
 # make bench          how fast, beside RapidOCR and Tesseract (DATA=folder of labelled sets; drawn pages without)
@@ -44,6 +45,10 @@ check: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+.PHONY: docs
+docs: $(VENV)/.test
+	$(BIN)/python docs/build_site.py
 
 smoke-train: $(VENV)/.test
 	$(BIN)/python -m trainer smoke
@@ -89,5 +94,5 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
 # torch is pinned, so that pip takes the CPU build where one lies at hand.
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(PIP) "torch==2.13.0"
-	$(PIP) --editable ".[cpu,service,trainer,test,check]"
+	$(PIP) --editable ".[cpu,service,trainer,test,check,docs]"
 	touch $@ $(VENV)/.serve

@@ -1,0 +1,54 @@
+"""The documentation builds without a warning; its links lead somewhere, and its pages fetch nothing from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs/build_site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("zensical").exists(), reason="the extra `docs` is not installed")
+def test_the_site_builds(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "docs/build_site.py", tmp_path / "site"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    start = (tmp_path / "site/index.html").read_text()
+    assert "Text from pictures" in start
+    assert len(list((tmp_path / "site/decisions").glob("0*.html"))) == len(
+        list((ROOT / "docs/decisions").glob("0*.md"))
+    )
+
+
+def test_dead_links_and_foreign_requests_are_found(builder: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.html").write_text(
+        '<link rel="canonical" href="https://example.org/a"><script src="https://example.org/x.js"></script>'
+        '<h2 id="here"></h2><a href="#here">x</a><a href="#nowhere">x</a><a href="sub/">x</a>'
+        '<a href="sub/b.html#c">x</a>'
+        '<a href="gone.html">x</a><a href="https://example.org">x</a><img src="gone.png">'
+    )
+    (tmp_path / "sub" / "index.html").write_text('<a href="../a.html#here">x</a><a href="/sub/b.html#d">x</a>')
+    (tmp_path / "sub" / "b.html").write_text('<p id="c"></p>')
+    assert builder.problems(tmp_path) == [
+        "a.html: fetches https://example.org/x.js",
+        "a.html: dead link #nowhere",
+        "a.html: dead link gone.html",
+        "a.html: dead link gone.png",
+        "sub/index.html: dead link /sub/b.html#d",
+    ]
