@@ -61,15 +61,25 @@ class DocumentPage(BaseModel):
 
 class _Detected(Answer):
     async def write(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
-        pages = [Page.of("", sheet.outcome.page) async for sheet in sheets if isinstance(sheet.outcome, Reading)]
-        found = Detections(results=[Detection.of(line) for page in pages for line in page.lines])
-        yield found.model_dump_json().encode()
+        # Page by page: those of a long document together may take gigabytes.
+        start, end = b'{"results":[', b"]}"
+        before = start
+        async for sheet in sheets:
+            found = await run_in_threadpool(_detections, sheet)
+            if found.results:
+                yield before + found.model_dump_json().encode().removeprefix(start).removesuffix(end)
+                before = b","
+        yield (start if before == start else b"") + end
 
 
 class _Loaded(Answer):
     async def write(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
-        pages = [await run_in_threadpool(_document_page, sheet, self.names[sheet.file]) async for sheet in sheets]
-        yield b"[" + b",".join(page.model_dump_json().encode() for page in pages) + b"]"
+        before = b"["
+        async for sheet in sheets:
+            page = await run_in_threadpool(_document_page, sheet, self.names[sheet.file])
+            yield before + page.model_dump_json().encode()
+            before = b","
+        yield b"]"
 
 
 @router.post(LITEPARSE_ENDPOINT)
@@ -99,6 +109,11 @@ async def _from_form(request: Request, count: Callable[[int], None]) -> Received
 async def _from_body(request: Request, count: Callable[[int], None]) -> Received:
     data = b"".join([chunk async for chunk in counted(request, count)])
     return Received((Upload(unquote(request.headers.get(NAME_HEADER, "document-1")), data),), ReadFields())
+
+
+def _detections(sheet: Sheet) -> Detections:
+    lines = Page.of("", sheet.outcome.page).lines if isinstance(sheet.outcome, Reading) else []
+    return Detections(results=[Detection.of(line) for line in lines])
 
 
 def _document_page(sheet: Sheet, name: str) -> DocumentPage:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 from pdfs import A4, document, picture, place
-from service_fakes import FakeReader, encoded
+from service_fakes import PATIENCE, FakeReader, encoded, two_lines
 from service_sockets import listening
 
 IMAGE = encoded()
@@ -44,6 +46,30 @@ def test_liteparse_gets_boxes(url: str) -> None:
         "polygon": [[1.0, 2.0], [30.0, 2.0], [30.0, 12.0], [1.0, 12.0]],
     }
     assert second["text"] == "smudge"
+
+
+def test_pages_of_a_document_come_as_they_are_read() -> None:
+    """Held until all are there, those of a long document together would take gigabytes."""
+    gate = threading.Semaphore(1)
+
+    def one_by_one(pixels: np.ndarray, options: Any) -> Any:
+        assert gate.acquire(timeout=PATIENCE)
+        return two_lines(pixels, options)
+
+    with listening(FakeReader(one_by_one)) as url:
+        for method, path, sent in (
+            ("POST", "/ocr", {"files": {"file": ("a.pdf", scan(2))}}),
+            ("PUT", "/process", {"content": scan(2)}),
+        ):
+            with httpx.stream(method, f"{url}{path}", **sent) as answer:
+                pieces = answer.iter_raw()
+                body = next(pieces)
+                assert body.count(b"smudge") == 1
+                gate.release()
+                body += b"".join(pieces)
+            found = json.loads(body)
+            assert len(found["results"] if path == "/ocr" else found) == (4 if path == "/ocr" else 2)
+            gate.release()
 
 
 @pytest.mark.parametrize(
