@@ -31,6 +31,8 @@ ENOUGH = 1.0
 """Cores below which the threads of a single inference are held up again and again."""
 UNMEASURED = 512 * 2**20
 """Bytes that a process with its model takes, where it could not be tried."""
+SMALL_BODY = 8 * 2**20
+"""Bytes of a request's body where memory is short: a photograph as JPEG."""
 
 
 def processor() -> Finding:
@@ -80,13 +82,19 @@ def memory(settings: Settings, peak: int | None) -> Finding:
     if room >= need:
         return ok("memory", f"{text}, and requests may take {size(settings.max_memory)} (OCR_MAX_MEMORY)")
     text += f", and requests to `ocr serve` may take {size(settings.max_memory)} on top (OCR_MAX_MEMORY)"
+    return warning("memory", text, f"{_fitting(settings, room - model)}, or allow {size(need)}.")
+
+
+def _fitting(settings: Settings, spare: int) -> str:
+    """Return which settings keep requests within the bytes that are left beside the model."""
     least = BODY_COPIES * settings.payload_limit + BYTES_PER_PIXEL * settings.max_pixels
-    spare = int((room - model) // 2**20)
-    if spare * 2**20 >= least:
-        remedy = f"Set OCR_MAX_MEMORY={spare}MiB, so that requests are refused before the process is killed"
-    else:
-        remedy = "Lower OCR_MAX_PIXELS, OCR_PAYLOAD_LIMIT and OCR_MAX_MEMORY"
-    return warning("memory", text, f"{remedy}; or allow {size(need)}. `ocr read` can do with less.")
+    if spare >= least:
+        return f"Set OCR_MAX_MEMORY={spare >> 20}MiB, so that requests are refused before the process is killed"
+    megapixels = (spare - BODY_COPIES * SMALL_BODY) // BYTES_PER_PIXEL // 1_000_000
+    if megapixels < 1:
+        return "Read with `ocr read` alone"
+    smaller = f"OCR_PAYLOAD_LIMIT={SMALL_BODY >> 20}MiB and OCR_MAX_PIXELS={megapixels * 1_000_000}"
+    return f"Set OCR_MAX_MEMORY={spare >> 20}MiB, {smaller}, so that requests are refused before the process is killed"
 
 
 def gpu(settings: Settings | None) -> Finding:

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,8 @@ def examine(settings: Settings, trial: Trial) -> list[Finding]:
     }
     found: list[Finding] = []
     for name, step in trial.steps.items():
-        if name == "bundle" and not trial.steps.get("store", {}).get("bundles", True):
-            continue  # the store is empty, which has been said
+        if name == _told_by_another(trial.steps):
+            continue
         if "error" in step:
             found.append(_failure(settings, name, step))
         elif step.get("state") == "begun":
@@ -94,6 +94,14 @@ def examine(settings: Settings, trial: Trial) -> list[Finding]:
         else:
             found += describe[name](settings, step)
     return found or [_unfinished("packages", trial.end)]
+
+
+def _told_by_another(steps: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the step that has nothing to add: of a store without models the one that misses it, or the other."""
+    if steps.get("store", {}).get("bundles", True):
+        return None
+    # A model that this user may not read is not listed either, and only opening it says why.
+    return "bundle" if steps.get("bundle", {}).get("code", "bundle_not_found") == "bundle_not_found" else "store"
 
 
 def _backend(settings: Settings, step: dict[str, Any]) -> list[Finding]:
