@@ -1,17 +1,19 @@
 // The page: what a person does, what is asked of the service, and what is shown of its answer.
 
 import { convert, getJson, Problem, read } from "./api.js";
-import { ask } from "./ask.js";
+import { askForKey, askForPassword, key } from "./ask.js";
+import { doors } from "./doors.js";
 import { explain } from "./errors.js";
 import { count, showFacts } from "./facts.js";
 import { copy, look, pictureUrl, save } from "./files.js";
 import { rowsOf } from "./geometry.js";
 import { lineList } from "./lines.js";
+import { clearNotice, notice } from "./notice.js";
 import { pageRail } from "./rail.js";
 import { pageStage } from "./stage.js";
 
 const $ = (selector) => document.querySelector(selector);
-const KEY = "ocr-key"; // in the storage of this tab: gone when it is closed
+const PASSWORDS = { password_required: "It is encrypted, and opens with a password.", wrong_password: "That password does not open it." };
 const TRIES = 5;
 
 let about = {};
@@ -108,12 +110,10 @@ function arrive(mine, page) {
   rail.add(mine.pages.at(-1), mine.sources.length > 1 ? `${mine.pages.length}: ${rest.file}` : `${rest.page}`);
   if (mine.shown < 0) show(0);
   else heading();
-  if (mine.sources[0].kind !== "image" || mine.sources.length > 1) {
-    $("#working").textContent = `${count(mine.pages.length, "page")} so far…`;
-  }
+  $("#working").textContent = `${count(mine.pages.length, "page")} so far…`;
 }
 
-/** Do `task` until it is done: ask for what is missing, wait where the service says for how long. */
+/** Do `task` until it is done: ask for what is missing, wait where the service says how long. */
 async function insist(mine, task) {
   for (let tries = 0; ; tries += 1) {
     try {
@@ -131,20 +131,10 @@ async function insist(mine, task) {
 /** Ask the person for what the service wants to have; return whether it was given. */
 async function supply(mine, code) {
   if (code === "unauthorized") return askForKey(key() ? "This service does not know that key." : "This service asks for one.");
-  if (code !== "password_required" && code !== "wrong_password") return false;
-  const text = code === "wrong_password" ? "That password does not open it." : "It is encrypted, and opens with a password.";
-  const given = await ask({ title: "The PDF is locked", text, label: "Password" });
-  if (given) mine.password = given;
-  return Boolean(given);
+  const password = PASSWORDS[code] && (await askForPassword(PASSWORDS[code]));
+  if (password) mine.password = password;
+  return Boolean(password);
 }
-
-async function askForKey(text) {
-  const given = await ask({ title: "API key", text: `${text} It is kept in this tab alone.`, label: "Key" });
-  if (given) sessionStorage.setItem(KEY, given);
-  return Boolean(given);
-}
-
-const key = () => sessionStorage.getItem(KEY) ?? "";
 
 async function countDown(problem, signal) {
   const { title } = explain(problem, about);
@@ -208,7 +198,7 @@ function show(index) {
   lines.show(page);
   rail.mark(index);
   $("#hint").hidden = !$("#lines mark");
-  if (page.error) fail(page.error, () => supply(work, page.error.code).then((given) => given && restart(work)));
+  if (page.error) fail(page.error, async () => (!PASSWORDS[page.error.code] || (await supply(work, page.error.code))) && restart(work));
   else if (!page.lines.length) notice({ title: "No text was found", text: "Is it sharp, and large enough?" });
 }
 
@@ -220,30 +210,9 @@ function heading() {
 
 function fail(problem, retry) {
   if (!problem.code) console.error(problem);
-  const words = explain(problem, about);
-  notice({ ...words, retry, detail: problem.detail, id: problem.request_id, pages: problem.pages });
-}
-
-function clearNotice() {
-  $("#notice").replaceChildren();
+  const pages = problem.pages?.map((page) => `${page.file}: ${explain(page.error, about).title.toLowerCase()}`);
   $("#heading").hidden = true;
-}
-
-function notice({ title, text, action, retry, detail, id, pages = [] }) {
-  const element = (name, content, kind = "") => Object.assign(document.createElement(name), { textContent: content, className: kind });
-  const parts = [element("h2", title), element("p", text)];
-  for (const page of pages) parts.push(element("p", `${page.file}: ${explain(page.error, about).title.toLowerCase()}`, "soft"));
-  if (action) {
-    const label = { key: "Enter a key", password: "Enter the password", again: "Try again" }[action];
-    const button = Object.assign(element("button", label, "primary small"), { type: "button" });
-    button.addEventListener("click", async () => {
-      if (action === "key" && !(await askForKey("This service asks for one."))) return;
-      retry();
-    });
-    parts.push(button);
-  }
-  if (detail) parts.push(element("p", id ? `${detail} (request ${id})` : detail, "detail"));
-  $("#notice").replaceChildren(...parts);
+  notice({ ...explain(problem, about), detail: problem.detail, id: problem.request_id, pages, retry });
 }
 
 const say = (text) => ($("#status").textContent = text);
@@ -309,19 +278,8 @@ function listFormats(formats) {
 // What a person does.
 
 const on = (selector, kind, act) => $(selector).addEventListener(kind, act);
-const opener = (input) => {
-  on(input, "change", ({ target }) => {
-    const files = [...target.files];
-    target.value = "";
-    begin(files);
-  });
-  return () => $(input).click();
-};
-const choose = opener("#file");
 
-on("#choose", "click", choose);
-on("#another", "click", choose);
-on("#photograph", "click", opener("#camera"));
+doors(begin);
 on("#copy", "click", copyText);
 on("#cancel", "click", stop);
 on("#in", "click", () => stage.zoom(1.5));
@@ -333,31 +291,6 @@ on("#home", "click", () => {
   forget();
   screen("empty");
   $("#choose").focus();
-});
-on("#example", "click", async () => {
-  const response = await fetch("page/receipt.jpg");
-  begin([new File([await response.blob()], "receipt.jpg", { type: "image/jpeg" })]);
-});
-
-const carries = (transfer) => [...(transfer?.types ?? [])].includes("Files");
-let inside = 0; // elements below the pointer that a file is dragged over
-const dragged = (by) => (event) => {
-  if (carries(event.dataTransfer)) inside += by;
-  document.body.classList.toggle("dragging", inside > 0);
-};
-document.addEventListener("dragenter", dragged(1));
-document.addEventListener("dragleave", dragged(-1));
-document.addEventListener("dragover", (event) => carries(event.dataTransfer) && event.preventDefault());
-document.addEventListener("drop", (event) => {
-  inside = 0;
-  document.body.classList.remove("dragging");
-  if (!carries(event.dataTransfer)) return;
-  event.preventDefault();
-  begin(event.dataTransfer.files);
-});
-document.addEventListener("paste", (event) => {
-  const files = event.clipboardData?.files ?? [];
-  if (files.length && !$("#ask").open) begin(files);
 });
 document.addEventListener("click", (event) => {
   if (!$("#download").contains(event.target)) $("#download").open = false;
@@ -378,7 +311,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function start() {
-  if (/Mac|iPhone|iPad/.test(navigator.platform)) $("#paste-keys").textContent = "⌘ V";
   const [facts, version] = await Promise.all([getJson("page/about.json"), getJson("version")].map((each) => each.catch(() => null)));
   about = facts ?? {};
   listFormats(about.formats ?? []);

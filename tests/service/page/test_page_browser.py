@@ -427,6 +427,20 @@ def test_an_answer_that_breaks_off_leaves_what_came(open_page: Open) -> None:
     assert page.inner_text("#notice h2") == "The answer broke off"
 
 
+def test_a_page_that_was_late_is_tried_again(open_page: Open) -> None:
+    page = open_page()
+    late = {"status": 504, "code": "deadline_exceeded", "title": "", "detail": "the deadline has passed", "type": ""}
+    line = json.dumps({"file": "a.pdf", "page": 1, "error": late})
+    end = {"done": True, "timings_ms": {"total": 1.0}, "model": {"name": "m", "version": "1", "digest": "0" * 64}}
+    body = f"{line}\n{json.dumps(end)}\n"
+    page.route("**/v1/ocr", lambda route: route.fulfill(body=body, content_type="application/x-ndjson"), times=1)
+    choose(page, upload("a.pdf", pdf_of((300, 400)), "application/pdf"))
+    assert page.inner_text("#notice h2") == "It took too long"
+    page.click("#notice button")
+    page.wait_for_selector(LINE)
+    assert texts(page) == ["Total 12.95", "smudge"]
+
+
 def test_markup_in_what_was_read_is_text(open_page: Open) -> None:
     page = open_page()
     line = {
