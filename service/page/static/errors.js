@@ -1,4 +1,4 @@
-// What went wrong, in words for people. Codes are those of the service's problem documents, and four of our own.
+// What went wrong, in words for people. Codes are those of problem documents, and four of our own.
 
 const again = "again";
 
@@ -41,12 +41,12 @@ const WORDS = {
   undecodable_image: ["The picture is damaged", DAMAGED],
   damaged_document: ["The document is damaged", DAMAGED],
   invalid_document: ["The document cannot be opened", DAMAGED],
-  unreadable_page: ["This page is damaged", "The others are not concerned."],
+  unreadable_page: ["This page is damaged", "The others may be well."],
   page_too_costly: ["This page takes too long", "It holds more than this service will draw."],
   password_required: ["The PDF is locked", "It opens with its password.", "password"],
   wrong_password: ["That is not its password", "The PDF is still locked.", "password"],
   unsupported_encryption: ["The PDF is locked", "It is encrypted in a way that no password opens here."],
-  no_image_read: ["None of the files could be read", "Each says below why."],
+  no_image_read: ["None of the files could be read", "Why:"],
 
   overloaded: ["The service is busy", "Others are being read just now.", again],
   memory_exhausted: ["The service is busy", "Others are being read just now.", again],
