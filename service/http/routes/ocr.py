@@ -131,7 +131,7 @@ async def _receive(take: Take, ticket: Ticket, arrival: Arrival) -> Received:
 def _order(received: Received, form: str, request: Request) -> Order:
     fields = received.fields
     if fields.preview and form != "ndjson":
-        # Of a whole document they would be held until its end.
+        # Who parses JSON would hold those of all pages at once.
         raise InvalidRequestError([{"loc": ("body", "preview"), "msg": f"goes with `Accept: {LINES}` alone"}])
     return Order(
         images=[upload.data for upload in received.uploads],
