@@ -104,7 +104,7 @@ def test_open_webui_gets_a_document_a_page(url: str) -> None:
     headers = {"Content-Type": "application/pdf", "Authorization": "Bearer any", "X-Filename": "a%20b.pdf"}
     answer = httpx.put(f"{url}/process", content=scan(2), headers=headers)
     assert answer.json() == [
-        {"page_content": "Total 12.95\n\nsmudge\n", "metadata": {"source": "a b.pdf", "page": number}}
+        {"page_content": "Total 12.95\\\nsmudge\n", "metadata": {"source": "a b.pdf", "page": number}}
         for number in (0, 1)
     ]
 
@@ -149,8 +149,8 @@ def test_the_loader_of_open_webui(url: str, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "a b.pdf").write_bytes(scan(2))
     loader = module.ExternalDocumentLoader(tmp_path / "a b.pdf", f"{url}/", "any", mime_type="application/pdf")
     assert [(one.page_content, one.metadata["page"]) for one in loader.load()] == [
-        ("Total 12.95\n\nsmudge\n", 0),
-        ("Total 12.95\n\nsmudge\n", 1),
+        ("Total 12.95\\\nsmudge\n", 0),
+        ("Total 12.95\\\nsmudge\n", 1),
     ]
     (tmp_path / "a.docx").write_bytes(b"PK")
     with pytest.raises(Exception, match="unsupported_image_type"):
