@@ -5,7 +5,7 @@
 For each attack a fresh `ocr serve`: an honest receipt is timed while the service is quiet, then again and again while
 the attack runs, then once it is over. Noted are the honest answers, what the attackers were told, and what the service
 holds before, at its peak and afterwards: memory, threads, descriptors. On two cores and more the service has the first
-and all clients, whose work is not its own, the last. The last attack is no load: a new version of the
+and all clients the last, unless --spread binds neither. The last attack is no load: a new version of the
 model is published, and files that are no images are sent until it would have proved itself. --at serves from another
 commit of this repository, so that one command shows what an attack did before.
 """
@@ -222,7 +222,7 @@ def measure(attack: Attack, server: Running, receipt: Post, seconds: float) -> F
 def suffer(name: str, image: Path, args: argparse.Namespace, place: Path | None) -> Figures:
     """Start a service and attack it."""
     attack = attacks()[name]()
-    cores, others = parted_cores()
+    cores, others = (None, None) if args.spread else parted_cores()
     with on_cores(others), running(program(args, place), cores) as server:
         return measure(attack, server, post_of(server, image, timeout_ms=60_000), args.seconds)
 
@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--at", metavar="COMMIT", help="serve from this commit instead of the tree as it is")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="attacks whose names begin so")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each attack")
+    parser.add_argument("--spread", action="store_true", help="bind neither service nor clients to a core")
     add_out_argument(parser, "attack")
     args = parser.parse_args()
     image = next(pages.path(row) for pages in chosen_pages(args) for row in pages.rows)
