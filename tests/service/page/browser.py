@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,11 @@ def served(reader: FakeReader | None = None, *, real: bool = False, **settings: 
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            until(lambda: app.state.context.serving.state is State.READY)
+            # Three times as patient as with a fake: a model is loaded and warmed.
+            for _ in range(3 if real else 1):
+                with suppress(AssertionError):
+                    until(lambda: app.state.context.serving.state is State.READY)
+            assert app.state.context.serving.state is State.READY
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         finally:
             server.should_exit = True
