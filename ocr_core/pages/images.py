@@ -176,7 +176,7 @@ def _open(data: bytes, check: Callable[[], None] = lambda: None) -> PIL.Image.Im
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise ImageTooLargeError("more pixels than are ever decoded") from error
     except UnidentifiedImageError as error:
-        raise UnsupportedImageError("not a JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
+        raise UnsupportedImageError("neither a PDF nor a JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
     except _DAMAGED as error:
         raise UndecodableImageError(f"the header is damaged: {error}") from error
 

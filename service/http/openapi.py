@@ -23,7 +23,7 @@ _EXAMPLES = {
     408: ("upload_stalled", "no byte of the body came for too long"),
     409: ("model_conflict", "ppocrv6@1 answers requests; take up another version first"),
     413: ("image_too_large", "65535×65535 pixels; the limit is 50000000 pixels"),
-    415: ("unsupported_image_type", "not a JPEG, PNG, WebP, BMP, TIFF or GIF image"),
+    415: ("unsupported_image_type", "neither a PDF nor a JPEG, PNG, WebP, BMP, TIFF or GIF image"),
     422: ("undecodable_image", "the JPEG data is damaged: image file is truncated"),
     429: ("overloaded", "the queue is full"),
     500: ("backend_error", "the engine failed; the log has more under this request's id"),

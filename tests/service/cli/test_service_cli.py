@@ -84,7 +84,7 @@ def test_json_is_one_object_a_file_and_failures_have_their_error(loaded: list[Se
     assert good["lines"][0]["words"][0]["text"] == "Total"
     assert (bad["file"], bad["error"]["code"]) == (str(files[1]), "unsupported_image_type")
     assert absent["error"]["detail"] == "No such file or directory"
-    assert err.splitlines()[0] == f"{files[1]}: not a JPEG, PNG, WebP, BMP, TIFF or GIF image"
+    assert err.splitlines()[0] == f"{files[1]}: neither a PDF nor a JPEG, PNG, WebP, BMP, TIFF or GIF image"
 
 
 FIRST_BYTES = {

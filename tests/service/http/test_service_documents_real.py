@@ -1,4 +1,4 @@
-"""The shipped model behind the service: a PDF of two pages, and the `curl` lines of docs/api.md."""
+"""The shipped model behind the service: PDFs good and bad, and the `curl` lines of docs/api.md."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
+import PIL.Image
 import pytest
+from hostile_pdf import HOSTILE
 from pdfs import A4, LINES, document, paragraph, picture, place
 from service_fakes import until
 
@@ -21,6 +23,8 @@ from benchmarks.servers import free_port
 
 ROOT = Path(__file__).parents[3]
 API = ROOT / "docs/api.md"
+STARTS = {".pdf": b"%PDF-", ".hocr": b"<?xml", ".xml": b"<?xml"}
+"""Of files that commands write."""
 
 
 def written_and_scanned() -> bytes:
@@ -73,8 +77,8 @@ def test_a_document_comes_page_by_page(url: str) -> None:
 
 
 def commands() -> list[str]:
-    found = re.findall(r"^\$ (.*)$", API.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(found) == 7
+    found = re.findall(r"^\$ (.*curl .*)$", API.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) == 11
     return found
 
 
@@ -90,9 +94,29 @@ def test_every_line_of_the_documentation_works(url: str, tmp_path: Path, command
     with pikepdf.open(tmp_path / "scan.pdf") as opened:
         opened.save(tmp_path / "locked.pdf", encryption=pikepdf.Encryption(owner="secret", user="secret"))
     shutil.copy(ROOT / "examples/receipt.jpg", tmp_path / "photo.jpg")
+    sheets = [PIL.Image.open(ROOT / "examples/receipt.jpg")] * 2
+    sheets[0].save(tmp_path / "scan.tif", save_all=True, append_images=sheets[1:])
     here = command.replace("http://localhost:8000", url).replace("curl ", "curl --fail --silent --show-error ")
     here = here.replace("pages=1-3", "pages=1-2")
     done = subprocess.run(["bash", "-c", here], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    made = tmp_path / "searchable.pdf"
-    assert made.read_bytes().startswith(b"%PDF-") if made.exists() else "12.95" in done.stdout
+    written = re.search(r" -o (\S+)", command)
+    if written:
+        made = tmp_path / written[1]
+        assert made.read_bytes().startswith(STARTS[made.suffix])
+    else:
+        assert "12.95" in done.stdout or "BAKERY" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "pdf"])
+@pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
+def test_hostile_documents_are_answered(url: str, make: Callable[[], bytes], form: str) -> None:
+    headers = {"content-type": "application/pdf", "x-request-timeout-ms": "3000"}
+    answer = httpx.post(f"{url}/v1/ocr?format={form}&pages=1", content=make(), headers=headers, timeout=60)
+    assert answer.status_code in {200, 413, 422, 504}
+    if answer.status_code != 200:
+        assert answer.json()["code"]
+    elif form == "pdf":
+        assert answer.content.startswith(b"%PDF-")
+    assert httpx.get(f"{url}/readyz").status_code == 200

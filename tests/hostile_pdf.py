@@ -1,10 +1,15 @@
-"""PDF files that are meant to bring down whoever opens them; each says what it is."""
+"""PDF files that are meant to bring down whoever opens them; each says what it is.
+
+`python tests/hostile_pdf.py DIR` writes them down.
+"""
 
 from __future__ import annotations
 
 import random
 import struct
+import sys
 import zlib
+from pathlib import Path
 
 from pdfs import A4, HELVETICA, LINES, document, paragraph, pdf, place, raw_picture, stream, text
 
@@ -221,3 +226,13 @@ HOSTILE = (
     *(ten_million_characters, deflate_bomb, giant_picture, jpeg2000_bomb, jbig2_bomb, soft_mask_loop),
     *(xref_loop, object_stream_loop, no_page, broken_second_page, noise, cut_off),
 )
+
+
+if __name__ == "__main__":
+    from encrypted_pdf import encrypted
+
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {make.__name__: make() for make in HOSTILE}
+    for name, data in {**made, "locked": encrypted(b"secret"), "empty": b"", "signature_alone": b"%PDF-"}.items():
+        (folder / f"{name}.pdf").write_bytes(data)
