@@ -14,6 +14,9 @@ from ocr_core.specs import DetectorSpec
 FINE_STEPS = 10
 """Up to this many multiples every one is used; above, every second: few shapes to warm, and at most 9 % of stretch."""
 
+HALVED = 1.9
+"""A page that shrinks by so much is halved first: averaging two by two takes a tenth of the time of other averaging."""
+
 
 def search_size(width: int, height: int, spec: DetectorSpec, *, fine: bool = False) -> tuple[int, int]:
     """Return the width and height, in pixels, of the network's input for an image of `width`×`height`.
@@ -40,6 +43,11 @@ def to_tensor(pixels: Pixels, size: tuple[int, int], spec: DetectorSpec) -> Tens
     height, width = pixels.shape[:2]
     # Averaging keeps thin strokes when a large scan shrinks; for enlarging and small changes linear is as good.
     shrink = min(width / size[0], height / size[1])
+    while shrink >= HALVED:
+        width, height = width // 2, height // 2
+        even = pixels[: 2 * height, : 2 * width]
+        pixels = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        shrink /= 2
     resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if shrink > 1.5 else cv2.INTER_LINEAR)
     tensor = np.empty((1, spec.normalization.channels, size[1], size[0]), np.float32)
     normalize_into(np.asarray(resized, np.uint8), spec.normalization, tensor[0])
