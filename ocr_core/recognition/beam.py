@@ -32,8 +32,17 @@ SEARCHED = 512
 network does for the same frames, and no line that anybody prints is in doubt for so long."""
 
 HYPHEN = "-"
-_CODE = re.compile(r"@|://|www\.|\d.*[^\W\d_]|[^\W\d_].*\d", re.IGNORECASE)
-"""Addresses, and letters and digits in one: no word of any language, which a language model would make one of."""
+_NO_WORD = re.compile(
+    r"""
+    [^\W_]\.[^\W_]  # addresses, names of files, initials
+    | [@\[\](){}=<>^\\|+*/_]  # addresses, formulas, programs
+    | [“”‘’—–]  # a language model counted in plain texts makes others of them
+    | \d.*[^\W\d_] | [^\W\d_].*\d  # codes
+    | ^ [\W\d_]* [^\W\d_]? [\W\d_]* $  # numbers, signs, single letters
+    """,
+    re.VERBOSE,
+)
+"""What is no word of any language, of which a language model would make one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ class Decoder:
         begin, left = 0, SEARCHED
         for word, space in _words(characters):
             end = space.start if space else len(frames.path)
-            if end - begin <= left and _is_doubtful(frames, word) and not _is_code(word):
+            if end - begin <= left and _is_doubtful(frames, word) and _is_word(word):
                 left -= end - begin
                 word = self._sought(frames, begin, end, word, last=space is None)
             corrected += word
@@ -291,8 +300,8 @@ def _words(characters: Sequence[Character]) -> Iterator[tuple[list[Character], C
     yield word, None
 
 
-def _is_code(word: Sequence[Character]) -> bool:
-    return _CODE.search("".join(character.text for character in word)) is not None
+def _is_word(characters: Sequence[Character]) -> bool:
+    return _NO_WORD.search("".join(character.text for character in characters)) is None
 
 
 def _is_doubtful(frames: Frames, word: Sequence[Character]) -> bool:
