@@ -51,6 +51,11 @@ def _networks(bundle: Bundle) -> Iterator[tuple[str, str]]:
         "recognizer",
         f"{_file(recognizer)}; lines {recognizer.height} pixels high, up to {recognizer.widths[-1]} wide",
     )
+    if models.second is not None:
+        yield (
+            "second",
+            f"{_file(models.second)}; reads again where a character is less probable than {models.second.below}",
+        )
     if models.classifier is not None:
         yield "classifier", _file(models.classifier)
     if recognizer.language is not None:
