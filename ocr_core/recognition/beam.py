@@ -34,11 +34,9 @@ network does for the same frames, and no line that anybody prints is in doubt fo
 HYPHEN = "-"
 _NO_WORD = re.compile(
     r"""
-    [^\W_]\.[^\W_]  # addresses, names of files, initials
-    | [@\[\](){}=<>^\\|+*/_]  # addresses, formulas, programs
+    @ | :// | [^\W_]\.[^\W_]  # addresses, names of files, initials
     | [“”‘’—–]  # a language model counted in plain texts makes others of them
     | \d.*[^\W\d_] | [^\W\d_].*\d  # codes
-    | ^ [\W\d_]* [^\W\d_]? [\W\d_]* $  # numbers, signs, single letters
     """,
     re.VERBOSE,
 )

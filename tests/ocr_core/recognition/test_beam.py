@@ -171,7 +171,7 @@ def test_a_frame_that_is_sure_stays_as_it_is():
     assert text(decoder(loves_b, weight=9.0).search(frames, 0, 4)[0]) == "ac"
 
 
-CODES = Charset("abc1@-( ")
+CODES = Charset("abc1@-— ")
 DOUBT = {"c": 0.5, "b": 0.4}
 
 
@@ -182,13 +182,13 @@ def read(*rows: dict[str, float]) -> str:
         for character, probability in row.items():
             frame[CODES.encode(character)[0]] = probability
     output[:, 0] = 1 - output.sum(axis=1)
-    model = LanguageModel(ngrams.table(" abc1@-(", {" a": (0.9, 0.1), "ab": (0.9, 0.01), "b ": (0.9, 0.01)}))
+    model = LanguageModel(ngrams.table(" abc1@-—", {" a": (0.9, 0.1), "ab": (0.9, 0.01), "b ": (0.9, 0.01)}))
     frames = best_classes(output, "probabilities", 6)
     characters = Decoder(CODES, model, 1.0, math.log(9)).correct(frames, decode(frames, CODES))
     return "".join(c.text for c in characters)
 
 
-@pytest.mark.parametrize(("beside", "expected"), [("1", "1ac"), ("@", "@ac"), ("-", "-ab"), ("(", "(ac")])
+@pytest.mark.parametrize(("beside", "expected"), [("1", "1ac"), ("@", "@ac"), ("-", "-ab"), ("—", "—ac")])
 def test_codes_and_addresses_are_left_alone(beside, expected):
     assert read({beside: 0.99}, {"a": 0.99}, DOUBT) == expected
 
