@@ -6,6 +6,7 @@
 # make validate       manifests, alert rules, dashboard, compose (needs kubectl and promtool)
 # make docker-test    build the images and run them for real (needs a Docker engine and compose)
 # make bench          how fast, beside RapidOCR and Tesseract (DATA=folder of labelled sets; drawn pages without)
+# make cluster-test   apply the manifests to the cluster of KUBECONFIG and use them (needs kubectl, and the images there)
 # make lock           write the versions and hashes that images install (needs uv)
 # make sbom           list what is in an image, as CycloneDX, in dist/sbom.cdx.json (IMAGE=ocr-service:0.1.0-cpu)
 PYTHON ?= python3
@@ -16,7 +17,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OCR_MODEL ?= ppocrv2-en
 export OCR_MODEL_STORE ?= ./models
 
-.PHONY: serve wheel test test-slow check format smoke-train validate docker-test docker-test-indexed lock sbom clean bench
+.PHONY: serve wheel test test-slow check format smoke-train validate docker-test docker-test-indexed cluster-test lock sbom clean bench
 
 serve: $(VENV)/.serve $(if $(filter ppocrv6,$(OCR_MODEL)),ppocrv6)
 	$(BIN)/ocr serve
@@ -73,6 +74,10 @@ $(VENV)/rapidocr/.installed: | $(VENV)/bin/python
 	$(PYTHON) -m venv $(VENV)/rapidocr
 	$(VENV)/rapidocr/bin/python -m pip install --quiet --disable-pip-version-check "rapidocr>=3.9" onnxruntime
 	touch $@
+
+# The store's image: docker build --network host -f tests/deploy/s3.Dockerfile -t ocr-test-s3:0 tests/deploy
+cluster-test:
+	$(PYTHON) tests/deploy/run_cluster.py
 
 lock:
 	docker/lock.sh
