@@ -10,12 +10,12 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
-_THRESHOLD = 256 * 1024
+_THRESHOLD = 4 * 1024 * 1024
 _ARENAS = 2
 
 
 def return_large_blocks() -> bool:
-    """Make the C library give freed blocks of 256 KiB and more back to the system at once; say whether it can.
+    """Make the C library give freed blocks of 4 MiB and more back to the system at once; say whether it can.
 
     glibc raises this threshold by itself up to 32 MiB, after which tensors of ever new shapes leave holes in the heap
     that stay with the process: a third of its memory after a few dozen images (docs/decisions/0004-memory.md). Small
