@@ -45,6 +45,7 @@ def long_page(lines: int, seed: int = 0) -> bytes:
 
 def draw_set(folder: Path, count: int) -> PageSet:
     """Write pages of running text, that of the licence, as scans of 150 dots an inch; return them with their labels."""
+    folder.mkdir(parents=True, exist_ok=True)
     words = TEXT.read_text(encoding="utf-8").split()
     rows = []
     for number in range(count):

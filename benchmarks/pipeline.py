@@ -222,7 +222,7 @@ def main() -> None:
     engines = [engine_of(model, precision, store=args.store, backend=args.backend) for model, _, precision in pairs]
     peers = chosen_peers(args.peers, args.peer_python)
     with tempfile.TemporaryDirectory() as folder:
-        sets = chosen_pages(args) if args.data else [draw_set(Path(folder), args.limit or 12)]
+        sets = chosen_pages(args) if args.data else [draw_set(Path(folder) / "drawn", args.limit or 12)]
         modes = {
             f"cores_{cores}": run(engines, peers, sets, one_core=cores == "1", seconds=args.seconds)
             for cores in args.cores
