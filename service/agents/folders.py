@@ -37,11 +37,8 @@ class Folders:
         """
         found = self._find(path)
         try:
-            # Neither a link that was put there meanwhile nor a pipe, which would be waited for.
-            descriptor = os.open(found, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-            with os.fdopen(descriptor, "rb") as file:
-                state = os.fstat(descriptor)
-                if not stat.S_ISREG(state.st_mode):
+            with open(found, "rb", opener=_open) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise ImageError(f"{path} is no file")
                 data = file.read(self._limit + 1)
         except OSError as error:
@@ -54,8 +51,13 @@ class Folders:
         for root in self._roots:
             try:
                 found = (root / path).resolve(strict=True)
-            except (OSError, ValueError):
+            except (OSError, RuntimeError, ValueError):  # RuntimeError: links in a circle, before Python 3.13
                 continue
             if any(found.is_relative_to(allowed) for allowed in self._roots):
                 return found
         raise ForbiddenError(f"no such file in {self}, and others may not be read")
+
+
+def _open(path: str, flags: int) -> int:
+    """Open neither a link that was put there meanwhile nor a pipe, which would be waited for."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -20,15 +20,19 @@ from ocr_client.requests import (
     File,
     Form,
     Format,
+    Lines,
     Options,
+    answer_of,
     cut_off,
     explained,
     form_of,
     headers_of,
     item_of,
-    json_of,
     limits_of,
+    models_of,
     service_at,
+    text_of,
+    version_of,
 )
 from ocr_client.retries import Deadline, Retries
 
@@ -58,13 +62,16 @@ class AsyncPageStream:
 
     async def _parsed(self, response: httpx.Response, deadline: Deadline) -> AsyncGenerator[Page, None]:
         with explained():
-            async for line in response.aiter_lines():
-                item = item_of(line)
-                if isinstance(item, End):
-                    self.end = item
-                    return
-                yield item
+            lines = Lines()
+            async for piece in response.aiter_bytes():
                 deadline.remaining()
+                for line in lines.cut(piece):
+                    item = item_of(line)
+                    if isinstance(item, End):
+                        self.end = item
+                        return
+                    yield item
+                    deadline.remaining()
         raise cut_off()
 
 
@@ -111,7 +118,7 @@ class AsyncClient:
 
     async def read(self, *files: File, timeout: float | None = None, **options: Unpack[Options]) -> Answer:
         """Return the pages of files, as `Client.read` does."""
-        return Answer.of(json_of(await self._post(files, options, None, timeout)))
+        return answer_of(await self._post(files, options, None, timeout), Answer.of)
 
     @overload
     async def convert(
@@ -132,7 +139,7 @@ class AsyncClient:
     ) -> str | bytes:
         """Return files in another form, as `Client.convert` does."""
         body = await self._post(files, options, to, timeout)
-        return body if to == "pdf" else body.decode()
+        return body if to == "pdf" else text_of(body)
 
     @asynccontextmanager
     async def stream(
@@ -161,11 +168,11 @@ class AsyncClient:
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Return the models that the service has loaded."""
-        return [Model.of(entry) for entry in json_of(await self._get("/v1/models", timeout))["models"]]
+        return answer_of(await self._get("/v1/models", timeout), models_of)
 
     async def version(self, *, timeout: float | None = None) -> str:
         """Return the version of the service."""
-        return str(json_of(await self._get("/version", timeout))["version"])
+        return answer_of(await self._get("/version", timeout), version_of)
 
     async def ready(self, *, timeout: float | None = None) -> bool:
         """Tell whether the service would read now; asked once."""
@@ -219,7 +226,10 @@ class AsyncClient:
         head = {**self._headers, **headers, **told}
         async with AsyncExitStack() as stack:
             with explained():
-                sent = self._http.stream(method, self._url + path, headers=head, timeout=timeout, **body)
+                # Not even a client of the caller's follows to another address: the key would go there too.
+                sent = self._http.stream(
+                    method, self._url + path, headers=head, timeout=timeout, follow_redirects=False, **body
+                )
                 response = await stack.enter_async_context(sent)
                 if response.status_code != httpx.codes.OK:
                     raise error_of(response.status_code, response.headers, await response.aread())

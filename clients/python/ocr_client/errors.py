@@ -115,16 +115,16 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ServiceErr
     """Return the error that an answer other than 200 stands for, whoever gave it."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     said: dict[str, Any] = found if isinstance(found, dict) and isinstance(found.get("code"), str) else {}
-    problem = Problem.of({"status": status, "code": _unnamed(status), "detail": _words(headers, body), **said})
+    problem = Problem.of({"code": _unnamed(status), "detail": _words(headers, body), **said, "status": status})
     return _class_of(problem)(
         problem,
         request_id=said.get("request_id") or headers.get("x-request-id"),
         retry_after=_seconds(headers.get("retry-after")),
-        fields=tuple(said.get("errors") or ()),
-        pages=tuple(said.get("pages") or ()),
+        fields=_list(said.get("errors")),
+        pages=_list(said.get("pages")),
     )
 
 
@@ -134,6 +134,10 @@ def _class_of(problem: Problem) -> type[ServiceError]:
     if kind := _CLASSES.get(problem.status):
         return kind
     return InternalError if problem.status >= 500 else RequestError
+
+
+def _list(said: object) -> tuple[dict[str, Any], ...]:
+    return tuple(said) if isinstance(said, list) else ()
 
 
 def _unnamed(status: int) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 import httpx
 
 from ocr_client.errors import DeadlineExceededError, OcrError, TransportError
-from ocr_client.pages import End, Page
+from ocr_client.pages import End, Model, Page
 from ocr_client.retries import Deadline
 from ocr_client.version import VERSION
+
+T = TypeVar("T")
 
 READ = "/v1/ocr"
 LINES = "application/x-ndjson"
@@ -91,8 +93,13 @@ def service_at(url: str) -> str:
     Raises:
         ValueError: it is none.
     """
+    refusal = f"{url} is no address such as http://localhost:8000"
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url} is no address such as http://localhost:8000")
+        raise ValueError(refusal)
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(refusal) from error
     return url.rstrip("/")
 
 
@@ -116,22 +123,60 @@ def limits_of(deadline: Deadline) -> tuple[httpx.Timeout, dict[str, str]]:
     return httpx.Timeout(left, connect=min(left, CONNECT)), {"X-Request-Timeout-Ms": str(max(1, int(left * 1000)))}
 
 
-def json_of(body: bytes) -> Any:
-    """Return what a body in JSON holds.
+def answer_of(body: bytes, build: Callable[[Any], T]) -> T:
+    """Return what `build` makes of a body in JSON.
 
     Raises:
-        TransportError: it is none; something else than the service answered.
+        TransportError: it is none, or holds other things; something else than the service answered.
     """
     try:
-        return json.loads(body)
-    except ValueError as error:
-        raise TransportError("the answer is no JSON: is this the address of an OCR service?") from error
+        return build(json.loads(body))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise TransportError("the answer is none of an OCR service: is this its address?") from error
 
 
-def item_of(line: str) -> Page | End:
+def text_of(body: bytes) -> str:
+    """Return a body as text.
+
+    Raises:
+        TransportError: it is none.
+    """
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise TransportError("the answer is no text") from error
+
+
+def models_of(body: dict[str, Any]) -> list[Model]:
+    """Return the models of a list of them."""
+    return [Model.of(entry) for entry in body["models"]]
+
+
+def version_of(body: dict[str, Any]) -> str:
+    """Return the version that a service says."""
+    return str(body["version"])
+
+
+def item_of(line: bytes) -> Page | End:
     """Return what a line of a stream holds."""
-    body = json_of(line.encode())
-    return End.of(body) if body.get("done") else Page.of(body)
+    return answer_of(line, lambda body: End.of(body) if body.get("done") else Page.of(body))
+
+
+class Lines:
+    """Cuts a stream at line feeds, and there alone: texts may hold other characters that end lines in Unicode."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+
+    def cut(self, piece: bytes) -> list[bytes]:
+        """Return the lines that end in a piece, without empty ones."""
+        first, *others = piece.split(b"\n")
+        self._begun.append(first)
+        if not others:
+            return []
+        lines = [b"".join(self._begun), *others[:-1]]
+        self._begun = [others[-1]]
+        return [line for line in lines if line]
 
 
 def cut_off() -> OcrError:

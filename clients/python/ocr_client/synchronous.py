@@ -18,15 +18,19 @@ from ocr_client.requests import (
     File,
     Form,
     Format,
+    Lines,
     Options,
+    answer_of,
     cut_off,
     explained,
     form_of,
     headers_of,
     item_of,
-    json_of,
     limits_of,
+    models_of,
     service_at,
+    text_of,
+    version_of,
 )
 from ocr_client.retries import Deadline, Retries
 
@@ -52,13 +56,16 @@ class PageStream:
 
     def _parsed(self, response: httpx.Response, deadline: Deadline) -> Iterator[Page]:
         with explained():
-            for line in response.iter_lines():
-                item = item_of(line)
-                if isinstance(item, End):
-                    self.end = item
-                    return
-                yield item
+            lines = Lines()
+            for piece in response.iter_bytes():
                 deadline.remaining()
+                for line in lines.cut(piece):
+                    item = item_of(line)
+                    if isinstance(item, End):
+                        self.end = item
+                        return
+                    yield item
+                    deadline.remaining()
         raise cut_off()
 
 
@@ -113,7 +120,7 @@ class Client:
             OcrError: whatever else keeps it from being read.
         """
         body = self._post(form_of(files, options), timeout)
-        return Answer.of(json_of(body))
+        return answer_of(body, Answer.of)
 
     @overload
     def convert(
@@ -138,7 +145,7 @@ class Client:
             OcrError: as `read`.
         """
         body = self._post(form_of(files, options, to=to), timeout)
-        return body if to == "pdf" else body.decode()
+        return body if to == "pdf" else text_of(body)
 
     @contextmanager
     def stream(self, *files: File, timeout: float | None = None, **options: Unpack[Options]) -> Iterator[PageStream]:
@@ -164,11 +171,11 @@ class Client:
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """Return the models that the service has loaded."""
-        return [Model.of(entry) for entry in json_of(self._get("/v1/models", timeout))["models"]]
+        return answer_of(self._get("/v1/models", timeout), models_of)
 
     def version(self, *, timeout: float | None = None) -> str:
         """Return the version of the service."""
-        return str(json_of(self._get("/version", timeout))["version"])
+        return answer_of(self._get("/version", timeout), version_of)
 
     def ready(self, *, timeout: float | None = None) -> bool:
         """Tell whether the service would read now; asked once."""
@@ -204,11 +211,7 @@ class Client:
 
     def _fetch(self, method: str, path: str, deadline: Deadline, form: Form | None = None) -> bytes:
         with self._opened(method, path, deadline, form, {}) as response, explained():
-            pieces = []
-            for piece in response.iter_bytes():
-                pieces.append(piece)
-                deadline.remaining()
-            return b"".join(pieces)
+            return _body(response, deadline)
 
     @contextmanager
     def _opened(
@@ -220,8 +223,19 @@ class Client:
         head = {**self._headers, **headers, **told}
         with ExitStack() as stack:
             with explained():
-                sent = self._http.stream(method, self._url + path, headers=head, timeout=timeout, **body)
+                # Not even a client of the caller's follows to another address: the key would go there too.
+                sent = self._http.stream(
+                    method, self._url + path, headers=head, timeout=timeout, follow_redirects=False, **body
+                )
                 response = stack.enter_context(sent)
                 if response.status_code != httpx.codes.OK:
-                    raise error_of(response.status_code, response.headers, response.read())
+                    raise error_of(response.status_code, response.headers, _body(response, deadline))
             yield response
+
+
+def _body(response: httpx.Response, deadline: Deadline) -> bytes:
+    pieces = []
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        deadline.remaining()
+    return b"".join(pieces)

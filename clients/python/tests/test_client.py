@@ -6,7 +6,7 @@ import inspect
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ def test_what_others_answer_is_an_error_too() -> None:
     moved = httpx.Response(308, headers={"location": "https://service/v1/ocr"})
     with pytest.raises(RequestError, match="https://service/v1/ocr"):
         client_of(Service(moved)).read(b"x")
-    with pytest.raises(TransportError, match="no JSON"):
+    with pytest.raises(TransportError, match="none of an OCR service"):
         client_of(Service(httpx.Response(200, html="<p>Welcome"))).read(b"x")
 
 
@@ -300,6 +300,66 @@ def test_a_stream_that_is_cut_off_is_an_error_after_its_pages() -> None:
         taken += [page.text for page in iter(pages)]
     with client_of(Service(lines(PAGE))).stream(b"x") as pages:
         assert next(pages).text == "Total"
+
+
+def test_a_stream_is_cut_at_line_feeds_alone() -> None:
+    name = "a\u2028b\u0085c.pdf"
+    body = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in ({**PAGE, "file": name}, END))
+    with client_of(Service(httpx.Response(200, content=body.encode()))).stream(b"f") as pages:
+        assert [page.file for page in pages] == [name]
+
+
+@pytest.mark.anyio
+async def test_the_other_client_cuts_at_line_feeds_as_well() -> None:
+    body = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in ({**PAGE, "file": "\u2028"}, END))
+    async with async_client_of(Service(httpx.Response(200, content=body.encode()))).stream(b"f") as pages:
+        assert [page.file async for page in pages] == ["\u2028"]
+
+
+def test_a_line_that_never_ends_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("ocr_client.retries.time.monotonic", lambda: now[0])
+
+    class Trickle(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(100):
+                now[0] += 1
+                yield b" "
+
+    for status in (200, 503):
+        http = httpx.Client(
+            transport=httpx.MockTransport(lambda request, status=status: httpx.Response(status, stream=Trickle()))
+        )
+        now[0] = 0
+        client = Client("http://service", http=http, timeout=10)
+        with pytest.raises(DeadlineExceededError), client.stream(b"f") as pages:
+            next(pages)
+        assert now[0] < 20
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"5", b'{"pages": 5}', b"[" * 100_000, b'{"pages": [], "model": null}'])
+def test_json_of_others_is_an_error_of_this_package(body: bytes) -> None:
+    client = client_of(Service(httpx.Response(200, content=body)), retries=Retries(times=0))
+    for ask in (lambda: client.read(b"f"), client.models, client.version):
+        with pytest.raises(TransportError):
+            ask()
+    with pytest.raises(TransportError), client.stream(b"f") as pages:
+        next(pages)
+
+
+@pytest.mark.parametrize("more", [{"status": "x"}, {"status": None}, {"errors": 5}, {"pages": True}])
+def test_a_problem_of_others_may_hold_anything(more: dict[str, Any]) -> None:
+    with pytest.raises(FileError) as caught:
+        client_of(Service(httpx.Response(422, json={"code": "odd", **more}))).read(b"f")
+    assert (caught.value.code, caught.value.status) == ("odd", 422)
+
+
+def test_the_key_goes_nowhere_else() -> None:
+    moved = Service(httpx.Response(307, headers={"location": "http://other/"}))
+    http = httpx.Client(transport=httpx.MockTransport(moved), follow_redirects=True)
+    with pytest.raises(RequestError, match="http://other/"):
+        Client("http://service", api_key="secret", http=http).read(b"f")
+    assert len(moved.asked) == 1
 
 
 def test_a_stream_is_tried_again_until_it_begins(waits: list[float]) -> None:
