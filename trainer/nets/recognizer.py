@@ -31,8 +31,6 @@ class RecognizerConfig:
 
     backbone: Literal["lcnet", "lcnet_fast", "mobilenet_v3_small", "resnet34_vd"] = "lcnet"
     """The paper's, the same made faster, that of the PP-OCR mobile, and that of its server recognizer."""
-    width: int = 1
-    """Multiplies the later channels of an LCNet backbone; one twice as wide takes over what a narrower one learned."""
     neck: Literal["bilstm", "mixer"] = "bilstm"
     """The paper's LSTM, or light convolutions along the line, which learn faster from little data."""
     hidden: int = 64
@@ -45,6 +43,8 @@ class RecognizerConfig:
     """Pixels of a line's height."""
     grey: bool = False
     """Read the mean of the colour channels, so that images of one or three channels both fit."""
+    width: int = 1
+    """Multiplies the later channels of an LCNet backbone; one twice as wide takes over what a narrower one learned."""
 
 
 PAPER = RecognizerConfig()
