@@ -45,7 +45,10 @@ def main() -> None:
     light = np.linspace(1.0, 0.78, 660)[None, :, None] * np.linspace(1.0, 0.92, 720)[:, None, None]
     noise = np.random.default_rng(1).normal(0, 5, photo.shape)
     photo = cv2.GaussianBlur(photo * light + noise, (0, 0), 0.7).clip(0, 255).astype(np.uint8)
-    cv2.imwrite(str(Path(__file__).with_name("receipt.jpg")), photo, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    here = Path(__file__)
+    # The page of the service has its own: links are no files in archives, on Windows, or to `ocr mcp examples`.
+    for target in (here.with_name("receipt.jpg"), here.parents[1] / "service/page/static/receipt.jpg"):
+        cv2.imwrite(str(target), photo, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -67,10 +67,10 @@ async def test_files_and_bytes_are_read_in_three_forms(tmp_path: Path) -> None:
     async with tools(tmp_path) as client:
         listed = await client.list_tools()
         assert {tool.name for tool in listed.tools} == {"read_file", "read_bytes"}
-        assert await called(client, "read_file", path="in/a.png") == (False, "Total 12.95\n\nsmudge\n")
+        assert await called(client, "read_file", path="in/a.png") == (False, "Total 12.95\nsmudge\n")
         assert await called(client, "read_file", path=str(tmp_path / "in/a.png"), format="markdown") == (
             False,
-            "Total 12.95\n\nsmudge\n",
+            "Total 12.95\\\nsmudge\n",
         )
         failed, boxes = await called(client, "read_bytes", data=in_base64(encoded()), format="boxes")
         (page,) = json.loads(boxes)["pages"]

@@ -29,6 +29,10 @@ def texts() -> dict[str, str]:
     return {name: file.body.decode() for name, file in load_files().items() if name != EXAMPLE}
 
 
+def test_the_example_of_the_page_is_that_of_the_readme() -> None:
+    assert load_files()[EXAMPLE].body == (ROOT / "examples" / EXAMPLE).read_bytes()
+
+
 async def test_everything_that_the_page_names_is_there(serve: Serve) -> None:
     async with serve() as client:
         page = await client.get("/")
