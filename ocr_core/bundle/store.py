@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -105,5 +106,6 @@ def shipped_models() -> Path | None:
 
 def _default_store() -> LocalStore:
     here, shipped = Path("models").absolute(), shipped_models()
-    same = shipped is not None and shipped.resolve() == here.resolve()
+    # realpath: where links lead in a circle, resolve() raises.
+    same = shipped is not None and os.path.realpath(shipped) == os.path.realpath(here)
     return LocalStore(here, None if same else shipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -86,7 +87,8 @@ class Evaluated:
 
 def look_at_worst(dataset: LabelledSet, report: Report, reader: Reader, count: int) -> Evaluated:
     """Find the `count` lines of a set that were read worst, by edit distance. `reader` gives what was read."""
-    failed = {failure.partition(":")[0] for failure in report.failures}  # they have a list of their own
+    # They have a list of their own. Names of files may hold colons too.
+    failed = {failure[: colon.start()] for failure in report.failures for colon in re.finditer(":", failure)}
     found = [mistake for mistake in mistakes(dataset, reader) if mistake.image.name not in failed]
     found.sort(key=lambda mistake: -mistake.distance)
     unread = sum(not mistake.found for mistake in found)

@@ -51,6 +51,11 @@ def evaluate(
         labelled = [read_set(data / name).head(limit) for name in sets]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    absent = next((image for each in labelled for image in map(each.path, each.rows) if not image.is_file()), None)
+    if absent is not None:
+        raise typer.BadParameter(f"{absent} is labelled, and is not there")
+    if report is not None and not report.parent.is_dir():  # hours of reading come before it is written
+        raise typer.BadParameter(f"{report}: there is no such folder", param_hint="--report")
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     evaluated: list[Evaluated] = []
     images = sum(len(dataset.rows) for dataset in labelled)

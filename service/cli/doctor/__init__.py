@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Annotated
@@ -31,6 +33,8 @@ def doctor(
     """Say what reading and serving would use here and why, and what is wrong. Exits with 1 if something is wrong."""
     from ocr_core.version import program_version
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal has an arrow, not every path is UTF-8
     overrides = {"host": host, "port": port, "model": model, "model_store": store, "backend": backend}
     found = _findings({**overrides, "threads": threads})
     program = f"ocr-service {program_version()} on Python {platform.python_version()}, {platform.platform()}"

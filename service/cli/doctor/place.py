@@ -27,6 +27,7 @@ EXTRAS = {
     "trainer": ("torch", "training models"),
 }
 """A package of each extra, and what the extra is for."""
+_ADDRESS = "Set OCR_HOST to an address of this machine; 0.0.0.0 is all of them, 127.0.0.1 only this machine itself."
 SPARE_FILES = 100
 """Files that a process has open beside its connections."""
 
@@ -56,6 +57,8 @@ def port(settings: Settings) -> Finding:
             probe.listen()
     except OSError as error:
         return _no_port(where, number, error)
+    except UnicodeError:  # what a name of a machine can never be, such as a..b
+        return wrong("port", f"{host} is no name of a machine", _ADDRESS)
     public = " on all addresses of this machine" if host in ("0.0.0.0", "::") else ""
     return ok("port", f"{where} is free: ocr serve would listen there{public}" if number else "any that is free")
 
@@ -72,8 +75,7 @@ def _no_port(where: str, number: int, error: OSError) -> Finding:
         return wrong("port", f"{where} is taken by another program", remedy)
     if error.errno == errno.EACCES:
         return wrong("port", f"{where} is only for privileged users", "Choose one from 1024 on, such as OCR_PORT=8000.")
-    remedy = "Set OCR_HOST to an address of this machine; 0.0.0.0 is all of them, 127.0.0.1 only this machine itself."
-    return wrong("port", f"{where} cannot be listened on: {error.strerror}", remedy)
+    return wrong("port", f"{where} cannot be listened on: {error.strerror}", _ADDRESS)
 
 
 def _service_at(number: int) -> str | None:

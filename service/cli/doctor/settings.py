@@ -25,8 +25,9 @@ def examine(overrides: Mapping[str, object]) -> tuple[Settings | None, list[Find
     problems = [finding for finding in unknown if finding is not None]
     try:
         settings = load_settings(**overrides)
-    except FileNotFoundError as error:
-        return None, [wrong("settings", str(error), f"Correct {CONFIG_VARIABLE}, or unset it."), *problems]
+    except (OSError, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, FileNotFoundError) else f"{CONFIG_VARIABLE} cannot be read: {error}"
+        return None, [wrong("settings", why, f"Correct {CONFIG_VARIABLE}, or unset it."), *problems]
     except ValidationError as error:
         return None, [*_refused(error), *problems]
     names = sorted(known & os.environ.keys())

@@ -108,7 +108,7 @@ async def _from_form(request: Request, count: Callable[[int], None]) -> Received
 
 async def _from_body(request: Request, count: Callable[[int], None]) -> Received:
     data = b"".join([chunk async for chunk in counted(request, count)])
-    return Received((Upload(unquote(request.headers.get(NAME_HEADER, "document-1")), data),), ReadFields())
+    return Received((Upload(unquote(request.headers.get(NAME_HEADER) or "document-1"), data),), ReadFields())
 
 
 def _detections(sheet: Sheet) -> Detections:

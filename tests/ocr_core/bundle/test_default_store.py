@@ -96,3 +96,9 @@ def test_nothing_shipped(here, monkeypatch):
     monkeypatch.setattr(module, "shipped_models", lambda: None)
     with pytest.raises(BundleNotFoundError, match=f"{here / 'models'} is empty"):
         open_store().open("small")
+
+
+def test_a_link_that_leads_in_a_circle_is_told_as_one(shipped, here):
+    (here / "models").symlink_to("models")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_store().open("small")

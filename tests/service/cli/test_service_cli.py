@@ -228,16 +228,17 @@ def test_eval_writes_a_page_with_the_worst_lines_beside_the_truth(
     folder.mkdir()
     (folder / "1.png").write_bytes(encoded())
     (folder / "2.png").write_text("no picture")
+    (folder / "3:a.png").write_text("no picture")
     lines = [
         {"points": [[1, 2], [30, 2], [30, 12], [1, 12]], "text": "Total <b>12.95"},
         {"points": [[21, 22], [50, 22], [50, 32], [21, 32]], "text": "smudge"},
         {"points": [[1, 22], [9, 22], [9, 29], [1, 29]], "text": "VAT"},
     ]
-    rows = [{"image": f"{name}.png", "lines": lines, "granularity": "line"} for name in (1, 2)]
+    rows = [{"image": f"{name}.png", "lines": lines, "granularity": "line"} for name in (1, 2, "3:a")]
     (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, _, err = ocr("eval", "pages", "--data", tmp_path, "--report", tmp_path / "out.html", "--worst", 2)
     assert code == 1
-    assert "2.png: not a JPEG" in err
+    assert "2.png: neither a PDF nor a JPEG" in err
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert "fake@1" in page
     assert "2 read wrongly; of 1 of these nothing was read. The worst 2:" in page
@@ -245,6 +246,18 @@ def test_eval_writes_a_page_with_the_worst_lines_beside_the_truth(
     assert "Total &lt;b&gt;12.95" in page
     assert "<b>" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_what_an_evaluation_lacks_is_told_before_anything_is_read(loaded: list[Settings], tmp_path: Path) -> None:
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "1.png").write_bytes(encoded())
+    labels = tmp_path / "crops" / "labels.jsonl"
+    labels.write_text('{"image": "1.png", "text": "a"}\n')
+    code, _, err = ocr("eval", "crops", "--data", tmp_path, "--report", tmp_path / "nowhere" / "out.html")
+    assert (code, "no such folder" in err, loaded) == (2, True, [])
+    labels.write_text('{"image": "1.png", "text": "a"}\n{"image": "2.png", "text": "b"}\n')
+    code, _, err = ocr("eval", "crops", "--data", tmp_path)
+    assert (code, "is not there" in err, loaded) == (2, True, [])
 
 
 @pytest.fixture

@@ -297,6 +297,26 @@ def test_an_address_of_another_machine() -> None:
     assert "OCR_HOST" in found.remedy
 
 
+def test_what_is_no_name_of_a_machine() -> None:
+    found = place.port(Settings(host="a..b", port=0))
+    assert (found.state, found.text) == (State.wrong, "a..b is no name of a machine")
+
+
+def test_a_terminal_without_arrows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_BACKEND", "tpu")
+    result = CliRunner(charset="latin-1").invoke(app, ["doctor"])
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "? Correct it or unset it" in result.stdout
+
+
+def test_a_file_of_settings_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ocr.env").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("OCR_CONFIG", str(tmp_path / "ocr.env"))
+    chosen, found = examine({})
+    assert (chosen, found[0].state) == (None, State.wrong)
+    assert found[0].text.startswith("OCR_CONFIG cannot be read: ")
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = place.cache(Settings(cache_dir=tmp_path / "file" / "cache"))

@@ -112,6 +112,8 @@ def test_open_webui_gets_a_document_a_page(url: str) -> None:
 def test_open_webui_may_send_any_type_and_no_name(url: str) -> None:
     answer = httpx.put(f"{url}/process", content=IMAGE)
     assert [page["metadata"] for page in answer.json()] == [{"source": "document-1", "page": 0}]
+    unnamed = httpx.put(f"{url}/process", content=IMAGE, headers={"X-Filename": ""})
+    assert unnamed.json() == answer.json()
     refused = httpx.put(f"{url}/process", content=b"PK office", headers={"Content-Type": "application/msword"})
     assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_image_type")
 
