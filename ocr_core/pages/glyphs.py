@@ -55,6 +55,7 @@ class Characters:
 
     code: NDArray[np.uint32]
     box: NDArray[np.float32]
+    ink: NDArray[np.float32]
     angle: NDArray[np.float32]
     size: NDArray[np.float32]
     painted: NDArray[np.uint32]
@@ -72,7 +73,8 @@ class Characters:
         for name, kind, width in FIELDS:
             arrays[name] = np.frombuffer(data, {"I": np.uint32, "f": np.float32}[kind], count * width, at)
             at += 4 * count * width
-        arrays["box"] = arrays["box"].reshape(count, 4)
+        for name in ("box", "ink"):
+            arrays[name] = arrays[name].reshape(count, 4)
         return cls(**arrays)
 
 

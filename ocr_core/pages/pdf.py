@@ -6,6 +6,7 @@ other. A page that crashes it or takes too long is an error of that page; the ne
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +23,11 @@ from ocr_core.errors import (
     UnsupportedEncryptionError,
     WrongPasswordError,
 )
+from ocr_core.geometry import Points
 from ocr_core.pages.document import Check, Document, SourcePage
 from ocr_core.pages.glyphs import Characters, Frame
 from ocr_core.pages.limits import Limits
+from ocr_core.pages.marks import SHARE, Bools, are_seen, find_layers, too_small
 from ocr_core.pages.pdfium.process import OutOfTimeError, PdfiumProcess, ProcessDiedError
 from ocr_core.pages.pictures import hidden_by, legible, unpack_pictures, whole_page
 from ocr_core.pages.resolution import choose_scale
@@ -42,7 +45,7 @@ BRACKETS = 0.05
 FEW = 50
 """A page with fewer seen characters is read as well: its text may be drawn as outlines, and these its page number."""
 
-_BYTES_A_CHARACTER = 36
+_BYTES_A_CHARACTER = 52
 
 
 def is_pdf(data: bytes) -> bool:
@@ -81,7 +84,7 @@ class PdfDocument(Document):
         request = {"page": index, "characters": limits.characters, "objects": limits.objects}
         found, data = self._ask(request, limits.characters * _BYTES_A_CHARACTER, check)
         try:
-            return self._source_page(index, found, data)
+            return self._source_page(index, found, data, check)
         except (KeyError, TypeError, ValueError, OverflowError) as error:  # of a process that was taken over
             raise PageError(f"page {index + 1} is damaged") from error
 
@@ -91,24 +94,30 @@ class PdfDocument(Document):
         with self._lock:
             self._stop()
 
-    def _source_page(self, index: int, found: dict[str, Any], data: bytearray) -> SourcePage:
+    def _source_page(self, index: int, found: dict[str, Any], data: bytearray, check: Check | None) -> SourcePage:
         frame = Frame(tuple(map(float, found["box"])), int(found["rotation"]))  # type: ignore[arg-type]
         if not all(np.isfinite(frame.size)) or min(frame.size) <= 0:
             raise PageError(f"page {index + 1} has no area")
         pictures = unpack_pictures(found["pictures"], frame)
         count = found["characters"] if data else 0
         characters = Characters.unpack(data, count)
-        lines = form_lines(characters, frame, hidden_by(pictures, characters, frame))
+        hidden = hidden_by(pictures, characters, frame) | too_small(characters, frame)
+        lines = form_lines(characters, frame, hidden)
         overlong = found["characters"] > count or len(lines) > self._limits.lines
         lines = [] if overlong else lines
         scale = choose_scale(frame.size, pictures, lines, self._limits.pixels)
         width, height = (max(1, round(side * scale)) for side in frame.size)
+        unsure: list[Points] = []
+        if any(line.seen for line in lines):
+            unseen, unsure = self._look(index, characters, frame, hidden, scale * SHARE, check)
+            lines = form_lines(characters, frame, unseen) if (unseen != hidden).any() else lines
         seen = [line for line in lines if line.seen]
         letters = sum(line.characters for line in seen)
         garbled = sum(line.characters for line in seen if line.garbled)
         unread = legible(pictures, found["annotations"], frame)
         if garbled > BRACKETS * letters:
             unread += [line.quad for line in seen if line.garbled]
+        unread += unsure
         if letters < FEW or not found["complete"]:
             unread = [whole_page(frame.size)]
         return SourcePage(
@@ -122,6 +131,26 @@ class PdfDocument(Document):
             unread=tuple(outline * np.float32(scale) for outline in unread),
             render=lambda check: self._render(index, width, height, check),
         )
+
+    def _look(
+        self, index: int, characters: Characters, frame: Frame, hidden: Bools, scale: float, check: Check | None
+    ) -> tuple[Bools, list[Points]]:
+        """Return which characters are not seen, and the outlines of those of which that is not known."""
+        layers = find_layers(characters, frame, hidden, scale)
+        size = max(1, round(frame.size[0] * scale)), max(1, round(frame.size[1] * scale))
+        try:
+            drawn = self._look_at(index, size, layers.objects, check)
+        except PageTooCostlyError:
+            return np.ones_like(hidden), [whole_page(frame.size)]
+        return hidden | ~are_seen(characters, layers, drawn), layers.unsure(characters, frame)
+
+    def _look_at(self, index: int, size: tuple[int, int], layers: list[list[int]], check: Check | None) -> Pixels:
+        """Return (1 + layers)×H×W×3: the page in this width and height, before and after each layer is taken off."""
+        width, height = size
+        shape = (1 + len(layers), height, width, 3)
+        request = {"page": index, "width": width, "height": height, "objects": self._limits.objects}
+        _, data = self._ask({**request, "layers": layers}, math.prod(shape), check)
+        return np.frombuffer(data, np.uint8).reshape(shape)
 
     def _render(self, index: int, width: int, height: int, check: Check | None) -> Pixels:
         size = width * height * 3
@@ -168,7 +197,8 @@ class PdfDocument(Document):
                 check()
 
         with self._turn(checked):
-            if self._process is not None and self._process.alive and self._asked < PAGES_EACH:
+            fresh = self._asked < PAGES_EACH or self._goes_on(request)
+            if self._process is not None and self._process.alive and fresh:
                 try:
                     return self._exchange(self._process, request, limit, checked)
                 except ProcessDiedError:  # what the pages before have left behind may have been too much
@@ -181,10 +211,15 @@ class PdfDocument(Document):
                 page = request["page"] + 1
                 raise PageTooCostlyError(f"page {page} is damaged or takes too much memory") from error
 
+    @staticmethod
+    def _goes_on(request: dict[str, Any]) -> bool:
+        """Say whether the page was asked for just now."""
+        return "layers" in request
+
     def _exchange(
         self, process: PdfiumProcess, request: dict[str, Any], limit: int, check: Check
     ) -> tuple[dict[str, Any], bytearray]:
-        self._asked += 1
+        self._asked += not self._goes_on(request)
         number, seconds = request["page"] + 1, self._limits.page_seconds
         try:
             answer, data = process.ask(request, limit=limit, seconds=seconds, check=check)

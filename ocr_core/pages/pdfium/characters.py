@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from array import array
 from typing import Any
@@ -33,12 +34,15 @@ def describe_characters(page: Any, texts: dict[int, tuple[int, bool]], limit: in
 def _arrays(layer: Any, texts: dict[int, tuple[int, bool]], count: int) -> bytes:
     arrays: dict[str, array[Any]] = {name: array(kind) for name, kind, _ in FIELDS}
     box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     for i in range(count):
         pdfium.FPDFText_GetLooseCharBox(layer, i, box)
+        pdfium.FPDFText_GetCharBox(layer, i, left, right, bottom, top)
         pdfium.FPDFText_GetMatrix(layer, i, matrix)
         painted, seen = texts.get(address(pdfium.FPDFText_GetTextObject(layer, i)), (0, True))
         arrays["code"].append(pdfium.FPDFText_GetUnicode(layer, i))
         arrays["box"].extend((box.left, box.bottom, box.right, box.top))
+        arrays["ink"].extend((left.value, bottom.value, right.value, top.value))
         arrays["angle"].append(math.atan2(matrix.b, matrix.a))
         arrays["size"].append(pdfium.FPDFText_GetFontSize(layer, i) * math.hypot(matrix.c, matrix.d))
         arrays["painted"].append(painted)

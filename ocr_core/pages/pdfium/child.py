@@ -57,6 +57,8 @@ def main() -> None:
 
 def _answer(document: NativeDocument, request: dict[str, Any]) -> tuple[dict[str, Any], memoryview]:
     with document.page(request["page"]) as page:
+        if "layers" in request:
+            return {}, page.uncover(request["width"], request["height"], request["layers"], request["objects"])
         if "width" in request:
             return {}, page.render(request["width"], request["height"])
         return page.describe(request["characters"], request["objects"])

@@ -10,7 +10,7 @@ from typing import Any
 import pypdfium2_raw as pdfium
 
 from ocr_core.pages.pdfium.characters import describe_characters
-from ocr_core.pages.pdfium.objects import find_annotations, find_objects
+from ocr_core.pages.pdfium.objects import find_annotations, find_objects, without
 
 _REFUSALS = {pdfium.FPDF_ERR_PASSWORD: "password", pdfium.FPDF_ERR_SECURITY: "security"}
 
@@ -116,3 +116,19 @@ class NativePage:
             pdfium.FPDF_FFLDraw(self._form, bitmap, self._page, 0, 0, width, height, 0, flags)
         pdfium.FPDFBitmap_Destroy(bitmap)
         return memoryview(pixels).cast("B")
+
+    def uncover(self, width: int, height: int, layers: list[list[int]], objects: int) -> memoryview:
+        """Return the page as `render` draws it, then once more after each layer of its text was taken off.
+
+        Args:
+            width: in pixels.
+            height: in pixels.
+            layers: text objects, by when they are painted.
+            objects: most objects to look at.
+        """
+        texts = find_objects(self._page, objects).texts
+        drawn = [self.render(width, height)]
+        for layer in layers:
+            without(texts, set(layer))
+            drawn.append(self.render(width, height))
+        return memoryview(b"".join(drawn))

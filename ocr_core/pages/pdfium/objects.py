@@ -51,6 +51,13 @@ def address(pointer: Any) -> int:
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
 
+def without(texts: dict[int, tuple[int, bool]], painted: set[int]) -> None:
+    """Take text objects off the page, as long as it is loaded: those that are painted then."""
+    for place, (when, _) in texts.items():
+        if when in painted:
+            pdfium.FPDFPageObj_SetIsActive(ctypes.cast(place, pdfium.FPDF_PAGEOBJECT), 0)
+
+
 def find_annotations(page: Any) -> list[list[float]]:
     """Return left, bottom, right and top, in user space, of the annotations that may show text of their own."""
     found = []

@@ -9,9 +9,16 @@ from encrypted_pdf import encrypted
 from hostile_pdf import many_pictures, strewn_letters
 from pdfs import A4, LINES, document, paragraph, picture, place, stream, text
 
-from ocr_core.errors import DamagedDocumentError, PasswordRequiredError, UnsupportedImageError, WrongPasswordError
+from ocr_core.errors import (
+    DamagedDocumentError,
+    PageTooCostlyError,
+    PasswordRequiredError,
+    UnsupportedImageError,
+    WrongPasswordError,
+)
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
+from ocr_core.pages.pdf import PdfDocument
 from ocr_core.pages.text_layer import LONGEST_WORD
 
 FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
@@ -192,6 +199,80 @@ def test_text_that_leaves_no_mark_is_told_from_text_that_does(content, seen):
     assert [line.text for line in page.lines] == list(LINES)
     assert {line.seen for line in page.lines} == {seen}
     assert page.trusted == seen
+    assert len(page.unread) == 1
+
+
+SECRET = text("the secret words", 72, 500)
+BOX = b"0 g 60 490 400 24 re f "
+OFF = b"/OCProperties<</OCGs[5001 0 R]/D<</OFF[5001 0 R]>>>>"
+
+
+def seen_on(content, *, size=A4):
+    """Return the lines that are seen of a page, which may use a transparent state and a layer switched off."""
+    data = document(
+        [content],
+        size=size,
+        resources=b"/ExtGState<</G 5000 0 R>>/Properties<</O 5001 0 R>>",
+        objects={5000: b"<</ca 0/CA 0>>", 5001: b"<</Type/OCG/Name(x)>>"},
+        catalog=OFF,
+    )
+    page, _ = first_page(data)
+    return [line.text for line in page.lines if line.seen], page
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        b"1 g " + SECRET + b"0 g ",
+        SECRET + BOX,
+        SECRET + BOX + b"1 g " + text("(b)(6)", 90, 500) + b"0 g ",
+        b"q 0 0 1 1 re W n " + SECRET + b"Q ",
+        b"q /G gs " + SECRET + b"Q ",
+        b"/OC /O BDC " + SECRET + b"EMC ",
+        text("the secret words", 72, 500, 0.5),
+        b"1 g " + SECRET + b"0 g " + text("some other words", 72, 500),
+    ],
+    ids=["white", "redacted", "redacted with a label", "clipped", "transparent", "off", "tiny", "under other text"],
+)
+def test_what_nobody_sees_is_not_seen_text(hidden):
+    seen, page = seen_on(PARAGRAPH + hidden)
+    assert seen[: len(LINES)] == list(LINES)
+    assert seen[len(LINES) :] in ([], ["(b)(6)"], ["some other words"])
+    assert page.trusted
+
+
+@pytest.mark.parametrize(
+    ("shown", "size"),
+    [
+        (BOX + b"1 g " + SECRET + b"0 g ", A4),
+        (b"0.9 g " + SECRET + b"0 g ", A4),
+        (b"q 70 480 300 50 re W n " + SECRET + b"Q ", A4),
+        (b"1 1 0 rg 60 490 400 24 re f 0 g " + SECRET, A4),
+        (SECRET + text("the secret words", 72.3, 500), A4),
+        (b"q .01 0 0 .01 0 0 cm " + SECRET + b"Q ", (5.95, 8.42)),
+    ],
+    ids=["white on black", "light grey", "within a clip", "highlighted", "twice", "on a page of large units"],
+)
+def test_what_somebody_sees_is_seen_text(shown, size):
+    seen, _ = seen_on(shown, size=size)
+    assert seen == ["the secret words"]
+
+
+def test_text_that_lies_too_deep_to_be_told_apart_is_to_be_read():
+    heap = b"".join(text(f"{i} heaps of words", 72, 300) for i in range(8))
+    seen, page = seen_on(PARAGRAPH + SECRET + heap)
+    assert seen[:4] == [*LINES, "the secret words"]
+    assert len(page.unread) == 1
+
+
+def test_a_page_that_takes_too_long_to_be_looked_at_is_to_be_read(monkeypatch):
+    def too_long(*_):
+        raise PageTooCostlyError("too long")
+
+    monkeypatch.setattr(PdfDocument, "_look_at", too_long)
+    page, _ = first_page(document([PARAGRAPH]))
+    assert [line.text for line in page.lines] == list(LINES)
+    assert not page.trusted
     assert len(page.unread) == 1
 
 
