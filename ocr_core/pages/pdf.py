@@ -36,6 +36,8 @@ from ocr_core.preprocess import Pixels
 
 HEADER_WITHIN = 1024
 """Bytes in which the signature may stand; viewers and PDFium look no further."""
+IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How images begin that may have a PDF's signature among their comments."""
 PAGES_EACH = 200
 """Pages after which a process is replaced: what PDFium keeps of each page goes with it."""
 TRUSTED = 0.8
@@ -49,8 +51,8 @@ _BYTES_A_CHARACTER = 52
 
 
 def is_pdf(data: bytes) -> bool:
-    """Say whether the file begins as a PDF does, white space and the like ahead of it aside."""
-    return b"%PDF-" in data[:HEADER_WITHIN]
+    """Say whether the file begins as a PDF does, white space and the like ahead of it aside, and as no image does."""
+    return b"%PDF-" in data[:HEADER_WITHIN] and not data.startswith(IMAGES)
 
 
 class PdfDocument(Document):

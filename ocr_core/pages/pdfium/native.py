@@ -57,6 +57,18 @@ class NativeDocument:
             error = pdfium.FPDF_GetLastError()
         raise Refusal(_REFUSALS.get(error, "damaged"))
 
+    def _load(self, index: int) -> Any:
+        page = pdfium.FPDF_LoadPage(self._document, index)
+        box = pdfium.FS_RECTF()
+        if page and pdfium.FPDF_GetPageBoundingBox(page, box) and (box.left >= box.right or box.bottom >= box.top):
+            # A crop box off the paper crops nothing, for viewers; an empty one counts as none.
+            pdfium.FPDFPage_SetCropBox(page, 0, 0, 0, 0)
+            pdfium.FPDF_ClosePage(page)
+            page = pdfium.FPDF_LoadPage(self._document, index)
+        if not page:
+            raise Refusal("page")
+        return page
+
     @contextmanager
     def page(self, index: int) -> Iterator[NativePage]:
         """Load a page, and free what it takes in the end.
@@ -64,9 +76,7 @@ class NativeDocument:
         Raises:
             Refusal: the page is damaged.
         """
-        page = pdfium.FPDF_LoadPage(self._document, index)
-        if not page:
-            raise Refusal("page")
+        page = self._load(index)
         try:
             if self._form:
                 pdfium.FORM_OnAfterLoadPage(page, self._form)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from itertools import pairwise
 
 import cv2
@@ -17,7 +18,7 @@ from ocr_core.errors import (
     WrongPasswordError,
 )
 from ocr_core.pages.limits import Limits
-from ocr_core.pages.opening import open_document
+from ocr_core.pages.opening import is_document, open_document
 from ocr_core.pages.pdf import PdfDocument
 from ocr_core.pages.text_layer import LONGEST_WORD
 
@@ -447,6 +448,30 @@ def test_pages_come_in_any_order_and_more_than_once():
         for i in (4, 0, 2, 2):
             assert opened.page(i).lines[0].text == f"This is page {i} of the document and it says so"
             assert opened.page(i).number == i + 1
+
+
+def test_a_crop_box_off_the_paper_crops_nothing():
+    page, pixels = first_page(document([PARAGRAPH], page=b"/CropBox[1000 1000 2000 2000]"))
+    assert [line.text for line in page.lines if line.seen] == list(LINES)
+    assert (page.width, page.height) == (1653, 2339)
+    assert drawn_outside(page, pixels) == 0
+
+
+@pytest.mark.parametrize("form", [".jpg", ".png"])
+def test_an_image_that_names_a_pdf_is_an_image(form):
+    data = cv2.imencode(form, np.full((20, 30, 3), 200, np.uint8))[1].tobytes()
+    comment = b"%PDF-1.7 made of this"
+    if form == ".jpg":
+        data = data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
+    else:
+        chunk = b"tEXt" + b"Title\0" + comment
+        data = (
+            data[:33] + (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
+        )
+    assert not is_document(data)
+    page, pixels = first_page(data)
+    assert (page.width, page.height) == (30, 20)
+    assert pixels.shape == (20, 30, 3)
 
 
 def test_what_stands_before_the_signature_does_no_harm():
