@@ -74,8 +74,9 @@ def end_process(code: str | int | None) -> NoReturn:
     """
     if any(thread.daemon for thread in threading.enumerate()):
         logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed by whoever started this
+                stream.flush()
         os._exit(code if isinstance(code, int) else bool(code))
     raise SystemExit(code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -110,6 +111,23 @@ def opened_output(chosen: OutputFormat, target: Path, *, headed: bool) -> Iterat
         output.finish()
     finally:
         output.close()
+
+
+def require_writable(target: Path) -> None:
+    """Find out ahead of the work whether an output can be written.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if target == STANDARD:
+        return
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if not target.exists() and not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    place = target if target.exists() else target.parent
+    if not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 
 def needs_words(chosen: OutputFormat) -> bool:

@@ -15,13 +15,14 @@ from service.cli.common import (
     ModelOption,
     StoreOption,
     ThreadsOption,
+    fail,
     image_files,
     opened_engine,
     print_error,
     progress_bar,
 )
 from service.cli.input import Order, TextLayerChoice, read_files
-from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output
+from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output, require_writable
 
 
 def read(
@@ -61,9 +62,16 @@ def read(
     except PageSelectionError as error:
         raise typer.BadParameter(str(error), param_hint="--pages") from None
     form = OutputFormat.json if as_json else form
+    if STANDARD in files and sys.stdin is None:  # `<&-` in a shell
+        fail("standard input is closed")
+    if target == STANDARD and sys.stdout is None:
+        fail("standard output is closed")
+    require_writable(target)
     if form is OutputFormat.pdf and target == STANDARD and sys.stdout.isatty():
         raise typer.BadParameter("a PDF is nothing for a terminal; give -o FILE")
     paths = image_files(files, DOCUMENT_SUFFIXES)
+    if not paths:
+        fail(f"no PDF or image in {', '.join(map(str, files))}", code=2)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     options = ReadOptions(
         detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language

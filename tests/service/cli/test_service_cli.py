@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from errno import ENOSPC
 from pathlib import Path
@@ -57,6 +58,35 @@ def ocr(*arguments: object) -> tuple[int, str, str]:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("target", ["missing/out.txt", "", "a.png/out.txt"])
+def test_an_output_that_cannot_be_written_is_found_ahead_of_reading(
+    loaded: list[Settings], images: Path, target: str
+) -> None:
+    code, out, err = ocr("read", images / "a.png", "-o", images / target)
+    assert code in (1, 2)
+    assert (out, bool(err)) == ("", True)
+    assert loaded == []
+
+
+def test_a_folder_without_images_is_an_error(loaded: list[Settings], tmp_path: Path) -> None:
+    code, out, err = ocr("read", tmp_path)
+    assert (code, out) == (2, "")
+    assert err.replace("\n", "") == f"error: no PDF or image in {tmp_path}"
+    assert loaded == []
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout"])
+def test_closed_streams_are_one_line(
+    loaded: list[Settings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as end:
+        app(["read", "-"])
+    assert end.value.code == 1
+    assert f"error: standard {name[3:]}put is closed" in capsys.readouterr().err
+    assert loaded == []
 
 
 def test_reading_prints_the_text(loaded: list[Settings], images: Path) -> None:
