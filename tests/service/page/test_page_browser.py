@@ -318,15 +318,31 @@ def test_a_key_is_asked_for_when_something_is_to_be_read(open_page: Open) -> Non
     page.on("request", lambda request: addresses.append(request.url))
     assert page.is_visible("#choose")
     page.set_input_files("#file", files=[PICTURE])
-    for word in ("wrong", "right"):
+    for word in ("wrong", "ключ", "right"):
         page.wait_for_selector("dialog[open]")
         page.fill("#ask-value", word)
         page.keyboard.press("Enter")
-        if word == "wrong":
+        if word != "right":
             page.wait_for_selector("#ask-text:has-text('does not know that key')")
     page.wait_for_selector("body[data-state=read]")
     assert not any("right" in address for address in addresses)
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+
+
+@pytest.mark.parametrize("seconds", ["1000000000", "-5"])
+def test_a_wait_that_makes_no_sense_is_left_to_the_person(open_page: Open, seconds: str) -> None:
+    page = open_page()
+    asked: list[str] = []
+
+    def refuse(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, headers={"Retry-After": seconds}, json={"status": 503, "code": "overloaded"})
+
+    page.route("**/v1/ocr", refuse)
+    page.set_input_files("#file", files=[PICTURE])
+    page.wait_for_selector("body[data-state=failed]")
+    assert page.inner_text("#notice h2") == "The service is busy"
+    assert len(asked) == 1
 
 
 def test_whoever_has_no_key_is_told_and_may_come_back(open_page: Open) -> None:
