@@ -85,7 +85,7 @@ def smaller(
 
 
 def ended(job: str, seconds: float) -> str:
-    """Wait for a Job as the README does, and return which of its conditions are true."""
+    """Wait for a Job as docs/deployment.md does, and return which of its conditions are true."""
     wait = "--for=jsonpath={.status.conditions[0].status}=True"
     kubectl("-n", "ocr", "wait", wait, f"job/{job}", f"--timeout={seconds:.0f}s")
     until("its end", lambda: _ending(job), 60)

@@ -57,7 +57,7 @@ def served() -> Manifest:
 
 
 def reads() -> None:
-    """Apply what the README says, twice, and read a page."""
+    """Apply what docs/deployment.md says, twice, and read a page."""
     for folder in ("trainer/storage-local", "overlays/local"):
         kubectl("apply", "-k", str(K8S / folder))
     started = time.monotonic()

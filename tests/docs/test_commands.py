@@ -43,7 +43,7 @@ NOT_RUN = [
     (r".*", r"(pip|npm) install (?!\"dist/).*", INSTALL),
     (r".*", r"ocr --install-completion", "writes into the shell's own files"),
     (r".*", r"make serve OCR_MODEL=ppocrv6", "fetches the wheel of rapidocr; tests/ocr_core/bundle tests the import"),
-    (r"README\.md|docs/training\.md", r"python -m trainer .*|for pdf in .*", HOURS),
+    (r"docs/training\.md", r"python -m trainer .*|for pdf in .*", HOURS),
 ]
 
 
