@@ -37,7 +37,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Copy text; the second way is for pages without TLS, where browsers have no clipboard for scripts. */
+/** Copy text; the second way is for pages without TLS, which have no clipboard. */
 export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");

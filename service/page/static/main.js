@@ -15,7 +15,6 @@ import { pageStage } from "./stage.js";
 const $ = (selector) => document.querySelector(selector);
 const PASSWORDS = { password_required: "It is encrypted, and opens with a password.", wrong_password: "That password does not open it." };
 const TRIES = 5;
-const LONGEST = 120; // seconds that are waited for a service; who is told to wait longer decides what to do
 
 let about = {};
 let work = null; // { sources, pages, end, shown, password, controller }
@@ -123,7 +122,7 @@ async function insist(mine, task) {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (await supply(mine, error.code)) continue;
-      if (!(error.retryAfter > 0 && error.retryAfter <= LONGEST) || tries >= TRIES) throw error;
+      if (!error.retryAfter || error.retryAfter > 120 || tries >= TRIES) throw error;
       await countDown(error, mine.controller.signal);
     }
   }

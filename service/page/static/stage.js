@@ -111,7 +111,7 @@ export function pageStage(stage, { onPoint, onLeave, onPick, onZoom }) {
   boxes.addEventListener("pointerout", () => onLeave());
   boxes.addEventListener("click", (event) => indexOf(event) >= 0 && onPick(indexOf(event)));
 
-  // Mouse and touch: one pointer moves, two zoom. A press that hardly moves is a click, and left to the boxes.
+  // One pointer moves, two zoom. A press that hardly moves is a click, left to the boxes.
   const pointers = new Map();
   let moved = false;
   const middle = (all) => [all.reduce((sum, p) => sum + p.x, 0) / all.length, all.reduce((sum, p) => sum + p.y, 0) / all.length];
@@ -150,7 +150,7 @@ export function pageStage(stage, { onPoint, onLeave, onPick, onZoom }) {
   stage.addEventListener(
     "wheel",
     (event) => {
-      // Where the whole page scrolls, the wheel is left to it; Ctrl, and with it a pinch on a touchpad, always zooms.
+      // Where the whole page scrolls, the wheel is left to it; Ctrl, as a pinch on a touchpad, zooms.
       const scrolls = document.documentElement.scrollHeight > window.innerHeight + 1;
       if (scrolls && !event.ctrlKey) return;
       event.preventDefault();

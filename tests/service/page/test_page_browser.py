@@ -329,14 +329,13 @@ def test_a_key_is_asked_for_when_something_is_to_be_read(open_page: Open) -> Non
     assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
 
 
-@pytest.mark.parametrize("seconds", ["1000000000", "-5"])
-def test_a_wait_that_makes_no_sense_is_left_to_the_person(open_page: Open, seconds: str) -> None:
+def test_a_wait_that_makes_no_sense_is_left_to_the_person(open_page: Open) -> None:
     page = open_page()
     asked: list[str] = []
 
     def refuse(route: Any) -> None:
         asked.append(route.request.url)
-        route.fulfill(status=503, headers={"Retry-After": seconds}, json={"status": 503, "code": "overloaded"})
+        route.fulfill(status=503, headers={"Retry-After": "1000000000"}, json={"status": 503, "code": "overloaded"})
 
     page.route("**/v1/ocr", refuse)
     page.set_input_files("#file", files=[PICTURE])
