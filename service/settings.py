@@ -72,7 +72,8 @@ class Settings(BaseSettings):
         ge=1,
         description="Connections open at a time. One more, and the one that was idle for longest makes room; "
         "where all have one, requests by more get 429, probes excepted. Uploads and requests of the default "
-        "`OCR_MAX_CONCURRENT_REQUESTS` take 640, and many systems allow a process 1,024 files.",
+        "`OCR_MAX_CONCURRENT_REQUESTS` take 640, and many systems allow a process 1,024 files; fewer where a "
+        "process may open fewer, which the log says.",
     )
     max_concurrent_requests: int = Field(
         default=128,

@@ -27,6 +27,7 @@ def serve(
     from prometheus_client import disable_created_metrics
 
     from service.app import create_app
+    from service.http.descriptors import room_for
     from service.http.protocol import protocol_within
     from service.http.server import ANSWER_SECONDS, DrainingServer
     from service.observe.logs import configure_logging
@@ -42,11 +43,13 @@ def serve(
         failed = server.should_exit = True
 
     app = create_app(settings, on_failure=stop)
+    room = room_for(settings.max_connections)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=protocol_within(settings.max_connections),
+        http=protocol_within(room.connections, overshoot=room.backlog),
+        backlog=room.backlog,
         ws="none",
         log_config=None,
         access_log=False,

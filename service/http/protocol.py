@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from service.http.descriptors import BACKLOG
+
 SPARE_LINES = 100
 """Lines that a request may have whatever their length: its headers, and some short chunks."""
 LINE_BYTES = 64
@@ -31,6 +33,8 @@ class Protocol(H11Protocol):
     """Refuses requests of very many short lines, and hangs up on clients that do not go on. See `protocol_within`."""
 
     max_connections: ClassVar[int]
+    overshoot: ClassVar[int]
+    """By so many there may be more while those that have just come settle."""
     waiting: ClassVar[dict[Protocol, float]]
     """Connections without a whole head, the one that waits for longest first, and since when."""
 
@@ -48,7 +52,8 @@ class Protocol(H11Protocol):
         self._note_waiting()
         while self.waiting and len(self.connections) > self.max_connections:
             oldest, since = next(iter(self.waiting.items()))
-            if oldest is self or self.loop.time() - since <= SETTLING_SECONDS:
+            settles = len(self.connections) <= self.max_connections + self.overshoot
+            if oldest is self or (settles and self.loop.time() - since <= SETTLING_SECONDS):
                 break
             oldest.hang_up()
 
@@ -134,7 +139,7 @@ class Protocol(H11Protocol):
             self.transport.close()
 
 
-def protocol_within(max_connections: int) -> type[Protocol]:
+def protocol_within(max_connections: int, *, overshoot: int = BACKLOG) -> type[Protocol]:
     """Return the protocol of one server that keeps so many connections open.
 
     One more, and that which waits for a request's head for longest is closed. Where that many have requests under way,
@@ -145,4 +150,5 @@ def protocol_within(max_connections: int) -> type[Protocol]:
         waiting: ClassVar[dict[Protocol, float]] = {}
 
     Bounded.max_connections = max_connections
+    Bounded.overshoot = overshoot
     return Bounded

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from service.cli.doctor.finding import Finding, ok, size, warning, wrong
+from service.http.descriptors import SPARE_FILES
 from service.settings import Settings
 
 EXTRAS = {
@@ -28,8 +29,6 @@ EXTRAS = {
 }
 """A package of each extra, and what the extra is for."""
 _ADDRESS = "Set OCR_HOST to an address of this machine; 0.0.0.0 is all of them, 127.0.0.1 only this machine itself."
-SPARE_FILES = 100
-"""Files that a process has open beside its connections."""
 
 
 def cache(settings: Settings) -> Finding:
