@@ -10,6 +10,8 @@ from ocr_client.errors import DeadlineExceededError, OcrError, ServiceError, Tra
 
 AGAIN = frozenset({408, 429, 502, 503})
 """Statuses that say that a later try may do. Reading changes nothing, so that it may be asked for twice."""
+_LONGEST = 10.0**9
+"""Seconds; systems refuse to wait much longer. None is for ever."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +33,7 @@ class Retries:
             return None
         told = error.retry_after if isinstance(error, ServiceError) else None
         if told is None:
-            return min(self.longest_wait, self.first_wait * 2.0 ** (tries - 1)) * random.uniform(0.5, 1)
+            return min(self.longest_wait, self.first_wait * 2.0 ** min(tries - 1, 99)) * random.uniform(0.5, 1)
         if told > self.longest_wait:
             return None
         return told * random.uniform(1, 1 + self.spread)
@@ -45,7 +47,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float | None) -> None:
-        if seconds is not None and seconds <= 0:
+        if seconds is not None and not 0 < seconds <= _LONGEST:
             raise ValueError(f"a timeout of {seconds} seconds")
         self._end = None if seconds is None else time.monotonic() + seconds
 

@@ -258,6 +258,16 @@ def test_a_wait_that_is_too_long_is_not_begun(waits: list[float]) -> None:
     assert (caught.value.retry_after, len(service.asked), waits) == (61.0, 1, [])
 
 
+def test_tries_may_go_on_for_days() -> None:
+    assert 0 < (Retries(times=10_000).wait(TransportError("x"), 5000) or 0) <= 60
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e12])
+def test_times_that_are_none(seconds: float) -> None:
+    with pytest.raises(ValueError, match="a timeout of"):
+        client_of(Service(OK), timeout=seconds).read(b"f")
+
+
 def test_no_try_begins_after_the_deadline(waits: list[float]) -> None:
     service = Service(problem(429, "overloaded", retry_after="7"))
     with pytest.raises(OverloadedError):
