@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import shutil
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -29,14 +27,6 @@ SIZE = (600, 400)
 INSTALLED = entry_points(group="ocrmypdf", name="ocr_service")
 PLUGINS = [] if INSTALLED else ["service.ocrmypdf.plugin"]
 """Not twice: OCRmyPDF finds the plugin itself where this package was installed with its entry points."""
-
-
-@pytest.fixture(autouse=True)
-def _log_records_as_before() -> Iterator[None]:
-    """OCRmyPDF adds a field to every log record of the process, for good."""
-    before = logging.getLogRecordFactory()
-    yield
-    logging.setLogRecordFactory(before)
 
 
 @pytest.fixture
