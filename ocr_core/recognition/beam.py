@@ -32,6 +32,8 @@ SEARCHED = 512
 network does for the same frames, and no line that anybody prints is in doubt for so long."""
 
 HYPHEN = "-"
+DOUBTED = "_"
+"""Stands for a character that is in doubt; neither letter nor digit to the expression below."""
 _NO_WORD = re.compile(
     r"""
     @ | :// | [^\W_]\.[^\W_]  # addresses, names of files, initials
@@ -299,7 +301,9 @@ def _words(characters: Sequence[Character]) -> Iterator[tuple[list[Character], C
 
 
 def _is_word(characters: Sequence[Character]) -> bool:
-    return _NO_WORD.search("".join(character.text for character in characters)) is None
+    # Of what is in doubt itself nothing follows: the 0 of 0PEN makes no code of it.
+    sure = (c.text if c.probability >= SOUGHT_BELOW else DOUBTED for c in characters)
+    return _NO_WORD.search("".join(sure)) is None
 
 
 def _is_doubtful(frames: Frames, word: Sequence[Character]) -> bool:

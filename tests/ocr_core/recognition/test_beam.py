@@ -193,6 +193,11 @@ def test_codes_and_addresses_are_left_alone(beside, expected):
     assert read({beside: 0.99}, {"a": 0.99}, DOUBT) == expected
 
 
+def test_a_digit_that_is_in_doubt_makes_no_code():
+    assert read({"a": 0.99}, {"1": 0.5, "b": 0.4}) == "ab"
+    assert read({"a": 0.99}, {"1": 0.99}, DOUBT) == "a1c"
+
+
 def test_a_hyphen_at_the_end_of_a_line_is_kept():
     hyphen = {"-": 0.5, "b": 0.45}
     assert read({"a": 0.99}, DOUBT, hyphen) == "ab-"
