@@ -20,7 +20,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.language import LanguageModel
 from ocr_core.recognition.recognizer import Recognizer
-from ocr_core.specs import RecognizerSpec
+from ocr_core.specs import File, RecognizerSpec
 
 PAGES = ((1600, 1600), (1240, 1754), (1754, 1240), (800, 1800))
 """Sizes that warm the detector up: the largest square takes the most memory, then upright, lying and narrow pages."""
@@ -33,6 +33,7 @@ class Engine:
         models = bundle.manifest.models
         self.bundle = bundle
         self.backend = backend
+        self._languages: dict[str, LanguageModel] = {}
         classifier = None
         if models.classifier is not None:
             network = backend.load(bundle.file(models.classifier.weights), "classifier")
@@ -50,8 +51,15 @@ class Engine:
 
     def _reader(self, spec: RecognizerSpec, role: Role) -> Recognizer:
         network = self.backend.load(self.bundle.file(spec.weights), role)
-        language = LanguageModel.load(self.bundle.file(spec.language.model)) if spec.language else None
+        language = self._language(spec.language.model) if spec.language else None
         return Recognizer(network, spec, self.backend.policy, language)
+
+    def _language(self, file: File) -> LanguageModel:
+        """Return a language model, which both recognizers may share."""
+        found = self._languages.get(file.sha256)
+        if found is None:
+            found = self._languages[file.sha256] = LanguageModel.load(self.bundle.file(file))
+        return found
 
     @classmethod
     def load(

@@ -23,6 +23,20 @@ class Reading:
     preview: bytes | None = None
     """The page as a small JPEG, where that was asked for."""
 
+    @classmethod
+    def of(cls, page: Page, runner: ScheduledRunner, *, queued: float, decode: float) -> Reading:
+        """Tell waiting from computing: `page` says how long each stage took, `runner` for how long it waited in it.
+
+        Args:
+            page: as it was read by `runner`.
+            runner: of this image alone.
+            queued: seconds before the image's turn came.
+            decode: seconds of decoding or drawing.
+        """
+        waited = runner.waited
+        stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
+        return cls(page, {"queue": queued + sum(waited.values()), "decode": decode, **stages})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageJob:
@@ -56,7 +70,4 @@ class ImageJob:
         runner = ScheduledRunner(self.model.stages, self.scheduler, self.ticket)
         page = self.model.reader.read(image.pixels, self.options, runner=runner)
         runner.teach()
-        waited = runner.waited
-        stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
-        queue = begun - self.queued + sum(waited.values())
-        return Reading(page, {"queue": queue, "decode": decoded - begun, **stages})
+        return Reading.of(page, runner, queued=begun - self.queued, decode=decoded - begun)

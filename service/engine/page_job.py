@@ -68,7 +68,4 @@ class PageJob:
         if self.preview and preview is None:
             with suppress(ImageError):  # its text was had without drawing it
                 render(self.ticket.check)
-        waited = runner.waited
-        stages = {stage: seconds - waited.get(stage, 0.0) for stage, seconds in page.seconds.items()}
-        queue = begun - self.queued + sum(waited.values())
-        return Reading(page, {"queue": queue, "decode": drawn, **stages}, preview)
+        return replace(Reading.of(page, runner, queued=begun - self.queued, decode=drawn), preview=preview)

@@ -15,6 +15,7 @@ from ocr_core.backends import Policy
 from ocr_core.errors import BackendError
 from ocr_core.pipeline import ReadOptions
 from ocr_core.pipeline.lines import SLANTED
+from ocr_core.recognition.language import LanguageModel
 
 LINES = [("0123 456", 40, 40, 32), ("ab 11", 500, 44, 24), ("789", 60, 140, 64), ("1 2 3", 300, 400, 40)]
 """Text, left, top and height of lines, in reading order."""
@@ -134,6 +135,16 @@ def test_what_the_first_recognizer_sees_nothing_in_the_second_reads(make_engine)
     pixels, _ = make_page([("a1", 40, 40, 32)])
     blind = {"recognizer": lambda batch: stripes.recognize(batch) * 0, "second": stripes.recognize}
     assert texts(make_engine(functions=blind, second={"below": 0.1}).read(pixels)) == ["a1"]
+
+
+def test_both_recognizers_share_one_language_model(make_engine, tmp_path, monkeypatch):
+    ngrams.table(" ab0", {" a": (0.9, 0.1)}).write(tmp_path / "words.npz")
+    loaded = []
+    load = LanguageModel.load
+    monkeypatch.setattr(LanguageModel, "load", lambda path: loaded.append(path) or load(path))
+    language = {"model": {"file": "words.npz", "sha256": "0" * 64, "bytes": 1}, "weight": 1.0, "bonus": 1.0}
+    make_engine(functions=DOUBTED, folder=tmp_path, second={"below": 0.9}, language=language)
+    assert len(loaded) == 1
 
 
 def test_a_picture_of_one_line_is_read_again_too(make_engine):
