@@ -17,8 +17,10 @@ from ocr_core.errors import ImageTooLargeError, UndecodableImageError, Unsupport
 
 MAX_SCANS = 32
 """Scans of a JPEG. Ten are usual, optimizers come to twenty; each takes some 25 ms at 50 megapixels."""
+MAX_SEGMENTS = 4_000
+"""Segments of a JPEG: 32 MiB are 512 of the largest. To find one takes up to 5 µs, while all other threads wait."""
 MAX_PIECES = 20_000
-"""Segments of a JPEG, chunks of a PNG or WebP, blocks before a GIF's first picture, entries of a TIFF's directory.
+"""Chunks of a PNG or WebP, blocks before a GIF's first picture, entries of a TIFF's directory.
 A PNG of 32 MiB in chunks of 8 kB, the least that is usual, has 4,000. Each costs up to 4 µs of Python."""
 MAX_PACKED = 16
 """Packed texts and profiles of a PNG. Each may unfold to 1 MB; few programs write more than four."""
@@ -61,7 +63,7 @@ def require_bounded(data: bytes) -> None:
 def _jpeg(data: bytes) -> None:
     """ISO 10918-1, B.1: segments, and after each header of a scan its entropy-coded bytes."""
     at, scans = 2, 0
-    for _ in range(MAX_PIECES):
+    for _ in range(MAX_SEGMENTS):
         found = _next_marker(data, at)
         if not scans and found - at > MAX_JUNK:
             raise UndecodableImageError(f"more than {MAX_JUNK} bytes between two segments of the JPEG")
@@ -79,7 +81,7 @@ def _jpeg(data: bytes) -> None:
             raise UndecodableImageError(f"more than {MAX_SCANS} scans in the JPEG; save it anew, as baseline")
         alone = marker in (_SOI, _TEM)
         at = found + 2 + (0 if alone else max(2, int.from_bytes(data[found + 2 : found + 4], "big")))
-    raise _too_many("segments of the JPEG")
+    raise _too_many("segments of the JPEG", MAX_SEGMENTS)
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -185,8 +187,8 @@ def _directory(data: bytes, *, big: bool) -> Iterator[tuple[int, int, int]]:
         return
 
 
-def _too_many(pieces: str) -> UndecodableImageError:
-    return UndecodableImageError(f"more than {MAX_PIECES} {pieces}")
+def _too_many(pieces: str, bound: int = MAX_PIECES) -> UndecodableImageError:
+    return UndecodableImageError(f"more than {bound} {pieces}")
 
 
 _BOUNDS: dict[bytes, Callable[[bytes], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 
 from python_multipart import MultipartParser
@@ -24,7 +25,7 @@ class _Part:
         self.header = bytearray()
         self.value = bytearray()
         self.disposition = b""
-        self.data = bytearray()
+        self.data = io.BytesIO()  # gives its bytes as they are, where a bytearray or a list of pieces would be copied
         self.name = ""
         self.filename: str | None = None
 
@@ -133,11 +134,11 @@ class FormReader:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
-        if part.name != FILE_FIELD and len(part.data) + end - start > MAX_FIELD_BYTES:
+        if part.name != FILE_FIELD and part.data.tell() + end - start > MAX_FIELD_BYTES:
             raise self._invalid(
                 f'longer than {MAX_FIELD_BYTES} bytes; for a file use the field name "{FILE_FIELD}" and a file name'
             )
-        part.data += data[start:end]
+        part.data.write(memoryview(data)[start:end])
 
     def _invalid(self, why: str) -> InvalidRequestError:
         return InvalidRequestError([{"loc": ("body", self._part.name), "msg": why}])
@@ -145,9 +146,9 @@ class FormReader:
     def _end(self) -> None:
         part = self._part
         if part.name == FILE_FIELD:
-            self.files.append((part.filename or None, bytes(part.data)))
+            self.files.append((part.filename or None, part.data.getvalue()))
         else:
-            self.fields[part.name] = part.data.decode("utf-8", "replace")
+            self.fields[part.name] = part.data.getvalue().decode("utf-8", "replace")
 
     def _finished(self) -> None:
         self._whole = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -57,9 +58,9 @@ async def receive(request: Request, query: ReadFields, settings: Settings, count
     if kind == "application/json":
         return await run_in_threadpool(_from_json, await collect_json(chunks), query)
     if kind.startswith("image/"):
-        return Received((Upload("image-1", b"".join([chunk async for chunk in chunks])),), query)
+        return Received((Upload("image-1", await _whole(chunks)),), query)
     if kind == PDF:
-        return Received((Upload("document-1", b"".join([chunk async for chunk in chunks])),), query)
+        return Received((Upload("document-1", await _whole(chunks)),), query)
     raise UnsupportedContentTypeError(
         f"send multipart/form-data with `{FILE_FIELD}`, a file with Content-Type image/* or {PDF}, or application/json"
     )
@@ -76,6 +77,14 @@ async def disconnected(request: Request) -> None:
     """Return when the client of `request`, whose body was read, has left."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return all chunks as one; unlike a join, never in memory twice."""
+    body = io.BytesIO()
+    async for chunk in chunks:
+        body.write(chunk)
+    return body.getvalue()
 
 
 async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: ReadFields, max_files: int) -> Received:

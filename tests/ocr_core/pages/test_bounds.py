@@ -75,7 +75,7 @@ PACKED = (b"iCCP", b"a\0\0" + zlib.compress(bytes(1000)))
             in_header(rescanned(33), segment(0xFE, b"\xff\xd9")), UndecodableImageError, "32 scans", id="hidden end"
         ),
         pytest.param(
-            in_header(BASELINE, segment(0xFE) * 20_000), UndecodableImageError, "20000 segments", id="JPEG, segments"
+            in_header(BASELINE, segment(0xFE) * 4_000), UndecodableImageError, "4000 segments", id="JPEG, segments"
         ),
         pytest.param(in_header(BASELINE, b"\xff" * 5000), UndecodableImageError, "4096 bytes", id="JPEG, fill bytes"),
         pytest.param(

@@ -117,7 +117,7 @@ def test_keys_are_read_from_settings_and_a_file(tmp_path: Path, monkeypatch: pyt
         f"till read {'0' * 63}",
         f"till read {'A' * 64}",
         f"a b read {'0' * 64}",
-        READ,
+        pytest.param(READ, id="the key itself"),
         f"{READ_KEY.line()}\n{READ_KEY.line()}",
     ],
 )

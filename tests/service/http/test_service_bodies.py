@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -238,6 +239,25 @@ async def test_a_form_is_the_same_in_pieces_of_any_size() -> None:
         await form.read(cut(size))
     assert {len(form.files) for form in forms} == {2}
     assert all(form.files == forms[0].files and form.fields == {"words": "true"} for form in forms)
+
+
+async def test_a_file_is_in_memory_once() -> None:
+    size, form = 8_000_000, FormReader(FORM["content-type"], 1)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
+        for _ in range(size // 64_000):
+            yield bytes(64_000)
+        yield b"\r\n" + END
+
+    tracemalloc.start()
+    try:
+        await form.read(body())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(data) for _, data in form.files] == [size]
+    assert peak < 1.5 * size
 
 
 @pytest.mark.parametrize("name", ["image", "files"])
