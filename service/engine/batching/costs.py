@@ -10,6 +10,9 @@ MEMORY = 0.05
 """Weight of the newest observation in a running mean."""
 PACE_MEMORY = 0.01
 """The same for batches, of which a page has many."""
+FARTHEST = 10.0
+"""What took more times as long as it should counts as so many. A process that stood still for seconds, its cores or its
+quota taken away, would else believe for pages that they all take minutes, and refuse them."""
 
 
 class Costs:
@@ -40,8 +43,9 @@ class Costs:
 
     def learn(self, kind: Kind, count: int, seconds: float) -> None:
         """Take note that a batch of `count` inputs took so long."""
-        observed = seconds / (count * kind.height * kind.width)
-        self._seconds_a_pixel[kind.stage] += MEMORY * (observed - self._seconds_a_pixel[kind.stage])
+        believed = self._seconds_a_pixel[kind.stage]
+        observed = min(seconds / (count * kind.height * kind.width), FARTHEST * believed)
+        self._seconds_a_pixel[kind.stage] += MEMORY * (observed - believed)
 
     def learn_page(self, searched: int, recognized: int, again: int = 0) -> None:
         """Take note of the pixels that a page had in detection, in recognition, and in being read again."""
@@ -70,6 +74,7 @@ class Pace:
         """Take note that a batch of `cost` is begun; only times in which there was more to do than could be count."""
         if saturated and self._last is not None:
             last_cost, since = self._last
+            seconds = min(now - since, FARTHEST * last_cost / self.value)
             self._cost += PACE_MEMORY * (last_cost - self._cost)
-            self._seconds += PACE_MEMORY * (now - since - self._seconds)
+            self._seconds += PACE_MEMORY * (seconds - self._seconds)
         self._last = (cost, now) if saturated else None

@@ -19,7 +19,7 @@ from ocr_core.backends.base import Policy
 from ocr_core.errors import BackendError
 from ocr_core.pipeline.runner import LocalRunner, Networks
 from ocr_core.specs import DetectorResize
-from service.engine.batching.costs import Costs
+from service.engine.batching.costs import Costs, Pace
 from service.engine.batching.queue import Kind
 from service.engine.batching.runner import ScheduledRunner
 from service.engine.batching.scheduler import Scheduler
@@ -346,6 +346,23 @@ def test_batches_grow_as_far_as_it_pays(setup: float, each: float, chosen: tuple
     assert set(widths) >= set(chosen)
 
 
+def test_networks_are_timed_rightly_while_other_work_comes_between() -> None:
+    now, runs = [0.0], [0]
+
+    def disturbed(function: Callable) -> Callable:
+        def run(batch: np.ndarray) -> np.ndarray:
+            runs[0] += 1
+            now[0] += 1000.0 if runs[0] % 2 else 1.0
+            return function(batch)
+
+        return run
+
+    policy = Policy(streams=1, threads=1, max_batch=1)
+    networks = small(networks_of(bundle(), policy, disturbed(dark), disturbed(always_a)))
+    stages = measured(networks, policy, max_pixels=10**6, clock=lambda: now[0])
+    assert stages.costs.of(stages.kind("rec", 32, networks.recognizer.widths[-1])) < 1000.0
+
+
 def small(networks: Networks) -> Networks:
     """Return the networks with a detector that is fed no large images."""
     detector = networks.detector
@@ -378,6 +395,25 @@ def test_costs_follow_what_is_seen() -> None:
     assert costs.of(kind) == pytest.approx(200.0, rel=0.01)
     assert costs.of_page(100) == pytest.approx(100 + 300 * 2, rel=0.01)
     assert costs.of_lines(50) == pytest.approx(100, rel=0.01)
+
+
+def test_a_moment_in_which_the_process_stood_still_is_not_taken_for_what_all_costs() -> None:
+    costs, pace = Costs({"rec": 1.0}), Pace(1)
+    kind = Kind("rec", "model", 10, 10)
+    costs.learn(kind, 1, 1e9)
+    assert costs.of(kind) < 200
+    for step in range(5):
+        pace.note(1.0, step, saturated=True)
+    pace.note(1.0, 1e9, saturated=True)
+    assert pace.value > 0.5
+
+
+def test_costs_get_to_what_is_seen_however_far_it_is() -> None:
+    costs = Costs({"rec": 1.0})
+    kind = Kind("rec", "model", 10, 10)
+    for _ in range(200):
+        costs.learn(kind, 1, 1e5)
+    assert costs.of(kind) == pytest.approx(1e5, rel=0.01)
 
 
 class Doors:

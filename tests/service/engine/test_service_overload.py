@@ -57,7 +57,8 @@ async def test_light_images_find_room_where_pages_have_taken_theirs(serve: Serve
     reader = FakeReader(held=True)
     async with serve(reader, max_queue_size=4, max_client_batch_size=4) as client:
         costs = client._transport.app.state.context.serving.models.default.stages.costs
-        costs.learn(Kind("det", "", 1, 1), 1, 2e-3)  # a page takes a fifth of a second, a line next to nothing
+        for _ in range(100):
+            costs.learn(Kind("det", "", 1, 1), 1, 1e-4)  # a page takes a fifth of a second, a line next to nothing
         pages = [asyncio.create_task(client.post(URL, files=parts(IMAGE))) for _ in range(4)]
         await started(reader)
         admission = client._transport.app.state.context.serving.admission
