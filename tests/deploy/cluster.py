@@ -152,10 +152,10 @@ class Load:
         )
         time.sleep(3)
 
-    def counts(self) -> dict[str, int]:
-        """Wait for the end and return how often each answer came."""
-        answers: dict[str, int] = json.loads(self._process.communicate(timeout=900)[0])
-        return answers
+    def outcome(self) -> Manifest:
+        """Wait for the end and return what the client printed."""
+        outcome: Manifest = json.loads(self._process.communicate(timeout=900)[0])
+        return outcome
 
 
 def define_absent() -> list[str]:

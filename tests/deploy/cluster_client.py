@@ -1,4 +1,5 @@
-"""Runs in a pod: posts one page again and again from several threads, and prints how often each answer came.
+"""Runs in a pod: posts one page again and again from several threads, and prints how often each answer came, how long
+they took, and what the first of each kind said that was none.
 
 cluster_client.py URL SECONDS CLIENTS, or `cluster_client.py URL` for one page and its lines. Needs Python alone.
 """
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).with_name("page.jpg")
 
@@ -29,24 +31,30 @@ def ask(url: str) -> tuple[str, bytes]:
         return repr(error), b""
 
 
-def load(url: str, seconds: float, clients: int) -> Counter[str]:
+def load(url: str, seconds: float, clients: int) -> dict[str, Any]:
     """Count the answers; each client sends the next page when the last is answered."""
     counts: Counter[str] = Counter()
+    said: dict[str, str] = {}
+    slowest = 0.0
     counted = threading.Lock()
     end = time.monotonic() + seconds
 
     def client() -> None:
-        while time.monotonic() < end:
-            code, _ = ask(url)
+        nonlocal slowest
+        while (begun := time.monotonic()) < end:
+            code, body = ask(url)
             with counted:
                 counts[code] += 1
+                slowest = max(slowest, time.monotonic() - begun)
+                if code != "200":
+                    said.setdefault(code, body.decode(errors="replace"))
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return counts
+    return {"counts": counts, "said": said, "slowest": slowest}
 
 
 if __name__ == "__main__":

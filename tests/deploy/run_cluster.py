@@ -78,9 +78,10 @@ def under_load(what: str, seconds: int, act: Callable[[], None]) -> None:
     """Do something while clients ask; every page must be read."""
     load = Load(seconds)
     act()
-    counts = load.counts()
-    say(f"{what}, 2 clients for {seconds} s: {', '.join(f'{count}×{code}' for code, count in counts.items())}")
-    assert set(counts) == {"200"}, counts
+    outcome = load.outcome()
+    answers = ", ".join(f"{count}×{code}" for code, count in outcome["counts"].items())
+    say(f"{what}, 2 clients for {seconds} s: {answers}, the slowest in {outcome['slowest']:.1f} s")
+    assert set(outcome["counts"]) == {"200"}, outcome["said"]
 
 
 def restart() -> None:
