@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("kind", choices=("classifier", "detector", "recognizer", "language", "publish", "quantize"))
     smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
     smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
+    smoke.add_argument("--seed", type=int, default=0, help="other random numbers: added to the configurations' seeds")
     return parser
 
 
@@ -263,7 +264,7 @@ def _options(args: argparse.Namespace) -> None:
 def _smoke(args: argparse.Namespace) -> None:
     from trainer.commands.smoke import smoke
 
-    smoke(args.work)
+    smoke(args.work, args.seed)
 
 
 def _web_fonts(args: argparse.Namespace) -> None:
