@@ -179,6 +179,14 @@ def object_stream_loop() -> bytes:
     return pdf(objects)
 
 
+def unseen_objects(count: int = 300_000) -> bytes:
+    """A page of text, and any number of dictionaries that no page shows: who only draws it never meets them."""
+    objects = _page(paragraph(LINES))
+    objects[1] = b"<</Type/Catalog/Pages 2 0 R/Unseen 6 0 R>>"
+    objects[6] = b"[" + b"<<>>" * count + b"]"
+    return pdf(objects)
+
+
 def no_page() -> bytes:
     """A page tree without pages."""
     return pdf({1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Count 0/Kids[]>>"})
@@ -224,7 +232,7 @@ HOSTILE = (
     *(million_pages_claimed, million_pages, deep_page_tree, page_tree_loop, huge_box, absurd_box, sliver),
     *(recursive_form, form_bomb, pattern_loop, endless_content, nested_content, strewn_letters, many_pictures),
     *(ten_million_characters, deflate_bomb, giant_picture, jpeg2000_bomb, jbig2_bomb, soft_mask_loop),
-    *(xref_loop, object_stream_loop, no_page, broken_second_page, noise, cut_off),
+    *(xref_loop, object_stream_loop, unseen_objects, no_page, broken_second_page, noise, cut_off),
 )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ocr_core.child.process import Check
 from ocr_core.pipeline.result import Page
 
 
@@ -44,6 +45,14 @@ class Writer(Protocol):
         ...
 
 
+class NewWriter(Protocol):
+    """Makes a writer."""
+
+    def __call__(self, check: Check | None = None) -> Writer:
+        """Return one; where it waits for a process it calls `check`, and whatever that raises ends the process."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
     """A way to write pages down."""
@@ -55,4 +64,4 @@ class Format:
     """Of file names, with its dot."""
     words: bool
     """It shows words: `ReadOptions.words` gives them their boxes, without which they are spaced evenly."""
-    new_writer: Callable[[], Writer]
+    new_writer: NewWriter

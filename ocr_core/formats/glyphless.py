@@ -52,55 +52,20 @@ def _is_ligature(character: str) -> bool:
 
 
 class GlyphlessFont:
-    """The font of one document."""
+    """The codes of one document's font, given out as characters come."""
 
-    def __init__(self, pdf: pikepdf.Pdf) -> None:
-        self._pdf = pdf
+    def __init__(self) -> None:
         self._codes = {" ": _SPACE, _UNKNOWN: _SPACE + 1}
-        self.reference = pdf.make_indirect(Dictionary())
-        """The font as resources refer to it; complete once `finish` was called."""
+
+    @property
+    def characters(self) -> str:
+        """What the codes stand for, from the first one."""
+        return "".join(self._codes)
 
     def encode(self, word: str) -> tuple[str, int]:
         """Return a word and a space as the hexadecimal string of a content stream, and the length of the word."""
         codes = [self._code(character) for character in characters(word)]
         return "<" + "".join(f"{code:04X}" for code in (*codes, _SPACE)) + ">", len(codes)
-
-    def finish(self) -> None:
-        """Write the font, now that it is known what its codes stand for."""
-        pdf = self._pdf
-        descriptor = Dictionary(
-            Type=Name.FontDescriptor,
-            FontName=Name(f"/{_FONT_NAME}"),
-            Flags=4,  # symbolic: its characters are in no standard set
-            FontBBox=Array([0, DESCENT, ADVANCE, ASCENT]),
-            ItalicAngle=0,
-            Ascent=ASCENT,
-            Descent=DESCENT,
-            CapHeight=ASCENT,
-            StemV=80,
-            FontFile2=pdf.make_stream(font_file()),
-        )
-        descendant = Dictionary(
-            Type=Name.Font,
-            Subtype=Name.CIDFontType2,
-            BaseFont=Name(f"/{_FONT_NAME}"),
-            CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
-            FontDescriptor=pdf.make_indirect(descriptor),
-            DW=ADVANCE,
-            W=Array([_SPACE, Array([SPACE])]),
-            # Glyph 0 would say that the font lacks the character.
-            CIDToGIDMap=pdf.make_stream(b"\0\0" + b"\0\2" + b"\0\1" * (len(self._codes) - 1)),
-        )
-        self.reference.update(
-            Dictionary(
-                Type=Name.Font,
-                Subtype=Name.Type0,
-                BaseFont=Name(f"/{_FONT_NAME}"),
-                Encoding=Name("/Identity-H"),
-                DescendantFonts=Array([pdf.make_indirect(descendant)]),
-                ToUnicode=pdf.make_stream(_to_unicode(self._codes)),
-            )
-        )
 
     def _code(self, character: str) -> int:
         if character not in self._codes and len(self._codes) >= LAST_CODE:
@@ -108,8 +73,45 @@ class GlyphlessFont:
         return self._codes.setdefault(character, len(self._codes) + 1)
 
 
-def _to_unicode(codes: dict[str, int]) -> bytes:
-    rows = [f"<{code:04X}> <{_utf16(character)}>" for character, code in codes.items()]
+def write_font(pdf: pikepdf.Pdf, font: Dictionary, characters: str) -> None:
+    """Make `font`, an object of `pdf` that pages refer to, the one whose codes stand for `characters`."""
+    descriptor = Dictionary(
+        Type=Name.FontDescriptor,
+        FontName=Name(f"/{_FONT_NAME}"),
+        Flags=4,  # symbolic: its characters are in no standard set
+        FontBBox=Array([0, DESCENT, ADVANCE, ASCENT]),
+        ItalicAngle=0,
+        Ascent=ASCENT,
+        Descent=DESCENT,
+        CapHeight=ASCENT,
+        StemV=80,
+        FontFile2=pdf.make_stream(font_file()),
+    )
+    descendant = Dictionary(
+        Type=Name.Font,
+        Subtype=Name.CIDFontType2,
+        BaseFont=Name(f"/{_FONT_NAME}"),
+        CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
+        FontDescriptor=pdf.make_indirect(descriptor),
+        DW=ADVANCE,
+        W=Array([_SPACE, Array([SPACE])]),
+        # Glyph 0 would say that the font lacks the character.
+        CIDToGIDMap=pdf.make_stream(b"\0\0" + b"\0\2" + b"\0\1" * (len(characters) - 1)),
+    )
+    font.update(
+        Dictionary(
+            Type=Name.Font,
+            Subtype=Name.Type0,
+            BaseFont=Name(f"/{_FONT_NAME}"),
+            Encoding=Name("/Identity-H"),
+            DescendantFonts=Array([pdf.make_indirect(descendant)]),
+            ToUnicode=pdf.make_stream(_to_unicode(characters)),
+        )
+    )
+
+
+def _to_unicode(characters: str) -> bytes:
+    rows = [f"<{code:04X}> <{_utf16(character)}>" for code, character in enumerate(characters, _SPACE)]
     blocks = [rows[at : at + 100] for at in range(0, len(rows), 100)]  # as many as one may hold
     mapped = "".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar\n" for block in blocks)
     return (

@@ -8,61 +8,51 @@ its outline, its metadata and its encryption too.
 from __future__ import annotations
 
 import io
-import logging
-import re
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
-from itertools import count
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pikepdf
-from pikepdf import Dictionary, Name, StreamDecodeLevel
-from pikepdf.settings import set_qpdf_limits
+from pikepdf import Dictionary
 
+from ocr_core.child.process import Check
+from ocr_core.child.wire import PIECE
 from ocr_core.errors import ImageError
 from ocr_core.formats.base import FailedPage, Original
-from ocr_core.formats.glyphless import GlyphlessFont
-from ocr_core.formats.hidden_text import remove_hidden_text
+from ocr_core.formats.glyphless import GlyphlessFont, write_font
 from ocr_core.formats.image_page import POINTS, add_image_page, add_page
+from ocr_core.formats.qpdf.assembly import FAULTS, Source, reason, save
+from ocr_core.formats.qpdf.process import QpdfProcess
 from ocr_core.formats.text_layer import View, text_layer
 from ocr_core.pages.pdf import is_pdf
-from ocr_core.pipeline.result import Page
-
-log = logging.getLogger(__name__)
-
-LARGEST = 64 << 20
-"""Bytes that libqpdf may unpack a stream to: what it unpacks are objects and content, some megabytes at most, while
-images stay packed. A limit of the process, set before its first PDF."""
+from ocr_core.pipeline.result import Line, Page
 
 A4 = (595.0, 842.0)
 """Points of the empty page that stands for an image that could not be read."""
-FAULTS = (pikepdf.PdfError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What libqpdf and its bindings are known to raise on damaged files: an object may be of any type, or none."""
-PIECE = 1 << 20
-"""Bytes that are handed on at once."""
 TESSERACTS = "/f-0-0"
 """What OCRmyPDF calls the font of a page of text: by the name that Tesseract gives it."""
 IN_MEMORY = 16 << 20
 """Larger documents go through a temporary file, if there may be any."""
 
 
-set_qpdf_limits(
-    flate_max_memory=LARGEST, run_length_max_memory=LARGEST, png_max_memory=LARGEST, tiff_max_memory=LARGEST
-)
-
-
 class SearchablePdfWriter:
     """Writes a PDF. All bytes come at the end, since only then is it known which characters its fonts stand for.
 
-    A page of a PDF that failed stays without text; a failed image is an empty page.
+    A page of a PDF that failed stays without text; a failed image is an empty page. PDFs are taken over by a process
+    that is ended when that takes too long.
+
+    Args:
+        check: called while that process is waited for; whatever it raises ends the wait and the process.
     """
 
-    def __init__(self) -> None:
-        self._sources: list[_Source] = []
-        self._pages: list[tuple[_Source, int]] = []
+    def __init__(self, check: Check | None = None) -> None:
+        self._check = check
+        self._process: QpdfProcess | None = None
+        self._opened = 0
+        self._original: Original | None = None
+        self._sources: list[_Taken | _Made] = []
+        self._pages: list[tuple[_Taken | _Made, int]] = []
 
     def page(self, original: Original, page: Page | FailedPage) -> bytes:
         """Lay the text of a page on it.
@@ -70,13 +60,14 @@ class SearchablePdfWriter:
         Raises:
             ImageError: the original cannot be taken into a PDF, though it could be read.
         """
-        if not self._sources or self._sources[-1].original is not original:
-            self._sources.append(_Source.of(original, page))
+        if self._original is not original:
+            self._sources.append(self._source(original, page))
+            self._original = original
         source = self._sources[-1]
         try:
             self._pages.append((source, source.add(page)))
-        except FAULTS as error:
-            raise ImageError(f"page {page.number} cannot be taken over: {_reason(error)}") from error
+        except (*FAULTS, ImageError) as error:
+            raise ImageError(f"page {page.number} cannot be taken over: {reason(error)}") from error
         return b""
 
     def end(self) -> Iterator[bytes]:
@@ -85,30 +76,51 @@ class SearchablePdfWriter:
         Raises:
             ImageError: an original is too damaged to be written.
         """
-        for source in self._sources:
-            source.finish()
         with _spool() as file:
             try:
                 self._save(file)
-            except FAULTS as error:
-                raise ImageError(f"the PDF is too damaged to be written: {_reason(error)}") from error
+            except (*FAULTS, ImageError) as error:
+                raise ImageError(f"the PDF is too damaged to be written: {reason(error)}") from error
             file.seek(0)
             while piece := file.read(PIECE):
                 yield piece
 
+    def _source(self, original: Original, page: Page | FailedPage) -> _Taken | _Made:
+        if not is_pdf(original.data):
+            return _Made(original)
+        try:
+            pages, number = self._open(original.data, original.password)
+        except ImageError as error:
+            if isinstance(page, FailedPage):  # nor could it be read
+                return _Made(original)
+            raise ImageError(f"the PDF cannot be taken over: {reason(error)}") from error
+        assert self._process is not None
+        return _Taken(self._process, number, pages)
+
+    def _open(self, data: bytes, password: str | None = None) -> tuple[int, int]:
+        """Open a document in the process and return how many pages it has, and its number there."""
+        if self._process is None:
+            self._process = QpdfProcess(self._check)
+        pages = self._process.open(data, password)
+        self._opened += 1
+        return pages, self._opened - 1
+
     def _save(self, file: BinaryIO) -> None:
-        sources = self._sources
-        if len(sources) == 1 and [index for _, index in self._pages] == list(range(len(sources[0].pdf.pages))):
-            _store(sources[0].pdf, file, sources[0].pdf.is_encrypted)
+        for source in self._sources:
+            source.finish()
+        if self._process is None:
+            save([(source.source, index) for source, index in self._pages if isinstance(source, _Made)], file)
             return
-        # Chosen pages are copied, not the others taken out: those would stay in the file, where nobody sees them.
-        with pikepdf.new() as pdf:
-            for source, index in self._pages:
-                pdf.pages.append(source.pdf.pages[index])
-            secrets = [source.original.password for source in sources if source.pdf.is_encrypted]
-            secret = next(filter(None, secrets), None)
-            lock = pikepdf.Encryption(owner=secret, user=secret) if secret else None
-            _store(pdf, file, lock)
+        numbers = {source: self._number(source) for source in self._sources}
+        file.writelines(self._process.save([(numbers[source], index) for source, index in self._pages]))
+
+    def _number(self, source: _Taken | _Made) -> int:
+        """Return the number of a document in the process; images among PDFs go there as one."""
+        if isinstance(source, _Taken):
+            return source.number
+        with io.BytesIO() as made:
+            save([(source.source, index) for index in range(len(source.source.pdf.pages))], made)
+            return self._open(made.getvalue())[1]
 
 
 def _spool() -> BinaryIO:
@@ -120,11 +132,6 @@ def _spool() -> BinaryIO:
     return cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY))
 
 
-def _store(pdf: pikepdf.Pdf, file: BinaryIO, lock: pikepdf.Encryption | bool | None) -> None:
-    """Write a document; True keeps its encryption. Streams stay packed as they came, unless it is encrypted."""
-    pdf.save(file, encryption=lock, stream_decode_level=None if lock else StreamDecodeLevel.none)
-
-
 def text_only_pdf(page: Page, dpi: tuple[float, float]) -> bytes:
     """Return a PDF of one page with nothing but invisible text, to be laid over a picture by others.
 
@@ -134,127 +141,67 @@ def text_only_pdf(page: Page, dpi: tuple[float, float]) -> bytes:
     """
     width, height = page.width * POINTS / dpi[0], page.height * POINTS / dpi[1]
     with pikepdf.new() as pdf, io.BytesIO() as file:
-        font = GlyphlessFont(pdf)
+        font, reference = GlyphlessFont(), pdf.make_indirect(Dictionary())
         content = text_layer(page.lines, (page.width, page.height), View(0, 0, width, height), font, TESSERACTS)
-        add_page(pdf, (width, height), content, Dictionary(Font=Dictionary({TESSERACTS: font.reference})))
-        font.finish()
+        add_page(pdf, (width, height), content, Dictionary(Font=Dictionary({TESSERACTS: reference})))
+        write_font(pdf, reference, font.characters)
         pdf.save(file)
         return file.getvalue()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Source:
-    """A document that pages come from, and the font of the text on them."""
+class _Taken:
+    """A PDF that others made, open in the process as document `number`."""
 
-    original: Original
-    pdf: pikepdf.Pdf
-    is_pdf: bool
-    font: GlyphlessFont = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "font", GlyphlessFont(self.pdf))
-
-    @classmethod
-    def of(cls, original: Original, page: Page | FailedPage) -> _Source:
-        if not is_pdf(original.data):
-            return cls(original, pikepdf.new(), is_pdf=False)
-        try:
-            pdf = pikepdf.open(io.BytesIO(original.data), password=original.password or "")
-            return cls(original, pdf, is_pdf=True)
-        except FAULTS as error:
-            if isinstance(page, FailedPage):  # nor could it be read
-                return cls(original, pikepdf.new(), is_pdf=False)
-            raise ImageError(f"the PDF cannot be taken over: {_reason(error)}") from error
+    def __init__(self, process: QpdfProcess, number: int, pages: int) -> None:
+        self.number = number
+        self._process = process
+        self._pages = pages
+        self._font = GlyphlessFont()
 
     def add(self, page: Page | FailedPage) -> int:
         """Lay text on a page and return its index."""
         index = page.number - 1
-        if not self.is_pdf:
-            index = len(self.pdf.pages)
-            if isinstance(page, FailedPage):
-                add_page(self.pdf, A4)
-            else:
-                add_image_page(self.pdf, self.original, page)
-        elif index >= len(self.pdf.pages):
-            raise ImageError(f"the PDF has no page {page.number} that can be taken over")
-        if isinstance(page, Page):
-            self._lay(page, self.pdf.pages[index])
+        if index >= self._pages:
+            raise ImageError("the PDF has no such page")
+        lines = _lines(page)
+        if isinstance(page, Page) and lines:
+            view, name = self._process.view(self.number, index)
+            content = text_layer(lines, (page.width, page.height), View(*view), self._font, name)
+            self._process.lay(self.number, index, zlib.compress(content), name, anew=page.source == "ocr")
         return index
 
     def finish(self) -> None:
         """Complete the font."""
-        self.font.finish()
-
-    def _lay(self, page: Page, target: pikepdf.Page) -> None:
-        # What the file itself carries is there already.
-        lines = [line for line in page.lines if line.source == "ocr"]
-        if not lines:
-            return
-        resources = _copied(_inherited(target.obj, Name.Resources))
-        if page.source == "ocr":  # all of it was read now
-            self._replace_hidden_text(target, resources)
-        fonts = _copied(resources.get(Name.Font))
-        name = next(name for name in _names("/OcrText") if name not in fonts)
-        fonts[name] = self.font.reference
-        resources.Font = fonts
-        target.obj.Resources = resources
-        content = text_layer(lines, (page.width, page.height), view_of(target), self.font, name)
-        stream = self.pdf.make_stream(zlib.compress(content), Filter=Name.FlateDecode)
-        # Before all else: there the coordinates are those of the page, whatever its content does to them.
-        target.contents_add(stream, prepend=True)
-
-    def _replace_hidden_text(self, target: pikepdf.Page, resources: Dictionary) -> None:
-        try:
-            remove_hidden_text(self.pdf, target, resources)
-        except FAULTS as error:
-            log.info("a page keeps the invisible text that it came with: %s", error)
+        self._process.finish(self.number, self._font.characters)
 
 
-def _reason(error: Exception) -> str:
-    """Return what libqpdf says, without its name for the bytes that it was handed."""
-    return re.sub(r"stream <[^>]*>(?:, |: )?", "", str(error))
+class _Made:
+    """A document that is made of the pictures of one file."""
+
+    def __init__(self, original: Original) -> None:
+        self.source = Source(pikepdf.new())
+        self._original = original
+        self._font = GlyphlessFont()
+
+    def add(self, page: Page | FailedPage) -> int:
+        """Append a page, lay text on it and return its index."""
+        pdf = self.source.pdf
+        index = len(pdf.pages)
+        if isinstance(page, FailedPage):
+            add_page(pdf, A4)
+            return index
+        add_image_page(pdf, self._original, page)
+        if lines := _lines(page):
+            view, name = self.source.view(index)
+            content = text_layer(lines, (page.width, page.height), View(*view), self._font, name)
+            self.source.lay(index, zlib.compress(content), name, anew=False)
+        return index
+
+    def finish(self) -> None:
+        """Complete the font."""
+        self.source.finish(self._font.characters)
 
 
-def view_of(page: pikepdf.Page) -> View:
-    """Return what of a page is seen: the crop box, as far as it lies in the media box, turned by /Rotate."""
-    media = _box(page, Name.MediaBox) or (0.0, 0.0, 612.0, 792.0)
-    crop = _box(page, Name.CropBox) or media
-    seen = (max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]), min(media[3], crop[3]))
-    if seen[0] >= seen[2] or seen[1] >= seen[3]:
-        seen = media
-    turn = _inherited(page.obj, Name.Rotate)
-    degrees = int(turn) % 360 if isinstance(turn, int | Decimal) else 0
-    return View(*seen, degrees if degrees in (90, 180, 270) else 0)
-
-
-def _box(page: pikepdf.Page, key: Name) -> tuple[float, float, float, float] | None:
-    """Return left, bottom, right and top of a box that is there and not empty."""
-    found = _inherited(page.obj, key)
-    try:
-        x0, y0, x1, y1 = (float(value) for value in found)
-    except (TypeError, ValueError):
-        return None
-    box = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-    return box if box[0] < box[2] and box[1] < box[3] else None
-
-
-def _inherited(node: pikepdf.Object, key: Name) -> Any:
-    """Return an attribute of a page, or of the nodes above it."""
-    for _ in range(64):  # a tree as deep as this is none
-        if key in node:
-            return node[key]
-        if Name.Parent not in node:
-            return None
-        node = node.Parent
-    return None
-
-
-def _names(stem: str) -> Iterator[str]:
-    """Give names that begin alike, the first without a number."""
-    yield stem
-    yield from (f"{stem}{number}" for number in count(1))
-
-
-def _copied(found: object) -> Dictionary:
-    """Return a copy of a dictionary, whose values stay what they refer to; an empty one for all else."""
-    return Dictionary(dict(found.items())) if isinstance(found, Dictionary) else Dictionary()
+def _lines(page: Page | FailedPage) -> list[Line]:
+    """Return the lines to write: what the file itself carries is there already."""
+    return [] if isinstance(page, FailedPage) else [line for line in page.lines if line.source == "ocr"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.pages.pdfium.wire import FIELDS, GENERATED, HYPHEN, UNSEEN
+from ocr_core.pages.pdfium.fields import FIELDS, GENERATED, HYPHEN, UNSEEN
 
 UPRIGHT = 0.02
 """Angles closer to an axis than this many radians lie on it."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ocr_core.geometry import Points
 from ocr_core.pages.glyphs import Characters, Frame
-from ocr_core.pages.pdfium.wire import GENERATED, UNSEEN
+from ocr_core.pages.pdfium.fields import GENERATED, UNSEEN
 
 SHARE = 0.36
 """Of the resolution in which the page is read: 72 dpi of 200. Body text is some eight pixels high then."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ocr_core.child.process import OutOfTimeError, ProcessDiedError
 from ocr_core.errors import (
     DamagedDocumentError,
     DocumentError,
@@ -28,7 +29,7 @@ from ocr_core.pages.document import Check, Document, SourcePage
 from ocr_core.pages.glyphs import Characters, Frame
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.marks import SHARE, Bools, are_seen, find_layers, too_small
-from ocr_core.pages.pdfium.process import OutOfTimeError, PdfiumProcess, ProcessDiedError
+from ocr_core.pages.pdfium.process import PdfiumProcess
 from ocr_core.pages.pictures import hidden_by, legible, unpack_pictures, whole_page
 from ocr_core.pages.resolution import choose_scale
 from ocr_core.pages.text_layer import form_lines
@@ -166,7 +167,7 @@ class PdfDocument(Document):
         limits = self._limits
         process = self._process = PdfiumProcess()
         self._asked = 0
-        request = {"password": self._password, "memory": limits.memory}
+        request = {"password": self._password, "memory": limits.memory + len(self._data)}
         try:
             answer, _ = process.ask(request, self._data, limit=0, seconds=limits.page_seconds, check=check)
         except OutOfTimeError:

@@ -79,6 +79,7 @@ async def opened_pages(
         walk = _Walk(order, serving, ticket, model)
         ended = asyncio.wrap_future(in_thread(partial(contextvars.copy_context().run, walk.run), "document"))
         gone = asyncio.ensure_future(order.gone())
+        gone.add_done_callback(lambda _: ticket.cancel())  # also while the answer is written, after the last page
         try:
             yield model.bundle, walk.sheets(gone)
         finally:

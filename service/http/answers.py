@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
+from ocr_core.child.process import Check
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.registry import FORMATS
 from ocr_core.pipeline import result
@@ -37,15 +38,19 @@ class Answer:
         received: the request.
         model: which one reads.
         context, exchange: the application and the request.
+        wanted: raises once nobody waits for the answer.
     """
 
-    def __init__(self, form: str, received: Received, model: Model, context: Context, exchange: Exchange) -> None:
+    def __init__(
+        self, form: str, received: Received, model: Model, context: Context, exchange: Exchange, wanted: Check
+    ) -> None:
         self.media_type = MEDIA_TYPES[form]
         self._form = form
         self._received = received
         self._model = model
         self._context = context
         self._exchange = exchange
+        self._wanted = wanted
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._pages = self._failed = self._lines = 0
         self._text: list[str] = []
@@ -94,7 +99,7 @@ class Answer:
         yield end.model_dump_json().encode() + b"\n"
 
     async def _as_file(self, sheets: AsyncIterator[Sheet]) -> AsyncIterator[bytes]:
-        writer = FORMATS[self._form].new_writer()
+        writer = FORMATS[self._form].new_writer(self._wanted)
         password = self._received.fields.password
         originals = [
             Original(name=upload.name, data=upload.data, password=password) for upload in self._received.uploads

@@ -9,8 +9,8 @@ from typing import Any
 
 import pypdfium2_raw as pdfium
 
+from ocr_core.pages.pdfium.fields import FIELDS, GENERATED, HYPHEN, UNSEEN
 from ocr_core.pages.pdfium.objects import address
-from ocr_core.pages.pdfium.wire import FIELDS, GENERATED, HYPHEN, UNSEEN
 
 
 def describe_characters(page: Any, texts: dict[int, tuple[int, bool]], limit: int) -> tuple[int, memoryview]:

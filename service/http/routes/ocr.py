@@ -92,12 +92,12 @@ async def answered(
         order = _order(received, form, request)
         by_page = form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images)
         if by_page:
-            whole = _ticket(exchange, timeout_ms, context, by_page=True)
-            bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, whole))
+            ticket = _ticket(exchange, timeout_ms, context, by_page=True)  # of the whole
+            bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, ticket))
         else:
             bundle, outcomes = await read_images(order, serving, ticket)
             sheets = _sheets(outcomes)
-        answer = make(form, received, Model.of(bundle), context, exchange)
+        answer = make(form, received, Model.of(bundle), context, exchange, ticket.require_wanted)
         pieces = answer.pieces(sheets)
         # What goes wrong before the first piece is answered with its status.
         first = await anext(pieces, b"")

@@ -14,11 +14,13 @@ import pytest
 from pikepdf import Array, Dictionary, Name
 from written import FAILED, line, page, quad, write
 
+from ocr_core.child.wire import PIECE
 from ocr_core.errors import ImageError
 from ocr_core.formats.base import Original
-from ocr_core.formats.hidden_text import LARGEST as LARGEST_CONTENT
+from ocr_core.formats.qpdf.assembly import LARGEST, Source, save
+from ocr_core.formats.qpdf.hidden_text import LARGEST as LARGEST_CONTENT
 from ocr_core.formats.registry import FORMATS
-from ocr_core.formats.searchable_pdf import IN_MEMORY, LARGEST, PIECE
+from ocr_core.formats.searchable_pdf import IN_MEMORY
 from ocr_core.pipeline.result import Line, Page, Word
 
 MARK = (100.0, 250.0, 220.0, 262.0)
@@ -253,9 +255,12 @@ def test_forms_are_not_unpacked_beyond_what_is_looked_through(monkeypatch, packi
     unpacked = []
     read = pikepdf.Object.read_bytes
     monkeypatch.setattr(pikepdf.Object, "read_bytes", lambda form: unpacked.append(form) or read(form))
-    written = searchable(data, read_mark(saved(drawn()), "new"))
+    source = Source.opened(data)
+    source.lay(0, zlib.compress(b""), "/OcrText", anew=True)
     assert not unpacked
-    with pikepdf.open(io.BytesIO(written)) as found:
+    written = io.BytesIO()
+    save([(source, 0)], written)
+    with pikepdf.open(written) as found:
         kept = found.pages[0].Resources.XObject
         assert [kept[name].read_raw_bytes() for name in sorted(forms)] == [bomb] * 3
 

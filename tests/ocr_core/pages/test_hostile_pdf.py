@@ -22,11 +22,12 @@ from hostile_pdf import (
 )
 from pdfs import LINES, document, paragraph
 
+from ocr_core.child.process import OutOfTimeError, ProcessDiedError
 from ocr_core.errors import DocumentError, ImageError, PageError, PageTooCostlyError
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
 from ocr_core.pages.pdf import PdfDocument
-from ocr_core.pages.pdfium.process import OutOfTimeError, PdfiumProcess, ProcessDiedError
+from ocr_core.pages.pdfium.process import PdfiumProcess
 
 SOON = Limits(page_seconds=1.0)
 GOOD = document([paragraph([*LINES, f"This is page {i}."]) for i in range(4)])

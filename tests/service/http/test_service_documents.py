@@ -20,6 +20,7 @@ from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
 
 from ocr_core.errors import BackendError, PageError
+from ocr_core.formats.searchable_pdf import SearchablePdfWriter
 from ocr_core.pages import pdf as pdf_pages
 from ocr_core.pages.pdfium.process import PdfiumProcess
 from service.app import create_app
@@ -384,6 +385,30 @@ async def test_a_client_that_leaves_ends_the_work(processes: list[PdfiumProcess]
         await asyncio.to_thread(until, lambda: not serving.admission.images)
         require_empty(serving)
     assert stream._pieces.empty()
+
+
+async def test_a_client_that_leaves_ends_the_writing_of_a_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def end(writer: SearchablePdfWriter) -> Iterator[bytes]:
+        begun.set()
+        try:
+            while writer._check is not None:
+                writer._check()
+                ended.wait(0.01)
+        finally:
+            ended.set()
+        yield b""
+
+    monkeypatch.setattr(SearchablePdfWriter, "end", end)
+    async with running(FakeReader()) as (app, serving):
+        stream = Stream(app, scan(), accept=b"application/pdf")
+        assert await asyncio.to_thread(begun.wait, PATIENCE)
+        assert not ended.is_set()
+        stream.leave()
+        await stream.done()
+        assert ended.is_set()
+        require_empty(serving)
 
 
 async def test_images_of_others_get_past_a_document(serve: Serve) -> None:
