@@ -28,7 +28,7 @@ from ocr_core.pages.images import upright
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
 from ocr_core.pages.selection import select_pages
-from ocr_core.pipeline.documents import TextLayer, read_page
+from ocr_core.pipeline.documents import TextLayer, needs_look, read_page
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.loading import load_checked
 from ocr_core.pipeline.result import Page, ReadOptions
@@ -139,7 +139,8 @@ class Reader:
             ImageError: it cannot be read as an image, or a page cannot be read.
         """
         options = options or ReadOptions()
-        with open_document(_bytes(source), limits=self.limits, password=password) as document:
+        look = needs_look(options, text_layer)
+        with open_document(_bytes(source), limits=self.limits, password=password, look=look) as document:
             for index in select_pages(pages, len(document), self.limits.pages):
                 page = self._page(document, index, options, text_layer, on_error)
                 if page is not None:

@@ -21,7 +21,12 @@ def is_document(data: bytes) -> bool:
 
 
 def open_document(
-    data: bytes, *, limits: Limits | None = None, password: str | None = None, check: Check | None = None
+    data: bytes,
+    *,
+    limits: Limits | None = None,
+    password: str | None = None,
+    look: bool = True,
+    check: Check | None = None,
 ) -> Document:
     """Open a file as a sequence of pages.
 
@@ -30,6 +35,8 @@ def open_document(
             first is the only one.
         limits: what the file may cost.
         password: of an encrypted PDF; without use for all others.
+        look: find out which text of a PDF leaves a mark, which takes as long as the rest; else it counts as seen where
+            nothing speaks against it.
         check: called while waiting; whatever it raises ends the wait.
 
     Raises:
@@ -38,7 +45,7 @@ def open_document(
     """
     limits = limits or Limits()
     if is_pdf(data):
-        return PdfDocument(data, limits=limits, password=password, check=check)
+        return PdfDocument(data, limits=limits, password=password, look=look, check=check)
     if tiff.is_tiff(data):
         return _Pictures(data, tiff.find_pictures(data), limits)
     return _Pictures(data, [None], limits)

@@ -67,8 +67,17 @@ class PdfDocument(Document):
 
     format = "PDF"
 
-    def __init__(self, data: bytes, *, limits: Limits, password: str | None = None, check: Check | None = None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        limits: Limits,
+        password: str | None = None,
+        look: bool = True,
+        check: Check | None = None,
+    ) -> None:
         self._data = data
+        self._looks = look
         self._limits = limits
         self._password = password
         self._lock = threading.Lock()
@@ -111,7 +120,7 @@ class PdfDocument(Document):
         scale = choose_scale(frame.size, pictures, lines, self._limits.pixels)
         width, height = (max(1, round(side * scale)) for side in frame.size)
         unsure: list[Points] = []
-        if any(line.seen for line in lines):
+        if self._looks and any(line.seen for line in lines):
             unseen, unsure = self._look(index, characters, frame, hidden, scale * SHARE, check)
             lines = form_lines(characters, frame, unseen) if (unseen != hidden).any() else lines
         seen = [line for line in lines if line.seen]

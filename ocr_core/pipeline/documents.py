@@ -69,6 +69,11 @@ def read_page(
     return replace(page, lines=_ordered(lines, source, page.rotation), seconds=found.seconds)
 
 
+def needs_look(options: ReadOptions, text_layer: TextLayer = "auto") -> bool:
+    """Tell whether `read_page` asks which text of a PDF is seen (`look` of `open_document`)."""
+    return text_layer == "auto" and options.detect
+
+
 def needs_reading(source: SourcePage, options: ReadOptions, text_layer: TextLayer = "auto") -> bool:
     """Tell whether `read_page` will draw the page and read of its pixels."""
     return text_layer != "only" and (bool(source.unread) or not _taken(source, options, text_layer))
@@ -76,7 +81,7 @@ def needs_reading(source: SourcePage, options: ReadOptions, text_layer: TextLaye
 
 def _taken(source: SourcePage, options: ReadOptions, text_layer: TextLayer) -> list[EmbeddedLine]:
     """Return the lines of the text layer that stand for what is seen; none if all is to be read."""
-    if text_layer == "ignore" or not options.detect or not source.trusted:
+    if not needs_look(options, text_layer) or not source.trusted:
         return []
     return [line for line in source.lines if line.seen and line.text and not line.garbled]
 

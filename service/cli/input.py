@@ -134,9 +134,11 @@ def _open(data: bytes, order: Order) -> tuple[Document, Sequence[int]]:
     from ocr_core.pages.limits import Limits
     from ocr_core.pages.opening import open_document
     from ocr_core.pages.selection import select_pages
+    from ocr_core.pipeline.documents import needs_look
 
     limits = Limits(pages=MAX_PAGES, pixels=order.max_pixels)
-    document = open_document(data, limits=limits, password=order.password)
+    look = needs_look(order.options, order.text_layer.value)
+    document = open_document(data, limits=limits, password=order.password, look=look)
     try:
         return document, select_pages(order.pages, len(document), limits.pages)
     except BaseException:

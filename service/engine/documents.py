@@ -22,7 +22,7 @@ from ocr_core.pages.document import Document
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
 from ocr_core.pages.selection import select_pages
-from ocr_core.pipeline.documents import needs_reading
+from ocr_core.pipeline.documents import needs_look, needs_reading
 from service.engine.image_job import Reading
 from service.engine.models.loaded import Loaded
 from service.engine.models.trial import Evidence
@@ -177,15 +177,16 @@ class _Walk:
             del found, task  # the error's traceback holds this frame, which must not hold it
 
     def _walk_through(self, index: int, data: bytes) -> None:
-        check = self._ticket.check
+        order, check = self._order, self._ticket.check
+        look = needs_look(order.options, order.text_layer)
         try:
-            document = open_document(data, limits=self._limits, password=self._order.password, check=check)
+            document = open_document(data, limits=self._limits, password=order.password, look=look, check=check)
         except Exception as error:
             self._promise(index, 1, self._ticket, _failed(error))
             return
         with document:
             try:
-                pages = select_pages(self._order.pages, len(document), self._limits.pages)
+                pages = select_pages(order.pages, len(document), self._limits.pages)
             except Exception as error:
                 self._promise(index, 1, self._ticket, _failed(error))
                 return

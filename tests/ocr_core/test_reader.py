@@ -18,6 +18,7 @@ from pictures import encode
 import ocr_core
 from ocr_core.errors import ImageTooLargeError, TooManyPagesError, UnsupportedImageError, WrongPasswordError
 from ocr_core.pages.limits import Limits
+from ocr_core.pages.pdf import PdfDocument
 
 RECEIPT = Path(__file__).parents[2] / "examples/receipt.jpg"
 PAGES = [
@@ -65,6 +66,16 @@ def test_documents_are_read_page_by_page(reader, tmp_path):
     assert found == [(number, f"This is page {number} of a document,") for number in (1, 2, 3)]
     assert [page.number for page in reader.read_document(path, pages="3,-1")] == [1, 3]
     assert reader.read(document(PAGES[:1])).source == "embedded"
+
+
+@pytest.mark.parametrize(("choice", "looks"), [("auto", 1), ("ignore", 0), ("only", 0)])
+def test_what_text_is_seen_is_looked_for_where_that_matters(reader, monkeypatch, choice, looks):
+    found = []
+    look_at = PdfDocument._look_at
+    monkeypatch.setattr(PdfDocument, "_look_at", lambda *arguments: found.append(1) or look_at(*arguments))
+    (page,) = reader.read_document(document(PAGES[:1]), text_layer=choice)
+    assert page.lines[0].text.startswith("This is page")
+    assert len(found) == looks
 
 
 def test_a_file_of_several_pages_is_not_cut_to_its_first(reader):

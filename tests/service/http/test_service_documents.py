@@ -143,16 +143,23 @@ async def test_a_password_opens_what_is_encrypted(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "source", "first"), [("auto", "embedded", LINES[0]), ("ignore", "ocr", "Total 12.95")]
+    ("choice", "source", "first"),
+    [("auto", "embedded", LINES[0]), ("only", "embedded", LINES[0]), ("ignore", "ocr", "Total 12.95")],
 )
-async def test_text_that_a_page_carries_is_taken_or_read(serve: Serve, choice: str, source: str, first: str) -> None:
+async def test_text_that_a_page_carries_is_taken_or_read(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, choice: str, source: str, first: str
+) -> None:
     reader = FakeReader()
+    looks: list[object] = []
+    look_at = pdf_pages.PdfDocument._look_at
+    monkeypatch.setattr(pdf_pages.PdfDocument, "_look_at", lambda *a: (looks.append(a), look_at(*a))[1])
     async with serve(reader) as client:
         answer = await client.post(URL, data={"text_layer": choice}, files={"file": WRITTEN})
     (page,) = answer.json()["pages"]
     assert (page["source"], page["lines"][0]["text"]) == (source, first)
     assert page["lines"][0].get("source", "ocr") == source
     assert len(reader.calls) == (choice == "ignore")
+    assert len(looks) == (choice == "auto")
 
 
 def fails_if_wide(pixels: np.ndarray, options: Any) -> Any:
