@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.output import STANDARD
+from service.cli.output import STANDARD, require_drawable
 
 if TYPE_CHECKING:
     from ocr_core.formats.base import Original
@@ -123,6 +123,8 @@ def _tasks(
             continue
         opened.add(document)
         on_open(len(indices))
+        if order.draw is not None:
+            require_drawable(order.draw, several=len(indices) > 1)
         for index in indices:
             target = _target(order.draw, path, index + 1, alone=len(files) == len(indices) == 1)
             task = _reading(engine, document, index, order, original, target)
@@ -188,6 +190,6 @@ def _draw(source: SourcePage, page: Page, target: Path) -> None:
 
 
 def _target(draw: Path | None, path: Path, number: int, *, alone: bool) -> Path | None:
-    if draw is None or alone:
+    if draw is None or (alone and not draw.is_dir()):
         return draw
     return draw / (f"{path.stem}.png" if number == 1 else f"{path.stem}-{number}.png")

@@ -125,7 +125,28 @@ def require_writable(target: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     if not target.exists() and not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
-    place = target if target.exists() else target.parent
+    _require_access(target if target.exists() else target.parent)
+
+
+def require_drawable(target: Path, *, several: bool) -> None:
+    """Find out ahead of the work whether pages can be drawn into a file, or into a folder, which is made if need be.
+
+    Args:
+        target: where.
+        several: pages, which need a folder.
+
+    Raises:
+        OSError: they cannot.
+    """
+    place = target
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() and (several or place != target):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    _require_access(place)
+
+
+def _require_access(place: Path) -> None:
     if not os.access(place, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 

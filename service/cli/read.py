@@ -22,7 +22,7 @@ from service.cli.common import (
     progress_bar,
 )
 from service.cli.input import Order, TextLayerChoice, read_files
-from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output, require_writable
+from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output, require_drawable, require_writable
 
 
 def read(
@@ -72,6 +72,8 @@ def read(
     paths = image_files(files, DOCUMENT_SUFFIXES)
     if not paths:
         fail(f"no PDF or image in {', '.join(map(str, files))}", code=2)
+    if draw is not None:
+        require_drawable(draw, several=len(paths) > 1)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     options = ReadOptions(
         detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language

@@ -200,6 +200,28 @@ def test_boxes_are_drawn_into_a_file_or_a_folder(loaded: list[Settings], images:
     assert sorted(path.name for path in several.iterdir()) == ["a.png", "b.png"]
 
 
+def test_one_image_is_drawn_into_a_folder_that_is_there(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
+    (tmp_path / "drawn").mkdir()
+    assert ocr("read", images / "a.png", "--draw", tmp_path / "drawn")[0] == 0
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(("source", "place"), [("a.png", "a.png/in/drawn.png"), (".", "a.png")], ids=["file", "folder"])
+def test_what_cannot_be_drawn_into_is_found_before_reading(
+    loaded: list[Settings], images: Path, source: str, place: str
+) -> None:
+    code, out, err = ocr("read", images / source, "--draw", images / place)
+    assert (code, out, loaded) == (1, "", [])
+    assert err == f"error: [Errno 20] Not a directory: '{images / 'a.png'}'\n"
+
+
+def test_several_pages_are_not_drawn_into_a_file(loaded: list[Settings], papers: Path) -> None:
+    path = papers / "paper.pdf"
+    code, out, err = ocr("read", path, "--draw", path)
+    assert (code, out) == (1, "")
+    assert err == f"error: [Errno 20] Not a directory: '{path}'\n"
+
+
 def test_options_choose_the_engine(loaded: list[Settings], images: Path) -> None:
     ocr("read", images / "a.png", "--model", "m@2", "--store", "s", "--backend", "onnxruntime", "--threads", "3")
     (settings,) = loaded
