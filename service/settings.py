@@ -132,8 +132,10 @@ class Settings(BaseSettings):
     max_documents: int = Field(
         default=8,
         ge=1,
-        description="Requests inside at a time that are read page by page; more get 429. Each has a process that draws "
-        "PDFs, of some 50 MB, which a hostile file drives to a gigabyte before it is killed.",
+        description="Requests inside at a time that are read page by page; more get 429. Half as many more are let in "
+        "of callers (keys, or addresses where there are no keys) who have none inside, so that nobody keeps all others "
+        "out. Each has a process that draws PDFs, of some 50 MB, which a hostile file drives to a gigabyte before it "
+        "is killed, and one that writes them where a PDF is asked for.",
     )
     max_pixels: int = Field(
         default=MAX_PIXELS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,6 +17,8 @@ RESERVE = 4
 """One place for light images on top of every so many."""
 PAGES = 2
 """Of so many places pages of documents take one, and as much of the memory: the others are for whoever comes by."""
+CALLERS = 2
+"""One place for a document on top of every so many, for callers who have none: nobody keeps all others out."""
 NOTICE = 0.2
 """Seconds within which a page that waits for its place notices that nobody waits for it."""
 ARRIVING = 4
@@ -71,7 +73,7 @@ class Admission:
         max_images: images that wait or are worked on, and a quarter more where they are light.
         max_bytes: memory for bodies, as they arrive, and decoded images, as predicted from their headers.
         max_body: bytes of the largest body that may come.
-        max_documents: requests that are read page by page.
+        max_documents: requests that are read page by page, and half as many more from callers who have none.
         backlog: seconds until all that is inside will be done.
     """
 
@@ -99,7 +101,7 @@ class Admission:
         self._inside = 0
         self._images = 0
         self._bytes = 0
-        self._documents = 0
+        self._documents: Counter[str] = Counter()
         self._pages = 0
         self._page_bytes = 0
         self._waiting: deque[object] = deque()
@@ -194,19 +196,21 @@ class Admission:
         return [Place(lambda nbytes: self._give_back(1, nbytes), size) for size in sizes]
 
     @contextmanager
-    def document(self) -> Iterator[None]:
+    def document(self, caller: str) -> Iterator[None]:
         """Let a request be read page by page while this lasts.
 
         Raises:
-            OverloadedError: as many are as may be.
+            OverloadedError: as many are as may be, or as may be while this caller has others.
         """
-        if self._documents >= self._max_documents:
+        kept = 0 if self._documents[caller] else self._max_documents // CALLERS
+        if self._documents.total() >= self._max_documents + kept:
             raise OverloadedError("too many documents at a time", retry_after=self.retry_after())
-        self._documents += 1
+        self._documents[caller] += 1
         try:
             yield
         finally:
-            self._documents -= 1
+            self._documents[caller] -= 1
+            self._documents = +self._documents  # without those who have none
 
     def page(self, nbytes: int, check: Callable[[], None] | None = None) -> Place:
         """Return a place for a page of a document; blocks until there is one.

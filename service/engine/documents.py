@@ -75,7 +75,7 @@ async def opened_pages(
     model = serving.models.find(order.model)
     if "@" not in (order.model or ""):
         model = serving.models.second_opinion(model) or model
-    with model.lease(), serving.admission.document():
+    with model.lease(), serving.admission.document(order.caller):
         walk = _Walk(order, serving, ticket, model)
         ended = asyncio.wrap_future(in_thread(partial(contextvars.copy_context().run, walk.run), "document"))
         gone = asyncio.ensure_future(order.gone())

@@ -43,6 +43,8 @@ class Order:
     text_layer: TextLayer = "auto"
     previews: bool = False
     """Whether pages of documents come with a picture of them; of images read on their own there is none."""
+    caller: str
+    """Who asks: what places are shared by."""
     gone: Callable[[], Awaitable[None]]
     """Returns when the client has left; cancelled when it no longer matters."""
 

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 from fastapi import Request
 
@@ -37,6 +38,19 @@ class Exchange:
 def choose_request_id(offered: str | None) -> str:
     """Return the client's own id where it is fit for a log line, else a new one."""
     return offered if offered and _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+
+
+def caller_of(request: Request) -> str:
+    """Return who sent `request`: its key's name, or the network that it came from where there are no keys."""
+    key = exchange_of(request).key
+    if key is not None:
+        return f"key {key}"
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:  # of a socket in the file system, or a name that a proxy gave
+        return ""
+    # Of IPv6 whoever has one address has as many as there are in a network of 64 bits.
+    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
 
 
 def exchange_of(request: Request) -> Exchange:

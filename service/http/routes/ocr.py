@@ -24,7 +24,7 @@ from service.http.accept import LINES, choose_form
 from service.http.answers import Answer, PageStream
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
-from service.http.exchange import Exchange, exchange_of
+from service.http.exchange import Exchange, caller_of, exchange_of
 from service.http.openapi import problems, read_operation
 from service.http.routes.security import READER
 from service.http.schemas import Model, OcrResponse, ReadFields
@@ -146,6 +146,7 @@ def _order(received: Received, form: str, request: Request) -> Order:
         password=fields.password,
         text_layer=fields.text_layer,
         previews=fields.preview,
+        caller=caller_of(request),
         gone=partial(disconnected, request),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 from service_fakes import PATIENCE, until
@@ -13,13 +14,13 @@ from service.engine.ticket import Ticket
 from service.errors import ClientGoneError, OverloadedError
 
 
-def admission(max_images: int = 4, max_bytes: int = 1000) -> Admission:
+def admission(max_images: int = 4, max_bytes: int = 1000, max_documents: int = 1) -> Admission:
     return Admission(
         max_requests=9,
         max_images=max_images,
         max_bytes=max_bytes,
         max_body=10,
-        max_documents=1,
+        max_documents=max_documents,
         backlog=lambda: 0.0,
     )
 
@@ -106,10 +107,30 @@ def test_a_page_that_nobody_waits_for_leaves_the_line() -> None:
 
 def test_documents_are_counted() -> None:
     inside = admission()
-    with inside.document(), pytest.raises(OverloadedError), inside.document():
+    for other in ("a", "b"):
+        with inside.document("a"), pytest.raises(OverloadedError), inside.document(other):
+            pass
+    with inside.document("a"):
         pass
-    with inside.document():
-        pass
+
+
+def test_who_has_no_document_inside_gets_past_one_who_fills_all_places() -> None:
+    inside = admission(max_documents=2)
+    with ExitStack() as documents:
+        for _ in range(2):
+            first = documents.enter_context(ExitStack())
+            first.enter_context(inside.document("a"))
+        with pytest.raises(OverloadedError), inside.document("a"):
+            pass
+        documents.enter_context(inside.document("b"))
+        for full in ("a", "b", "c"):
+            with pytest.raises(OverloadedError), inside.document(full):
+                pass
+        first.close()
+        with pytest.raises(OverloadedError), inside.document("a"):  # its place went to b
+            pass
+        documents.enter_context(inside.document("c"))
+    assert not inside._documents
 
 
 def test_a_part_of_a_request_is_over_with_it_or_before_it() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pikepdf
 import pytest
+from fastapi import Request
 from pdfs import A4, LINES, document, paragraph, picture, place
 from PIL import Image
 from service_clients import Serve
@@ -24,7 +25,9 @@ from ocr_core.formats.searchable_pdf import SearchablePdfWriter
 from ocr_core.pages import pdf as pdf_pages
 from ocr_core.pages.pdfium.process import PdfiumProcess
 from service.app import create_app
+from service.auth.keys import new_key
 from service.engine.serving import Serving, State
+from service.http.exchange import Exchange, caller_of
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -311,7 +314,7 @@ async def running(reader: FakeReader, **settings: Any) -> AsyncIterator[tuple[An
 def require_empty(serving: Serving) -> None:
     admission = serving.admission
     assert (admission._images, admission._bytes, admission._pages, admission._page_bytes) == (0, 0, 0, 0)
-    assert (admission._documents, admission._inside, len(serving.scheduler._fair)) == (0, 0, 0)
+    assert (admission._documents.total(), admission._inside, len(serving.scheduler._fair)) == (0, 0, 0)
     assert not serving.workers._waiting
     # Its future is done a moment before the thread itself.
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "document"])
@@ -463,6 +466,30 @@ async def test_too_many_documents_are_429(serve: Serve) -> None:
         assert (await client.post(URL, files={"file": WRITTEN})).status_code == 200
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
     assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_whose_key_has_no_document_inside_gets_past_a_key_that_fills_all_places(serve: Serve) -> None:
+    gate = Gate()
+    (one, its), (other, others) = new_key("one", ["read"]), new_key("other", ["read"])
+    keys = f"{its.line()}; {others.line()}"
+    async with serve(FakeReader(gate), max_documents=2, api_keys=keys) as client:
+        posts = [asyncio.create_task(client.post(URL, headers={"x-api-key": one}, files={"file": SCAN})) for _ in "12"]
+        for _ in posts:
+            assert await asyncio.to_thread(gate.inside.acquire, timeout=PATIENCE)
+        assert (await client.post(URL, headers={"x-api-key": one}, files={"file": SCAN})).status_code == 429
+        assert (await client.post(URL, headers={"x-api-key": other}, files={"file": WRITTEN})).status_code == 200
+        gate.open(4)
+        assert [(await post).status_code for post in posts] == [200, 200]
+
+
+def test_callers_without_keys_are_told_apart_by_their_networks() -> None:
+    hosts = ["10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "somewhere"]
+    requests = [
+        Request({"type": "http", "client": (host, 1), "state": {"exchange": Exchange(request_id="a")}})
+        for host in hosts
+    ]
+    callers = [caller_of(request) for request in requests]
+    assert callers == ["10.0.0.1", "10.0.0.2", "2001:db8::/64", "2001:db8::/64", "2001:db8:0:1::/64", ""]
 
 
 async def test_a_first_page_that_does_not_fit_in_is_429(serve: Serve) -> None:
