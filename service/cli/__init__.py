@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import bench, doctor, evaluate, keys, mcp, models, read, serve
+from service.cli import batch, bench, doctor, evaluate, keys, mcp, models, read, serve
 from service.cli.common import end_process, fail
 
 USAGE = 2
@@ -41,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("read")(read.read)
+app.command("batch")(batch.batch)
 app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
