@@ -22,9 +22,12 @@ from service.http.context import Context
 from service.http.docs import install_docs
 from service.http.middleware import DIGEST_HEADER, ID_HEADER, ExchangeMiddleware, HeadMiddleware
 from service.http.openapi import install_openapi
-from service.http.problems import install_handlers
+from service.http.problems import describe, install_handlers
 from service.http.routes import health, integrations, models, ocr, page
-from service.observe.metrics import READ_ENDPOINTS, Metrics
+from service.http.routes import jobs as job_routes
+from service.http.routes.jobs import STATE_HEADER
+from service.jobs.jobs import Jobs
+from service.observe.metrics import JOBS_ENDPOINT, READ_ENDPOINTS, Metrics
 from service.observe.tracing import NoTracing, OpenTelemetry
 from service.settings import Settings, load_settings
 
@@ -33,7 +36,7 @@ DESCRIPTION = (
     "applied before anything else, and sizes and polygons speak of the image after it."
 )
 
-EXPOSED_HEADERS = ("Retry-After", "Server-Timing", ID_HEADER, DIGEST_HEADER)
+EXPOSED_HEADERS = ("Location", "Retry-After", "Server-Timing", ID_HEADER, DIGEST_HEADER, STATE_HEADER)
 """What scripts of other web sites may read of an answer."""
 
 
@@ -56,13 +59,18 @@ def create_app(
     metrics = Metrics(registry)
     serving = Serving(settings, engine_factory, metrics, on_failure)
     access = Access(load_keys(settings), RateLimit(settings.rate_limit, settings.rate_limit_burst))
+    jobs = Jobs(settings, serving, metrics, describe) if settings.jobs else None
     tracing = OpenTelemetry() if settings.traces else NoTracing()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with followed_keys(settings, access):
             serving.start()
+            if jobs is not None:
+                jobs.start()
             yield
+            if jobs is not None:
+                await jobs.close()
             await serving.close()
         await asyncio.to_thread(tracing.close)
         metrics.close()
@@ -82,10 +90,10 @@ def create_app(
         metrics=metrics,
         serving=serving,
         access=access,
+        jobs=jobs,
     )
-    app.add_middleware(
-        BodyMiddleware, limits=dict.fromkeys(READ_ENDPOINTS, settings.payload_limit), idle=settings.upload_idle_seconds
-    )
+    limits = dict.fromkeys((*READ_ENDPOINTS, JOBS_ENDPOINT), settings.payload_limit)
+    app.add_middleware(BodyMiddleware, limits=limits, idle=settings.upload_idle_seconds)
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(tracing.middleware)
@@ -97,7 +105,12 @@ def create_app(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (ocr, integrations, models, health, *([page] if settings.page else [])):
+    routes = [ocr, integrations, models, health]
+    if jobs is not None:
+        routes.insert(1, job_routes)
+    if settings.page:
+        routes.append(page)
+    for module in routes:
         app.include_router(module.router)
     install_handlers(app)
     install_docs(app)

@@ -142,6 +142,42 @@ class ClientGoneError(ServiceError):
     code = "client_gone"
 
 
+class JobNotFoundError(ServiceError):
+    """There is no such job, or it belongs to another key, or it has expired."""
+
+    code = "job_not_found"
+
+
+class JobStoreError(ServiceError):
+    """The store of jobs, or of their files, is gone, locked or full."""
+
+    code = "job_store_unavailable"
+
+
+class JobAbandonedError(ServiceError):
+    """The workers of a job have died several times in a row on the same page."""
+
+    code = "job_abandoned"
+
+
+class JobFilesLostError(ServiceError):
+    """What was kept of a job has gone."""
+
+    code = "job_files_lost"
+
+
+class NoResultError(ServiceError):
+    """A job of which no page was read yet."""
+
+    code = "no_result_yet"
+
+
+class IdempotencyKeyError(ServiceError):
+    """An idempotency key that came before with another request, or whose request is still being taken in."""
+
+    code = "idempotency_key_in_use"
+
+
 class NoImageReadError(ServiceError):
     """Every one of several images failed. `pages` holds the failed pages, ready to be sent."""
 

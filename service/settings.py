@@ -26,6 +26,10 @@ VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 
 
+def _state_home() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+
+
 class Settings(BaseSettings):
     """Frozen; read once when the process starts, never at import."""
 
@@ -166,6 +170,55 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest that a request may take that is read page by page, and what one has that names no "
         "deadline. `OCR_MAX_PAGES` fit in thrice on four cores; whoever leaves ends the work at once.",
+    )
+
+    jobs: bool = Field(
+        default=True,
+        description="Take jobs at `/v1/jobs`. Nothing is written before the first one comes.",
+    )
+    jobs_folder: Path = Field(
+        default_factory=lambda: _state_home() / "ocr" / "jobs",
+        description="Folder of the jobs of one service: `jobs.db`, an SQLite file, and uploads and results beside it. "
+        "On a disk of its own machine, where it outlasts the process.",
+    )
+    jobs_database: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://…`: the jobs of several replicas (extra `postgres`), instead of the SQLite file.",
+    )
+    jobs_files: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL (s3://…) of uploads and results, which every replica reaches. Unset: beside "
+        "the SQLite file.",
+    )
+    jobs_concurrent: int = Field(
+        default=2,
+        ge=0,
+        description="Jobs worked on at a time, so that a short one does not wait for a long one; 0 takes them and "
+        "leaves them to other replicas.",
+    )
+    jobs_share: float = Field(
+        default=0.125,
+        gt=0,
+        le=1,
+        description="Share of the machine that a page of a job has beside a request that someone waits for; as much as "
+        "there is where nobody does.",
+    )
+    jobs_max_inside: int = Field(
+        default=100,
+        ge=1,
+        description="Jobs of a key, or of all where there are none, that are queued or worked on; more get 429. Each "
+        "keeps its upload on the disk.",
+    )
+    jobs_timeout_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="Longest that a job may be worked on; then it fails, and what was read stays until it expires.",
+    )
+    jobs_keep_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="How long a job is kept after its end, failed and cancelled ones too; then it is removed with its "
+        "upload and its result.",
     )
 
     shutdown_grace_seconds: float = Field(

@@ -117,7 +117,7 @@ class _Walk:
         """At its end None, or why no more pages come."""
         self._changed = threading.Condition()
         self._pending: dict[Future[Reading], Ticket] = {}
-        self._begun = False
+        self._begun = order.patient
         self._read = 0
         self._late = False
 
@@ -179,9 +179,12 @@ class _Walk:
     def _walk_through(self, index: int, data: bytes) -> None:
         order, check = self._order, self._ticket.check
         look = needs_look(order.options, order.text_layer)
+        known = 0 if index else order.known
         try:
             document = open_document(data, limits=self._limits, password=order.password, look=look, check=check)
         except Exception as error:
+            if known:
+                raise
             self._promise(index, 1, self._ticket, _failed(error))
             return
         with document:
@@ -190,7 +193,7 @@ class _Walk:
             except Exception as error:
                 self._promise(index, 1, self._ticket, _failed(error))
                 return
-            for page in pages:
+            for page in pages[known:]:
                 self._hand_in(index, data, document, page)
             self._wait_for_all()
 

@@ -41,6 +41,10 @@ class Order:
     """Which of each file, as `ocr_core.pages.selection` has it; None: all."""
     password: str | None = None
     text_layer: TextLayer = "auto"
+    known: int = 0
+    """So many pages of the first file were read before and are left out; then it must open, or all ends with why."""
+    patient: bool = False
+    """The first page waits for its place too, rather than being refused."""
     previews: bool = False
     """Whether pages of documents come with a picture of them; of images read on their own there is none."""
     caller: str

@@ -23,10 +23,14 @@ class Ticket:
     Args:
         deadline: a time of `clock`, in seconds.
         whole: the request that this is a part of: once that is over, this is.
+        share: of the machine, beside requests of which each has one; less for what can wait.
     """
 
-    def __init__(self, deadline: float, *, clock: Clock = time.monotonic, whole: Ticket | None = None) -> None:
+    def __init__(
+        self, deadline: float, *, clock: Clock = time.monotonic, whole: Ticket | None = None, share: float = 1.0
+    ) -> None:
         self.deadline = deadline
+        self.share = share
         self.claimed = 0.0
         """Cost of the work that was handed in so far."""
         self.taken = 0.0
@@ -39,8 +43,9 @@ class Ticket:
         self._expected = 0.0
 
     def part(self, seconds: float) -> Ticket:
-        """Return a ticket for a part of the request, which has so many seconds from now."""
-        return Ticket(min(self.deadline, self._clock() + seconds), clock=self._clock, whole=self)
+        """Return a ticket for a part of the request, which has so many seconds from now, with a lighter share more."""
+        end = self._clock() + seconds / self.share
+        return Ticket(min(self.deadline, end), clock=self._clock, whole=self, share=self.share)
 
     def remaining(self) -> float:
         """Return the seconds left, never negative."""
@@ -100,4 +105,4 @@ class Ticket:
     @property
     def rank(self) -> tuple[float, int]:
         """Place in the order of service, least first; who came first breaks ties."""
-        return self._arrival + self.cost, self._number
+        return self._arrival + self.cost / self.share, self._number

@@ -18,6 +18,7 @@ from ocr_core.formats.registry import FORMATS
 from ocr_core.pipeline import result
 from service.engine.documents import Sheet
 from service.engine.image_job import Reading
+from service.engine.reading import Outcome
 from service.errors import ClientGoneError, NoImageReadError
 from service.http.accept import MEDIA_TYPES
 from service.http.context import Context
@@ -78,8 +79,21 @@ class Answer:
         writers = {"json": self._as_json, "ndjson": self._as_lines}
         return writers.get(self._form, self._as_file)(sheets)
 
+    def total(self) -> float:
+        """Return the seconds that all of it took."""
+        return self._exchange.elapsed()
+
+    def observe(self, outcome: Outcome) -> None:
+        """Count a page among those that this process was asked for."""
+        metrics = self._context.metrics
+        if isinstance(outcome, Reading):
+            metrics.images.labels("read").inc()
+            metrics.observe_page(outcome.page, outcome.seconds)
+        else:
+            metrics.images.labels(result_of(problem_of(outcome).status)).inc()
+
     def _timed(self) -> dict[str, float]:
-        seconds = {**self._seconds, "total": self._exchange.elapsed()}
+        seconds = {**self._seconds, "total": self.total()}
         self.timings = {stage: round(value * 1000, 2) for stage, value in seconds.items()}
         return self.timings
 
@@ -140,11 +154,10 @@ class Answer:
                 del failed, sheet  # the error's traceback holds this frame, which must not hold it
 
     def _note(self, sheet: Sheet) -> None:
-        outcome, metrics = sheet.outcome, self._context.metrics
+        outcome = sheet.outcome
         self._pages += 1
+        self.observe(outcome)
         if isinstance(outcome, Reading):
-            metrics.images.labels("read").inc()
-            metrics.observe_page(outcome.page, outcome.seconds)
             for stage, value in outcome.seconds.items():
                 self._seconds[stage] += value
             self._lines += len(outcome.page.lines)
@@ -152,7 +165,6 @@ class Answer:
                 self._text += [line.text for line in outcome.page.lines]
         else:
             self._failed += 1
-            metrics.images.labels(result_of(problem_of(outcome).status)).inc()
         self._exchange.facts.update(images=self._pages, failed=self._failed)
 
     def _dumped(self, sheet: Sheet) -> bytes:

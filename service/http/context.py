@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from service.auth.access import Access
 from service.engine.serving import Serving
+from service.jobs.jobs import Jobs
 from service.observe.metrics import Metrics
 from service.settings import Settings
 
@@ -21,6 +22,8 @@ class Context:
     metrics: Metrics
     serving: Serving
     access: Access
+    jobs: Jobs | None
+    """None where none are taken."""
 
 
 async def _context_of(request: Request) -> Context:

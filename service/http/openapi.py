@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.http.accept import MEDIA_TYPES
+from service.http.job_schemas import JobFields, JsonJob
 from service.http.problems import CODES, CONTENT_TYPE, ProblemDocument
 from service.http.schemas import JsonUpload, ReadFields, StreamEnd
+from service.jobs.job import State
 
 _REF = "#/components/schemas/{model}"
 
@@ -66,15 +68,38 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def read_operation() -> dict[str, Any]:
     """Return what `POST /v1/ocr` adds to its operation: the three forms of its body, and an example of its answer."""
+    return {"requestBody": _body("UploadForm", "JsonUpload"), "responses": {"200": {"content": _answers()}}}
+
+
+def job_operation() -> dict[str, Any]:
+    """Return what `POST /v1/jobs` adds to its operation: the three forms of its body, and where its job will be."""
+    location = {"description": "Path of the job.", "schema": {"type": "string"}}
+    return {
+        "requestBody": _body("JobForm", "JsonJob"),
+        "responses": {"202": {"headers": {"Location": location}}},
+    }
+
+
+def result_operation() -> dict[str, Any]:
+    """Return what `GET /v1/jobs/{id}/result` adds to its operation: the forms of its answer."""
+    state = {"description": "Where the job stands.", "schema": {"type": "string", "enum": list(get_args(State))}}
+    return {"responses": {"200": {"headers": {"X-Job-State": state}, "content": _answers()}}}
+
+
+def _body(form: str, json: str) -> dict[str, Any]:
     content = {
-        "multipart/form-data": {"schema": {"$ref": _REF.format(model="UploadForm")}},
+        "multipart/form-data": {"schema": {"$ref": _REF.format(model=form)}},
         "application/json": {
-            "schema": {"$ref": _REF.format(model="JsonUpload")},
+            "schema": {"$ref": _REF.format(model=json)},
             "example": {"image": _WHITE_PNG, "words": True},
         },
         "image/*": {"schema": _FILE},
         "application/pdf": {"schema": _FILE},
     }
+    return {"required": True, "content": content}
+
+
+def _answers() -> dict[str, Any]:
     answers: dict[str, Any] = {
         media_type.partition(";")[0]: {"schema": _FILE if name == "pdf" else {"type": "string"}}
         for name, media_type in MEDIA_TYPES.items()
@@ -83,10 +108,7 @@ def read_operation() -> dict[str, Any]:
     answers["application/x-ndjson"] = {
         "schema": {"anyOf": [{"$ref": _REF.format(model=model)} for model in ("Page", "StreamEnd")]}
     }
-    return {
-        "requestBody": {"required": True, "content": content},
-        "responses": {"200": {"content": answers}},
-    }
+    return answers
 
 
 def install_openapi(app: FastAPI, *, needs_keys: bool, max_files: int) -> None:
@@ -120,25 +142,36 @@ def install_openapi(app: FastAPI, *, needs_keys: bool, max_files: int) -> None:
 
 def _components(max_files: int) -> dict[str, Any]:
     """Return the schemas of bodies parsed by hand and of problems; generated clients name their classes by them."""
-    form = ReadFields.model_json_schema(ref_template=_REF)
-    files = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_files}
-    fields = {name: _never_null(field) for name, field in form["properties"].items()}
-    # Swagger UI makes up what has neither default nor example, and sends it; empty is as good as left out.
-    fields = {name: field if "default" in field else {**field, "example": ""} for name, field in fields.items()}
-    form["properties"] = {"file": files, **fields}
-    form |= {"title": "UploadForm", "required": ["file"], "description": "Images and documents as files of a form."}
     problem = ProblemDocument.model_json_schema(ref_template=_REF, mode="serialization")
     schemas = {
         **problem.pop("$defs"),
         "ProblemDocument": problem,
         "JsonUpload": JsonUpload.model_json_schema(ref_template=_REF),
-        "UploadForm": form,
+        "UploadForm": _form(ReadFields, "UploadForm", max_files),
+        "JsonJob": JsonJob.model_json_schema(ref_template=_REF),
+        "JobForm": _form(JobFields, "JobForm", max_files),
         "StreamEnd": _without_defs(StreamEnd.model_json_schema(ref_template=_REF, mode="serialization")),
         "Code": {"type": "string", "enum": list(CODES), "description": "What went wrong, for machines."},
     }
     for name in ("Problem", "ProblemDocument"):
         schemas[name]["properties"]["code"] = {"$ref": _REF.format(model="Code")}
     return schemas
+
+
+def _form(fields: type[ReadFields], name: str, max_files: int) -> dict[str, Any]:
+    """Return the schema of a form with these fields and files."""
+    form = fields.model_json_schema(ref_template=_REF)
+    files = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_files}
+    kinds = {key: _never_null(field) for key, field in form["properties"].items()}
+    # Swagger UI makes up what has neither default nor example, and sends it; empty is as good as left out.
+    kinds = {key: field if "default" in field else {**field, "example": ""} for key, field in kinds.items()}
+    description = "Images and documents as files of a form."
+    return form | {
+        "title": name,
+        "required": ["file"],
+        "description": description,
+        "properties": {"file": files, **kinds},
+    }
 
 
 def _without_defs(schema: dict[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,13 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.ForbiddenError: 403,
     BundleNotFoundError: 404,
     errors.ModelNotLoadedError: 404,
+    errors.JobNotFoundError: 404,
     errors.NotAcceptableError: 406,
     errors.UploadStalledError: 408,
     errors.ModelConflictError: 409,
+    errors.IdempotencyKeyError: 409,
+    errors.NoResultError: 409,
+    errors.JobFilesLostError: 404,
     errors.PayloadTooLargeError: 413,
     errors.TooManyImagesError: 413,
     ImageTooLargeError: 413,
@@ -51,6 +55,7 @@ STATUS: Mapping[type[OcrError], int] = {
     errors.UnsupportedContentTypeError: 415,
     UnsupportedImageError: 415,
     errors.InvalidRequestError: 422,
+    errors.JobAbandonedError: 422,
     errors.ModelNotServedError: 422,
     errors.NoImageReadError: 422,
     ImageError: 422,
@@ -59,6 +64,7 @@ STATUS: Mapping[type[OcrError], int] = {
     OcrError: 500,
     errors.NotReadyError: 503,
     errors.UnhealthyError: 503,
+    errors.JobStoreError: 503,
     errors.DeadlineExceededError: 504,
 }
 """Status of an error: that of its nearest class."""
@@ -145,13 +151,30 @@ class ProblemDocument(Problem):
     pages: list[FailedPage] | None = Field(default=None, description="With code `no_image_read`: every page.")
 
 
+class KnownProblemError(errors.ServiceError):
+    """A problem that was written down before and stands for itself, as that of a job's page."""
+
+    code = "known_problem"
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
 def problem_of(error: Exception) -> Problem:
     """Return what a client may know of `error`: nothing of what happens inside."""
+    if isinstance(error, KnownProblemError):
+        return error.problem
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if isinstance(error, OcrError) and (error.code in CODES or status == CLIENT_GONE):
         detail = str(error) if status != 500 else "the engine failed; the log has more under this request's id"
         return _problem(status, error.code, detail)
     return _problem(500, INTERNAL, "an unexpected error; the log has more under this request's id")
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """Return `problem_of` as plain values, to be written down."""
+    return problem_of(error).model_dump()
 
 
 def report(error: Exception) -> None:
@@ -165,7 +188,7 @@ def problem_response(request_id: str, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, (errors.NotReadyError, errors.UnhealthyError)):
+    if isinstance(error, (errors.NotReadyError, errors.UnhealthyError, errors.JobStoreError)):
         headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, errors.UnauthorizedError):
         headers["WWW-Authenticate"] = "Bearer"

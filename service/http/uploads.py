@@ -94,18 +94,23 @@ async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: Rea
         raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "Field required"}])
     uploads = tuple(Upload(name or f"image-{i}", data) for i, (name, data) in enumerate(form.files, start=1))
     # Pages send the fields that nobody filled in too, as empty.
-    return Received(uploads, _merge(query, {name: value for name, value in form.fields.items() if value}))
+    return Received(uploads, merge(query, {name: value for name, value in form.fields.items() if value}))
 
 
 def _from_json(body: bytearray, query: ReadFields) -> Received:
     upload = parse_json(body, _JSON)
     chosen = upload.model_dump(exclude={"image"}, exclude_unset=True)
-    return Received((Upload("image-1", upload.image),), _merge(query, chosen))
+    return Received((Upload("image-1", upload.image),), merge(query, chosen))
 
 
-def _merge(query: ReadFields, chosen: dict[str, object]) -> ReadFields:
+def merge(query: ReadFields, chosen: dict[str, object]) -> ReadFields:
+    """Return the choices of a query and those of a body, which win.
+
+    Raises:
+        InvalidRequestError: one of the body's is unknown or out of its range.
+    """
     try:
-        return ReadFields.model_validate(query.model_dump(exclude_unset=True) | chosen)
+        return type(query).model_validate(query.model_dump(exclude_unset=True) | chosen)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
         raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in found]) from error

@@ -18,6 +18,7 @@ from ocr_core.pipeline.result import Page
 READ_ENDPOINT = "/v1/ocr"
 LITEPARSE_ENDPOINT = "/ocr"
 OPEN_WEBUI_ENDPOINT = "/process"
+JOBS_ENDPOINT = "/v1/jobs"
 READ_ENDPOINTS = frozenset({READ_ENDPOINT, LITEPARSE_ENDPOINT, OPEN_WEBUI_ENDPOINT})
 """Paths that take files, by POST or PUT."""
 
@@ -110,6 +111,33 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        self.jobs = Gauge(
+            "ocr_jobs",
+            "Jobs that are queued or running, of all replicas of one store.",
+            ["state"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.job_wait = Gauge(
+            "ocr_job_wait_seconds",
+            "Age of the oldest job that is queued.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.jobs_ended = Counter("ocr_jobs_ended", "Jobs that ended here.", ["state"], registry=registry)
+        self.job_pages = Counter(
+            "ocr_job_pages", "Pages of jobs, by what became of each.", ["result"], registry=registry
+        )
+        self.jobs_taken_over = Counter(
+            "ocr_jobs_taken_over", "Jobs that went on here since their worker had died.", registry=registry
+        )
+        self.job_store_errors = Counter(
+            "ocr_job_store_errors", "Calls of the store of jobs that failed.", registry=registry
+        )
+        for state in ("succeeded", "failed", "cancelled"):
+            self.jobs_ended.labels(state)
+        for page in ("read", "failed"):
+            self.job_pages.labels(page)
         for result in get_args(Result):  # from the start: a counter that is born with 1 never increases
             self.duration.labels(result)
             if result != "cancelled":  # whoever left gets no answer, for any image

@@ -22,6 +22,7 @@ from service.settings import Settings
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("OCR_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)  # whoever runs the tests may have jobs of their own
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ if they shared the machine evenly. So a small photograph overtakes a long page; 
 came after each one inside could have had as much as the page costs; equal pages are served as they came. This is fair
 queueing (Demers, Keshav and Shenker, "Analysis and simulation of a fair queueing algorithm", 1989) with every request
 a flow of its own and, instead of a simulation of who would still be there under even sharing, a count of who is: who
-leaves early leaves nothing behind. Pure: time passes only as work is handed out.
+leaves early leaves nothing behind. What can wait, as jobs can, has a lighter share: its work counts as so much more,
+and nobody is refused for its deadlines. Pure: time passes only as work is handed out.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class FairClock:
     def spend(self, ticket: Ticket, cost: float) -> None:
         """Note that work of `cost` was begun for `ticket`."""
         ticket.taken += cost
-        self._now += cost / max(1, len(self._inside))
+        self._now += cost / max(ticket.share, sum(other.share for other in self._inside))
 
     def cancel_all(self, reason: Callable[[], ServiceError]) -> None:
         """Give up every request inside."""
@@ -76,7 +77,11 @@ class FairClock:
             left = other.remaining()
             if other is ticket:
                 worst = max(worst, NEW * until - left)
-            elif other.rank > ticket.rank and firm * (until - ticket.work_left / pace) <= left:
+            elif (
+                other.rank > ticket.rank
+                and other.share >= ticket.share
+                and firm * (until - ticket.work_left / pace) <= left
+            ):
                 worst = max(worst, firm * until - left)
         return worst
 

@@ -86,13 +86,13 @@ async def answered(
     incoming = incoming_of(request)
     async with AsyncExitStack() as stack:
         arrival = stack.enter_context(serving.admission.request(incoming.declared, incoming.give_up))
-        ticket = _ticket(exchange, timeout_ms, context)
-        received = await _receive(take, ticket, arrival)
+        ticket = ticket_of(exchange, timeout_ms, context)
+        received = await receive_within(take, ticket, arrival)
         form = choose_form(received.fields.format, request.headers.get("accept")) if make is Answer else "json"
         order = _order(received, form, request)
         by_page = form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images)
         if by_page:
-            ticket = _ticket(exchange, timeout_ms, context, by_page=True)  # of the whole
+            ticket = ticket_of(exchange, timeout_ms, context, by_page=True)  # of the whole
             bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, ticket))
         else:
             bundle, outcomes = await read_images(order, serving, ticket)
@@ -108,7 +108,8 @@ async def answered(
         return Response(body, headers={"Server-Timing": server_timing}, media_type=answer.media_type)
 
 
-def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_page: bool = False) -> Ticket:
+def ticket_of(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_page: bool = False) -> Ticket:
+    """Return the deadline of a request, or of one that is read page by page."""
     settings = context.settings
     usual, limit = settings.request_timeout_seconds, settings.max_request_timeout_seconds
     if by_page:
@@ -118,7 +119,8 @@ def _ticket(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_
     return Ticket(exchange.started + min(asked, limit))
 
 
-async def _receive(take: Take, ticket: Ticket, arrival: Arrival) -> Received:
+async def receive_within(take: Take, ticket: Ticket, arrival: Arrival) -> Received:
+    """Take in the body of a request within its deadline, and then a place among the requests inside."""
     try:
         with anyio.fail_after(ticket.remaining()):
             received = await take(arrival.grow)

@@ -1,0 +1,171 @@
+"""`/v1/jobs`: long work that outlives its request."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from service.errors import NotReadyError
+from service.http.accept import choose_form
+from service.http.answers import PageStream
+from service.http.bodies import incoming_of
+from service.http.context import Context, ContextDep
+from service.http.exchange import exchange_of
+from service.http.job_answer import JobAnswer, kept_sheets, received_of, require_pages
+from service.http.job_schemas import (
+    MOST_ERRORS,
+    JobAccepted,
+    JobFields,
+    JobList,
+    JobStatus,
+    JobSummary,
+    ListFields,
+    ResultFields,
+    cursor_of,
+)
+from service.http.openapi import job_operation, problems, result_operation
+from service.http.routes.ocr import TimeoutHeader, receive_within, ticket_of
+from service.http.routes.security import READER
+from service.http.schemas import OcrResponse
+from service.http.uploads import receive
+from service.jobs.job import Job
+from service.jobs.jobs import Jobs, Submission
+from service.observe.metrics import JOBS_ENDPOINT
+
+router = APIRouter(prefix=JOBS_ENDPOINT, tags=["jobs"], dependencies=[READER])
+
+STATE_HEADER = "X-Job-State"
+
+JobId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="As the answer to `POST` has it.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="A word of the client's own: a second request with it gives the job of the first, and makes none.",
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Have images and documents read by a job",
+    response_model=JobAccepted,
+    responses=problems(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503, 504),
+    openapi_extra=job_operation(),
+)
+async def submit_job(
+    request: Request,
+    response: Response,
+    context: ContextDep,
+    query: Annotated[JobFields, Query()],
+    key: IdempotencyKey = None,
+    timeout_ms: TimeoutHeader = None,
+) -> JobAccepted:
+    """Take what `POST /v1/ocr` takes and return at once. The job outlives the connection and the service.
+
+    Its model, if one is named, must be loaded now.
+    """
+    exchange = exchange_of(request)
+    serving, jobs = context.serving, _jobs(context)
+    serving.require_ready()
+    incoming = incoming_of(request)
+    with serving.admission.request(incoming.declared, incoming.give_up) as arrival:
+        take = partial(receive, request, query, context.settings)
+        received = await receive_within(take, ticket_of(exchange, timeout_ms, context), arrival)
+        fields = received.fields
+        serving.models.find(fields.model)
+        submission = Submission(
+            owner=exchange.key or "",
+            names=[upload.name for upload in received.uploads],
+            files=[upload.data for upload in received.uploads],
+            fields=fields.model_dump(mode="json"),
+            idempotency_key=key,
+        )
+        job = await jobs.submit(submission)
+    exchange.facts["job"] = job.id
+    response.headers["Location"] = f"{JOBS_ENDPOINT}/{job.id}"
+    return JobAccepted.model_validate({"id": job.id, "state": job.state})
+
+
+@router.get("", summary="Jobs, the newest first", responses=problems(401, 403, 422, 429, 503))
+async def list_jobs(request: Request, context: ContextDep, query: Annotated[ListFields, Query()]) -> JobList:
+    """Return the jobs that came with the same key; where no keys are asked for, all."""
+    before = None
+    if query.after is not None:
+        created, _, last = query.after.partition("-")
+        before = (float(created), last)
+    jobs = await _jobs(context).of_owner(exchange_of(request).key or "", query.limit + 1, before)
+    shown = jobs[: query.limit]
+    return JobList(
+        jobs=[JobSummary.of(job) for job in shown], next=cursor_of(shown[-1]) if len(jobs) > len(shown) else None
+    )
+
+
+@router.get("/{id}", summary="How far a job is", responses=problems(401, 403, 404, 422, 429, 503))
+async def get_job(request: Request, context: ContextDep, name: JobId) -> JobStatus:
+    """Return its state, its pages, and what went wrong."""
+    job = await _find(request, context, name)
+    return await _status(context, job)
+
+
+@router.get(
+    "/{id}/result",
+    summary="What a job has read so far",
+    response_model=OcrResponse,
+    responses=problems(401, 403, 404, 406, 409, 422, 429, 503),
+    openapi_extra=result_operation(),
+)
+async def get_result(
+    request: Request, context: ContextDep, name: JobId, query: Annotated[ResultFields, Query()]
+) -> Response:
+    """Return the pages that are over, in order, as `POST /v1/ocr` would; more come while the job is running.
+
+    The header `X-Job-State` says whether it is. Of a job of which no page could be read, the answer is its problem.
+    """
+    job = await _find(request, context, name)
+    require_pages(job)
+    exchange, jobs = exchange_of(request), _jobs(context)
+    accept = request.headers.get("accept")
+    told = None if (accept or "*/*").strip() != "*/*" else job.choices["format"]
+    form = choose_form(query.format or told, accept)
+    answer = JobAnswer(form, await received_of(job, form, jobs), job, context, exchange)
+    pieces = answer.pieces(kept_sheets(job, form, jobs))
+    first = await anext(pieces, b"")
+    stream = PageStream(first, pieces, AsyncExitStack(), answer, exchange)
+    stream.headers[STATE_HEADER] = job.state
+    return stream
+
+
+@router.delete(
+    "/{id}",
+    summary="Cancel a job, or remove one that has ended",
+    responses={204: {"description": "It had ended and was removed."}, **problems(401, 403, 404, 422, 429, 503)},
+    response_model=JobStatus,
+)
+async def delete_job(request: Request, context: ContextDep, name: JobId) -> Response | JobStatus:
+    """End work on a job within a second; what was read of it stays until it expires or is removed by another DELETE."""
+    job = await _jobs(context).delete(exchange_of(request).key or "", name)
+    if job is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return await _status(context, job)
+
+
+def _jobs(context: Context) -> Jobs:
+    if context.jobs is None:
+        raise NotReadyError("no jobs are taken here")
+    return context.jobs
+
+
+async def _find(request: Request, context: Context, name: str) -> Job:
+    return await _jobs(context).find(exchange_of(request).key or "", name)
+
+
+async def _status(context: Context, job: Job) -> JobStatus:
+    failed = await _jobs(context).pages(job, 0, MOST_ERRORS, failed=True) if job.pages_failed else []
+    return JobStatus.with_errors(job, failed)

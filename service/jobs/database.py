@@ -1,0 +1,213 @@
+"""The database of jobs: SQLite in a file, or PostgreSQL for several replicas. The statements are the same for both."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from service.errors import JobStoreError
+
+log = logging.getLogger(__name__)
+
+LOCKED_SECONDS = 2.0
+"""How long a statement waits for a file that another process has locked."""
+CONNECT_SECONDS = 3
+"""How long a connection to a server may take."""
+STATEMENT_SECONDS = 5
+"""How long a statement may take, and how long a server may be silent."""
+_PARAMETER = re.compile(r":(\w+)")
+
+Row = dict[str, Any]
+
+
+class Transaction:
+    """A transaction that is open."""
+
+    def __init__(self, cursor: Any, translate: Callable[[str], str]) -> None:
+        self._cursor = cursor
+        self._translate = translate
+
+    def change(self, sql: str, **values: object) -> int:
+        """Run a statement, with `:name` for a value; return how many rows it changed."""
+        self._cursor.execute(self._translate(sql), values)
+        return int(self._cursor.rowcount)
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """Return what a query finds."""
+        self._cursor.execute(self._translate(sql), values)
+        names = [column[0] for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
+
+
+class Database(ABC):
+    """Where jobs are kept. Safe from any thread: connections are lent, and made anew once one broke."""
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+        self._idle: list[Any] = []
+
+    def is_there(self) -> bool:
+        """Tell whether there may be anything in it."""
+        return True
+
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[Transaction]:
+        """Open a transaction, which is committed at the end; `write` unless it only reads.
+
+        Raises:
+            JobStoreError: the database is gone, locked or full. What was to be changed was not, as far as can be known.
+        """
+        connection = None
+        try:
+            connection = self._borrow()
+            with self._begun(connection, write=write) as transaction:
+                yield transaction
+        except self._errors() as error:
+            self._drop(connection)
+            log.warning("the store of jobs failed: %s", str(error).strip())
+            raise JobStoreError("the store of jobs cannot be reached") from error
+        except BaseException:
+            self._idle.append(connection)
+            raise
+        else:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Let go of connections that nobody uses."""
+        while self._idle:
+            with suppress(*self._errors()):
+                self._idle.pop().close()
+
+    def _borrow(self) -> Any:
+        while self._idle:
+            with suppress(IndexError):
+                connection = self._idle.pop()
+                if self._is_current(connection):
+                    return connection
+                connection.close()
+        connection = self._connect()
+        self._prepare(connection, self._schema)
+        return connection
+
+    def _drop(self, connection: Any) -> None:
+        """Close a connection that failed, and those that would fail as well."""
+        if connection is not None:
+            self._idle.append(connection)
+        self.close()
+
+    @abstractmethod
+    def _is_current(self, connection: Any) -> bool: ...
+
+    @abstractmethod
+    def _connect(self) -> Any: ...
+
+    @abstractmethod
+    def _errors(self) -> tuple[type[Exception], ...]: ...
+
+    @abstractmethod
+    def _prepare(self, connection: Any, schema: str) -> None: ...
+
+    @abstractmethod
+    def _begun(self, connection: Any, *, write: bool) -> AbstractContextManager[Transaction]: ...
+
+
+class _Connection(sqlite3.Connection):
+    inode = 0
+    """Of the file that it opened."""
+
+
+class SqliteDatabase(Database):
+    """A file. Its write-ahead log lets others read while one writes; what was committed is on the disk."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        super().__init__(schema)
+        self._path = path
+
+    def is_there(self) -> bool:
+        """Tell whether the file was made: a service of which nobody wants jobs writes nothing."""
+        return self._path.exists()
+
+    def _connect(self) -> _Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            self._path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.inode = self._path.stat().st_ino
+        return connection
+
+    def _is_current(self, connection: Any) -> bool:
+        # What is written into a file that somebody has deleted would be lost.
+        try:
+            return bool(self._path.stat().st_ino == connection.inode)
+        except FileNotFoundError:
+            return False
+
+    def _errors(self) -> tuple[type[Exception], ...]:
+        return sqlite3.Error, OSError
+
+    def _prepare(self, connection: sqlite3.Connection, schema: str) -> None:
+        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'ocr_jobs'").fetchall():
+            connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
+
+    @contextmanager
+    def _begun(self, connection: sqlite3.Connection, *, write: bool) -> Iterator[Transaction]:
+        # What will write says so at once: a transaction that reads first is refused where another wrote in between.
+        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        try:
+            yield Transaction(connection.cursor(), str)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+class PostgresDatabase(Database):
+    """A PostgreSQL server (extra `postgres`)."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        import psycopg  # not needed, and not there, where jobs are kept in a file
+
+        super().__init__(schema)
+        self._psycopg = psycopg
+        self._url = url
+
+    def _connect(self) -> Any:
+        connection = self._psycopg.connect(
+            self._url,
+            autocommit=True,
+            prepare_threshold=None,  # poolers in between hand on no prepared statements
+            connect_timeout=CONNECT_SECONDS,
+            application_name="ocr",
+            keepalives_idle=STATEMENT_SECONDS,
+            keepalives_interval=1,
+            keepalives_count=3,
+            tcp_user_timeout=STATEMENT_SECONDS * 1000,
+        )
+        connection.execute(f"SET statement_timeout = {STATEMENT_SECONDS * 1000}")
+        return connection
+
+    def _is_current(self, connection: Any) -> bool:
+        return not connection.closed
+
+    def _errors(self) -> tuple[type[Exception], ...]:
+        return self._psycopg.Error, OSError
+
+    def _prepare(self, connection: Any, schema: str) -> None:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(671830522)")  # replicas that start together
+            for statement in schema.split(";"):
+                connection.execute(statement)
+
+    @contextmanager
+    def _begun(self, connection: Any, *, write: bool) -> Iterator[Transaction]:  # noqa: ARG002
+        with connection.transaction():
+            yield Transaction(connection.cursor(), lambda sql: _PARAMETER.sub(r"%(\1)s", sql))
