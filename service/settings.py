@@ -206,7 +206,7 @@ class Settings(BaseSettings):
     jobs_max_inside: int = Field(
         default=100,
         ge=1,
-        description="Jobs of a key, or of all where there are none, that are queued or worked on; more get 429. Each "
+        description="Jobs of a key, or of a network without keys, that are queued or worked on; more get 429. Each "
         "keeps its upload on the disk.",
     )
     jobs_timeout_seconds: float = Field(

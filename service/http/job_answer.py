@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
 
+from ocr_core.child.process import Check
 from ocr_core.formats.registry import FORMATS
 from service.engine.documents import Sheet
 from service.engine.reading import Outcome
@@ -29,9 +30,11 @@ ROWS = 50
 class JobAnswer(Answer):
     """An `Answer` of pages that were read before, and counted then."""
 
-    def __init__(self, form: str, received: Received, job: Job, context: Context, exchange: Exchange) -> None:
+    def __init__(
+        self, form: str, received: Received, job: Job, context: Context, exchange: Exchange, wanted: Check
+    ) -> None:
         model = Model.model_validate_json(job.model or "{}")
-        super().__init__(form, received, model, context, exchange)
+        super().__init__(form, received, model, context, exchange, wanted)
         self._job = job
 
     def total(self) -> float:
@@ -48,9 +51,9 @@ class JobAnswer(Answer):
                 yield piece
 
 
-async def received_of(job: Job, form: str, jobs: Jobs) -> Received:
-    """Return what a job was sent; its files alone if the form is made of them."""
-    files = await jobs.uploads(job) if form == "pdf" else [b""] * len(job.names)
+async def received_of(job: Job, jobs: Jobs, *, whole: bool) -> Received:
+    """Return what a job was sent; `whole`: with the files themselves."""
+    files = await jobs.uploads(job) if whole else [b""] * len(job.names)
     uploads = tuple(Upload(name, data) for name, data in zip(job.names, files, strict=True))
     return Received(uploads, JobFields.model_validate_json(job.fields))
 

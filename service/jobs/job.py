@@ -20,7 +20,9 @@ class Job:
 
     id: str
     owner: str
-    """Name of the key that it came with; empty where there are none."""
+    """Name of the key that it came with, who alone sees it; empty where there are none."""
+    caller: str
+    """Who sent it, as places and turns are shared: the key, or the network that it came from."""
     state: Stored
     created: float
     started: float | None

@@ -46,6 +46,8 @@ class Submission:
 
     owner: str
     """Name of the key; empty without."""
+    caller: str
+    """Who sends it, as places are shared: the key, or the network without keys."""
     names: Sequence[str]
     files: Sequence[bytes]
     fields: dict[str, Any]
@@ -236,6 +238,7 @@ def _new_job(submission: Submission, fingerprint: str, now: float) -> Job:
     return Job(
         id=uuid.uuid4().hex,
         owner=submission.owner,
+        caller=submission.caller,
         state="accepting",
         created=round(now, 6),  # as cursors of the list write it
         started=None,

@@ -180,6 +180,7 @@ class Run:
             text_layer=chosen["text_layer"],
             known=known,
             patient=True,
+            caller="jobs",
             gone=self._gone,
         )
 
@@ -193,7 +194,9 @@ class Run:
 
         def count(data: bytes) -> int:
             try:
-                with open_document(data, limits=limits, password=order.password, check=self._check) as document:
+                with open_document(
+                    data, limits=limits, password=order.password, look=False, check=self._check
+                ) as document:
                     return len(select_pages(order.pages, len(document), limits.pages))
             except ImageError:
                 return 1

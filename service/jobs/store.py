@@ -16,7 +16,7 @@ from service.jobs.job import Job, PageRow
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ocr_jobs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, state TEXT NOT NULL,
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, caller TEXT NOT NULL, state TEXT NOT NULL,
     created DOUBLE PRECISION NOT NULL, started DOUBLE PRECISION, ended DOUBLE PRECISION,
     expires DOUBLE PRECISION NOT NULL, idempotency_key TEXT, fingerprint TEXT NOT NULL,
     fields TEXT NOT NULL, files TEXT NOT NULL, counts TEXT,
@@ -55,7 +55,7 @@ class JobStore:
     # What clients do
 
     def reserve(self, job: Job, most: int) -> Job | None:
-        """Add a job that is being accepted, unless its owner has had `most` inside or one with this idempotency key.
+        """Add a job that is being accepted, unless its caller has `most` inside or there is one with this idempotency key.
 
         Returns:
             The one that was there before, or `job`; None if there are too many.
@@ -69,8 +69,8 @@ class JobStore:
                 )
                 if found:
                     return Job(**found[0])
-            count = f"SELECT COUNT(*) AS inside FROM ocr_jobs WHERE owner = :owner AND {INSIDE}"
-            if transaction.rows(count, owner=job.owner)[0]["inside"] >= most:
+            count = f"SELECT COUNT(*) AS inside FROM ocr_jobs WHERE caller = :caller AND {INSIDE}"
+            if transaction.rows(count, caller=job.caller)[0]["inside"] >= most:
                 return None
             values = {name: getattr(job, name) for name in Job.__dataclass_fields__}
             names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
@@ -138,11 +138,11 @@ class JobStore:
     # What workers do
 
     def take(self, lease: str, now: float) -> Job | None:
-        """Take the next job: of the owner of whom fewest are worked on, the oldest."""
+        """Take the next job: of the caller of whom fewest are worked on, the oldest."""
         with self._database.transaction() as transaction:
             waiting = transaction.rows(
                 "SELECT id FROM ocr_jobs AS one WHERE state = 'queued' ORDER BY "
-                "(SELECT COUNT(*) FROM ocr_jobs AS other WHERE other.state = 'running' AND other.owner = one.owner), "
+                "(SELECT COUNT(*) FROM ocr_jobs AS other WHERE other.state = 'running' AND other.caller = one.caller), "
                 "created, id LIMIT 1"
             )
             if not waiting:

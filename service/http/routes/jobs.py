@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from service.http.accept import choose_form
 from service.http.answers import PageStream
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
-from service.http.exchange import exchange_of
+from service.http.exchange import caller_of, exchange_of
 from service.http.job_answer import JobAnswer, kept_sheets, received_of, require_pages
 from service.http.job_schemas import (
     MOST_ERRORS,
@@ -31,7 +32,7 @@ from service.http.openapi import job_operation, problems, result_operation
 from service.http.routes.ocr import TimeoutHeader, receive_within, ticket_of
 from service.http.routes.security import READER
 from service.http.schemas import OcrResponse
-from service.http.uploads import receive
+from service.http.uploads import disconnected, receive
 from service.jobs.job import Job
 from service.jobs.jobs import Jobs, Submission
 from service.observe.metrics import JOBS_ENDPOINT
@@ -82,6 +83,7 @@ async def submit_job(
         serving.models.find(fields.model)
         submission = Submission(
             owner=exchange.key or "",
+            caller=caller_of(request),
             names=[upload.name for upload in received.uploads],
             files=[upload.data for upload in received.uploads],
             fields=fields.model_dump(mode="json"),
@@ -134,12 +136,24 @@ async def get_result(
     accept = request.headers.get("accept")
     told = None if (accept or "*/*").strip() != "*/*" else job.choices["format"]
     form = choose_form(query.format or told, accept)
-    answer = JobAnswer(form, await received_of(job, form, jobs), job, context, exchange)
-    pieces = answer.pieces(kept_sheets(job, form, jobs))
-    first = await anext(pieces, b"")
-    stream = PageStream(first, pieces, AsyncExitStack(), answer, exchange)
-    stream.headers[STATE_HEADER] = job.state
-    return stream
+    ticket = ticket_of(exchange, None, context, by_page=True)
+    async with AsyncExitStack() as stack:
+        if form == "pdf":  # made of the upload, by a process
+            admission = context.serving.admission
+            stack.enter_context(admission.document(caller_of(request)))
+            arrival = stack.enter_context(admission.request(None, lambda: None))
+        received = await received_of(job, jobs, whole=form == "pdf")
+        if form == "pdf":
+            arrival.grow(sum(len(upload.data) for upload in received.uploads))
+        gone = asyncio.ensure_future(disconnected(request))
+        gone.add_done_callback(lambda _: ticket.cancel())
+        stack.callback(gone.cancel)
+        answer = JobAnswer(form, received, job, context, exchange, ticket.check)
+        pieces = answer.pieces(kept_sheets(job, form, jobs))
+        first = await anext(pieces, b"")
+        stream = PageStream(first, pieces, stack.pop_all(), answer, exchange)
+        stream.headers[STATE_HEADER] = job.state
+        return stream
 
 
 @router.delete(
