@@ -55,7 +55,7 @@ class JobStore:
     # What clients do
 
     def reserve(self, job: Job, most: int) -> Job | None:
-        """Add a job that is being accepted, unless its caller has `most` inside or there is one with this idempotency key.
+        """Add a job that is being accepted, unless its caller has `most` inside, or one has its idempotency key.
 
         Returns:
             The one that was there before, or `job`; None if there are too many.
