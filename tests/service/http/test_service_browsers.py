@@ -34,7 +34,7 @@ async def test_scripts_of_other_sites_may_read_what_they_need_to_ask_again(serve
     async with serve(cors_origins="https://a.example", max_concurrent_requests=1) as client:
         answer = await client.post(URL, headers=SITE, files=parts(IMAGE))
     exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
-    assert exposed == {"retry-after", "server-timing", "x-request-id", "x-model-digest"}
+    assert exposed == {"location", "retry-after", "server-timing", "x-request-id", "x-model-digest", "x-job-state"}
 
 
 async def test_scripts_of_other_sites_may_read_of_a_fault_too(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
