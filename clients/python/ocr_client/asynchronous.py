@@ -15,7 +15,9 @@ import httpx
 from ocr_client.errors import DeadlineExceededError, OcrError, TransportError, UnavailableError, error_of
 from ocr_client.pages import Answer, End, Model, Page
 from ocr_client.requests import (
+    JSON,
     LINES,
+    MEDIA_TYPES,
     READ,
     File,
     Form,
@@ -30,6 +32,7 @@ from ocr_client.requests import (
     item_of,
     limits_of,
     models_of,
+    require_media_type,
     service_at,
     text_of,
     version_of,
@@ -156,8 +159,7 @@ class AsyncClient:
 
         async def opened() -> tuple[AsyncPageStream, AsyncExitStack]:
             async with AsyncExitStack() as stack:
-                head = {"Accept": LINES}
-                response = await stack.enter_async_context(self._opened("POST", READ, deadline, form, head))
+                response = await stack.enter_async_context(self._opened("POST", READ, deadline, form, LINES))
                 pages = AsyncPageStream(response, deadline)
                 stack.push_async_callback(pages.aclose)
                 return pages, stack.pop_all()
@@ -185,7 +187,9 @@ class AsyncClient:
     async def _post(self, files: Sequence[File], options: Options, to: Format | None, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
         form = await _formed(files, options, to)
-        return await self._tried(lambda: self._fetch("POST", READ, deadline, form), deadline)
+        return await self._tried(
+            lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline
+        )
 
     async def _get(self, path: str, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
@@ -207,10 +211,12 @@ class AsyncClient:
                     raise
             await anyio.sleep(wait)
 
-    async def _fetch(self, method: str, path: str, deadline: Deadline, form: Form | None = None) -> bytes:
+    async def _fetch(
+        self, method: str, path: str, deadline: Deadline, form: Form | None = None, media_type: str = JSON
+    ) -> bytes:
         try:
             with anyio.fail_after(deadline.remaining()):
-                async with self._opened(method, path, deadline, form, {}) as response:
+                async with self._opened(method, path, deadline, form, media_type) as response:
                     with explained():
                         return await response.aread()
         except TimeoutError as error:
@@ -218,12 +224,12 @@ class AsyncClient:
 
     @asynccontextmanager
     async def _opened(
-        self, method: str, path: str, deadline: Deadline, form: Form | None, headers: dict[str, str]
+        self, method: str, path: str, deadline: Deadline, form: Form | None, media_type: str
     ) -> AsyncIterator[httpx.Response]:
         """Send a request and give its answer, if it is one, before its body."""
         timeout, told = limits_of(deadline)
         body: dict[str, Any] = form._asdict() if form else {}
-        head = {**self._headers, **headers, **told}
+        head = {**self._headers, "Accept": media_type, **told}
         async with AsyncExitStack() as stack:
             with explained():
                 # Not even a client of the caller's follows to another address: the key would go there too.
@@ -233,6 +239,7 @@ class AsyncClient:
                 response = await stack.enter_async_context(sent)
                 if response.status_code != httpx.codes.OK:
                     raise error_of(response.status_code, response.headers, await response.aread())
+                require_media_type(response.headers, media_type)
             yield response
 
 

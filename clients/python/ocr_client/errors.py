@@ -19,6 +19,10 @@ class TransportError(OcrError):
     """No whole answer came: no connection, or it broke. `__cause__` is what httpx says."""
 
 
+class ForeignAnswerError(TransportError):
+    """Something else answered, such as a proxy with a page of its own; tried again it would answer the same."""
+
+
 class DeadlineExceededError(OcrError):
     """The call took longer than its `timeout`, or the service's own deadline passed."""
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, TypedDict, Typ
 
 import httpx
 
-from ocr_client.errors import DeadlineExceededError, OcrError, TransportError
+from ocr_client.errors import DeadlineExceededError, ForeignAnswerError, OcrError, TransportError
 from ocr_client.pages import End, Model, Page
 from ocr_client.retries import Deadline
 from ocr_client.version import VERSION
@@ -19,12 +19,14 @@ from ocr_client.version import VERSION
 T = TypeVar("T")
 
 READ = "/v1/ocr"
+JSON = "application/json"
 LINES = "application/x-ndjson"
 SILENCE = 1860.0
 """Seconds without a byte after which a call without a `timeout` gives up: a minute more than the service's longest
 deadline, since a document that is asked for as a whole is silent until it is read."""
 CONNECT = 10.0
 """Seconds for a connection."""
+_FOREIGN = "the answer is none of an OCR service: is this its address?"
 
 
 class Upload(NamedTuple):
@@ -39,6 +41,15 @@ File: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Upload"
 
 Format = Literal["text", "markdown", "tsv", "hocr", "alto", "pdf"]
 """What files become, beside the pages themselves."""
+MEDIA_TYPES: Mapping[Format, str] = {
+    "text": "text/plain",
+    "markdown": "text/markdown",
+    "tsv": "text/tab-separated-values",
+    "hocr": "text/vnd.hocr+html",
+    "alto": "application/alto+xml",
+    "pdf": "application/pdf",
+}
+"""What an answer in each format says that it is."""
 
 
 class Options(TypedDict, total=False):
@@ -123,28 +134,39 @@ def limits_of(deadline: Deadline) -> tuple[httpx.Timeout, dict[str, str]]:
     return httpx.Timeout(left, connect=min(left, CONNECT)), {"X-Request-Timeout-Ms": str(max(1, int(left * 1000)))}
 
 
+def require_media_type(headers: Mapping[str, str], media_type: str) -> None:
+    """Find out whether an answer is what was asked for.
+
+    Raises:
+        ForeignAnswerError: it says that it is something else, such as a proxy's page.
+    """
+    found = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if found != media_type:
+        raise ForeignAnswerError(f"{_FOREIGN} It is {found or 'of no type'}, not {media_type}")
+
+
 def answer_of(body: bytes, build: Callable[[Any], T]) -> T:
     """Return what `build` makes of a body in JSON.
 
     Raises:
-        TransportError: it is none, or holds other things; something else than the service answered.
+        ForeignAnswerError: it is none, or holds other things.
     """
     try:
         return build(json.loads(body))
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise TransportError("the answer is none of an OCR service: is this its address?") from error
+        raise ForeignAnswerError(_FOREIGN) from error
 
 
 def text_of(body: bytes) -> str:
     """Return a body as text.
 
     Raises:
-        TransportError: it is none.
+        ForeignAnswerError: it is none.
     """
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        raise TransportError("the answer is no text") from error
+        raise ForeignAnswerError("the answer is no text") from error
 
 
 def models_of(body: dict[str, Any]) -> list[Model]:

@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from ocr_client.errors import DeadlineExceededError, OcrError, ServiceError, TransportError
+from ocr_client.errors import DeadlineExceededError, ForeignAnswerError, OcrError, ServiceError, TransportError
 
 AGAIN = frozenset({408, 429, 502, 503})
 """Statuses that say that a later try may do. Reading changes nothing, so that it may be asked for twice."""
@@ -70,4 +70,6 @@ class Deadline:
 
 
 def _passes(error: OcrError) -> bool:
-    return error.status in AGAIN if isinstance(error, ServiceError) else isinstance(error, TransportError)
+    if isinstance(error, ServiceError):
+        return error.status in AGAIN
+    return isinstance(error, TransportError) and not isinstance(error, ForeignAnswerError)

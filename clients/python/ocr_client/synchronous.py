@@ -13,7 +13,9 @@ import httpx
 from ocr_client.errors import OcrError, TransportError, UnavailableError, error_of
 from ocr_client.pages import Answer, End, Model, Page
 from ocr_client.requests import (
+    JSON,
     LINES,
+    MEDIA_TYPES,
     READ,
     File,
     Form,
@@ -28,6 +30,7 @@ from ocr_client.requests import (
     item_of,
     limits_of,
     models_of,
+    require_media_type,
     service_at,
     text_of,
     version_of,
@@ -119,7 +122,7 @@ class Client:
             FileError: none could be read.
             OcrError: whatever else keeps it from being read.
         """
-        body = self._post(form_of(files, options), timeout)
+        body = self._post(form_of(files, options), None, timeout)
         return answer_of(body, Answer.of)
 
     @overload
@@ -144,7 +147,7 @@ class Client:
         Raises:
             OcrError: as `read`.
         """
-        body = self._post(form_of(files, options, to=to), timeout)
+        body = self._post(form_of(files, options, to=to), to, timeout)
         return body if to == "pdf" else text_of(body)
 
     @contextmanager
@@ -162,7 +165,7 @@ class Client:
 
         def opened() -> tuple[PageStream, ExitStack]:
             with ExitStack() as stack:
-                response = stack.enter_context(self._opened("POST", READ, deadline, form, {"Accept": LINES}))
+                response = stack.enter_context(self._opened("POST", READ, deadline, form, LINES))
                 return PageStream(response, deadline), stack.pop_all()
 
         stream, stack = self._tried(opened, deadline)
@@ -185,9 +188,9 @@ class Client:
             return False
         return True
 
-    def _post(self, form: Form, timeout: float | None) -> bytes:
+    def _post(self, form: Form, to: Format | None, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
-        return self._tried(lambda: self._fetch("POST", READ, deadline, form), deadline)
+        return self._tried(lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline)
 
     def _get(self, path: str, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
@@ -209,18 +212,20 @@ class Client:
                     raise
             sleep(wait)
 
-    def _fetch(self, method: str, path: str, deadline: Deadline, form: Form | None = None) -> bytes:
-        with self._opened(method, path, deadline, form, {}) as response, explained():
+    def _fetch(
+        self, method: str, path: str, deadline: Deadline, form: Form | None = None, media_type: str = JSON
+    ) -> bytes:
+        with self._opened(method, path, deadline, form, media_type) as response, explained():
             return _body(response, deadline)
 
     @contextmanager
     def _opened(
-        self, method: str, path: str, deadline: Deadline, form: Form | None, headers: dict[str, str]
+        self, method: str, path: str, deadline: Deadline, form: Form | None, media_type: str
     ) -> Iterator[httpx.Response]:
         """Send a request and give its answer, if it is one, before its body."""
         timeout, told = limits_of(deadline)
         body: dict[str, Any] = form._asdict() if form else {}
-        head = {**self._headers, **headers, **told}
+        head = {**self._headers, "Accept": media_type, **told}
         with ExitStack() as stack:
             with explained():
                 # Not even a client of the caller's follows to another address: the key would go there too.
@@ -230,6 +235,7 @@ class Client:
                 response = stack.enter_context(sent)
                 if response.status_code != httpx.codes.OK:
                     raise error_of(response.status_code, response.headers, _body(response, deadline))
+                require_media_type(response.headers, media_type)
             yield response
 
 

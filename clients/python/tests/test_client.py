@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -20,6 +20,7 @@ from ocr_client import (
     Client,
     DeadlineExceededError,
     FileError,
+    Format,
     InternalError,
     OverloadedError,
     RequestError,
@@ -36,6 +37,7 @@ PAGE = {"file": "a.jpg", "page": 1, "width": 9, "height": 5, "rotation": 0, "lin
 END = {"done": True, "pages": 1, "failed": 0, "timings_ms": {"total": 1.0}, "model": MODEL}
 ANSWER = {"pages": [PAGE], "timings_ms": {"total": 1.0}, "model": MODEL}
 OK = httpx.Response(200, json=ANSWER)
+LINES = "application/x-ndjson"
 
 Step = httpx.Response | Exception
 
@@ -288,7 +290,11 @@ def test_retry_after_may_be_a_date(waits: list[float], monkeypatch: pytest.Monke
 
 
 def lines(*bodies: Any) -> httpx.Response:
-    return httpx.Response(200, text="".join(json.dumps(body) + "\n" for body in bodies))
+    return of_type(LINES, "".join(json.dumps(body) + "\n" for body in bodies))
+
+
+def of_type(media_type: str, text: str | bytes) -> httpx.Response:
+    return httpx.Response(200, content=text, headers={"content-type": media_type})
 
 
 def test_a_stream_gives_pages_and_then_its_end() -> None:
@@ -315,14 +321,14 @@ def test_a_stream_that_is_cut_off_is_an_error_after_its_pages() -> None:
 def test_a_stream_is_cut_at_line_feeds_alone() -> None:
     name = "a\u2028b\u0085c.pdf"
     body = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in ({**PAGE, "file": name}, END))
-    with client_of(Service(httpx.Response(200, content=body.encode()))).stream(b"f") as pages:
+    with client_of(Service(of_type(LINES, body))).stream(b"f") as pages:
         assert [page.file for page in pages] == [name]
 
 
 @pytest.mark.anyio
 async def test_the_other_client_cuts_at_line_feeds_as_well() -> None:
     body = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in ({**PAGE, "file": "\u2028"}, END))
-    async with async_client_of(Service(httpx.Response(200, content=body.encode()))).stream(b"f") as pages:
+    async with async_client_of(Service(of_type(LINES, body))).stream(b"f") as pages:
         assert [page.file async for page in pages] == ["\u2028"]
 
 
@@ -338,7 +344,9 @@ def test_a_line_that_never_ends_is_given_up_at_the_deadline(monkeypatch: pytest.
 
     for status in (200, 503):
         http = httpx.Client(
-            transport=httpx.MockTransport(lambda request, status=status: httpx.Response(status, stream=Trickle()))
+            transport=httpx.MockTransport(
+                lambda request, status=status: httpx.Response(status, headers={"content-type": LINES}, stream=Trickle())
+            )
         )
         now[0] = 0
         client = Client("http://service", http=http, timeout=10)
@@ -349,12 +357,37 @@ def test_a_line_that_never_ends_is_given_up_at_the_deadline(monkeypatch: pytest.
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"5", b'{"pages": 5}', b"[" * 100_000, b'{"pages": [], "model": null}'])
 def test_json_of_others_is_an_error_of_this_package(body: bytes) -> None:
-    client = client_of(Service(httpx.Response(200, content=body)), retries=Retries(times=0))
+    client = client_of(Service(of_type("application/json", body)), retries=Retries(times=0))
     for ask in (lambda: client.read(b"f"), client.models, client.version):
         with pytest.raises(TransportError):
             ask()
-    with pytest.raises(TransportError), client.stream(b"f") as pages:
+    client = client_of(Service(of_type(LINES, body + b"\n")), retries=Retries(times=0))
+    with pytest.raises(TransportError, match="none of an OCR service"), client.stream(b"f") as pages:
         next(pages)
+
+
+WELCOME = httpx.Response(200, html="<p>Sign in to the network")
+
+
+@pytest.mark.anyio
+async def test_a_page_of_others_is_never_taken_for_the_answer(waits: list[float]) -> None:
+    service = Service(WELCOME)
+    client, other = client_of(service), async_client_of(service)
+    for to in get_args(Format):
+        with pytest.raises(TransportError, match=r"its address\? It is text/html, not "):
+            client.convert(b"x", to=to)
+        with pytest.raises(TransportError, match="It is text/html, not "):
+            await other.convert(b"x", to=to)
+    for ask in (lambda: client.read(b"f"), client.models, client.version):
+        with pytest.raises(TransportError, match="It is text/html, not application/json"):
+            ask()
+    with pytest.raises(TransportError, match="not application/x-ndjson"), client.stream(b"f"):
+        pass
+    with pytest.raises(TransportError, match="not application/x-ndjson"):
+        async with other.stream(b"f"):
+            pass
+    assert not client.ready()
+    assert not waits  # it would be there again
 
 
 @pytest.mark.parametrize("more", [{"status": "x"}, {"status": None}, {"errors": 5}, {"pages": True}])
@@ -394,7 +427,7 @@ async def test_the_other_client_streams_as_well(waits: list[float]) -> None:
 
 
 def test_forms_are_text_but_for_pdf() -> None:
-    service = Service(httpx.Response(200, content="é".encode()))
+    service = Service(of_type("text/markdown; charset=utf-8", "é"), of_type("application/pdf", "é"))
     client = client_of(service)
     assert client.convert(b"x", to="markdown") == "é"
     assert client.convert(b"x", to="pdf", pages="2") == "é".encode()

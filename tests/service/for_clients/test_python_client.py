@@ -32,6 +32,7 @@ from ocr_client import (
     Upload,
 )
 from ocr_client.errors import error_of
+from ocr_client.requests import MEDIA_TYPES
 from ocr_core.formats.registry import FORMATS
 from ocr_core.pipeline.result import Page, ReadOptions
 from service.http.problems import CODES
@@ -86,6 +87,8 @@ def test_every_format(client: Client, form: Format) -> None:
 
 def test_the_client_knows_every_format_and_option() -> None:
     assert set(get_args(Format)) == set(FORMATS)
+    types = {each.name: each.media_type.partition(";")[0] for each in FORMATS.values()}
+    assert types == MEDIA_TYPES
     # A program draws pages itself; `preview` is for browsers.
     assert get_type_hints(Options).keys() == ReadFields.model_fields.keys() - {"format", "preview"}
 
