@@ -68,7 +68,7 @@ def load(
 
     Raises:
         BundleError: there is no such model, or it is damaged.
-        BackendError: the backend is not installed, or cannot load the model.
+        BackendError: the backend is not installed, cannot load the model, or not be had with such threads or precision.
     """
     cache = Path(cache_dir) if cache_dir is not None else default_cache().parent
     bundle = open_store(None if store is None else os.fspath(store), cache=cache / "bundles").open(model)

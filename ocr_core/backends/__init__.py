@@ -38,7 +38,9 @@ def load_backend(
     """
     if name not in get_args(BackendName):
         raise BackendUnavailableError(f"no backend {name!r}; there are {', '.join(get_args(BackendName))}")
-    cores = threads or available_cores()
+    if precision not in get_args(Precision):
+        raise BackendUnavailableError(f"no precision {precision!r}; there are {', '.join(get_args(Precision))}")
+    cores = available_cores() if threads is None else _checked(threads)
     return_large_blocks()
     if name == "auto":
         name = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
@@ -55,3 +57,9 @@ def load_backend(
         raise BackendUnavailableError(
             f"backend {name!r} is not installed ({error}); install the extra {extra!r}"
         ) from error
+
+
+def _checked(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise BackendUnavailableError(f"cannot compute on {threads!r} threads; give 1 or more, or None for all cores")
+    return threads

@@ -97,6 +97,10 @@ class Store(ABC):
         self._point(name, version)
 
     @abstractmethod
+    def _exists(self) -> bool:
+        """Tell whether anything is there."""
+
+    @abstractmethod
     def _complete(self, name: str | None = None) -> Iterable[tuple[str, str]]:
         """Give name and version of every bundle, or of those called `name`, that has a manifest."""
 
@@ -148,7 +152,8 @@ class Store(ABC):
     def _has(self) -> str:
         names = sorted({name for name, _ in self._complete()})
         if not names:
-            return f"{self.url} is empty: make a bundle with `ocr models import`."
+            state = "is empty" if self._exists() else "does not exist"
+            return f"{self.url} {state}: make a bundle with `ocr models import`."
         return f"{self.url} has {', '.join(names)}."
 
 

@@ -58,6 +58,9 @@ class LocalStore(Store):
         self.root = root
         self._roots = (root,) if behind is None else (root, behind)
 
+    def _exists(self) -> bool:
+        return any(root.is_dir() for root in self._roots)
+
     def _complete(self, name: str | None = None) -> Iterable[tuple[str, str]]:
         manifests = (path for root in self._roots for path in root.glob(f"{name or '*'}/*/{MANIFEST_FILE}"))
         found = {(path.parent.parent.name, path.parent.name) for path in manifests}

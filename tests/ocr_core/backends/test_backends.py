@@ -198,6 +198,24 @@ def test_unknown_names_are_refused_with_the_known_ones():
         load_backend("tpu")
 
 
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"precision": "f16"}, "no precision 'f16'; there are auto, f32, bf16"),
+        ({"precision": None}, "no precision None"),
+        ({"threads": 0}, "cannot compute on 0 threads; give 1 or more, or None"),
+        ({"threads": -2}, "on -2 threads"),
+        ({"threads": "4"}, "on '4' threads"),
+        ({"threads": 2.5}, "on 2.5 threads"),
+        ({"threads": True}, "on True threads"),
+    ],
+)
+def test_a_wrong_precision_or_number_of_threads_is_refused_in_words(name, wrong, message):
+    with pytest.raises(BackendUnavailableError, match=message):
+        load_backend(name, **wrong)
+
+
 def test_a_missing_wheel_is_named_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ocr_core.backends.openvino", None)
     with pytest.raises(BackendUnavailableError, match="extra 'cpu'"):

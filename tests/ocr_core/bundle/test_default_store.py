@@ -88,13 +88,16 @@ def test_a_folder_called_models_that_holds_something_else_is_no_trouble(shipped,
 
 
 def test_a_store_that_is_named_is_the_only_one(shipped, here):
-    with pytest.raises(BundleNotFoundError, match="is empty"):
+    with pytest.raises(BundleNotFoundError, match="models does not exist: make a bundle"):
+        open_store("models").open("small")
+    (here / "models").mkdir()
+    with pytest.raises(BundleNotFoundError, match="models is empty: make a bundle"):
         open_store("models").open("small")
 
 
 def test_nothing_shipped(here, monkeypatch):
     monkeypatch.setattr(module, "shipped_models", lambda: None)
-    with pytest.raises(BundleNotFoundError, match=f"{here / 'models'} is empty"):
+    with pytest.raises(BundleNotFoundError, match=f"{here / 'models'} does not exist"):
         open_store().open("small")
 
 
