@@ -1,8 +1,8 @@
-// What went wrong, in words for people. Codes are those of problem documents, and four of our own.
+// What went wrong, in words for people. Codes are those of problem documents, four our own.
 
 const again = "again";
 
-/** Return { title, text, action } for a problem; `about` holds the limits of this service. */
+/** Return { title, text, action } for a problem; `about` has the limits. */
 export function explain(problem, about = {}) {
   const words = WORDS[problem.code] ?? ofStatus(problem.status);
   const [title, text, action] = typeof words === "function" ? words(about, problem) : words;
@@ -20,6 +20,7 @@ const KINDS = "JPEG, PNG, WebP, TIFF, GIF, BMP and PDF";
 const DAMAGED = "Perhaps it did not arrive whole. If it opens elsewhere, save it anew and try that.";
 
 const WORDS = {
+  __proto__: null,
   unauthorized: ["A key is needed", "This service reads only for those who have an API key.", "key"],
   forbidden: ["This key may not read", "Ask whoever runs the service for one that may.", "key"],
 

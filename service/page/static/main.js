@@ -13,7 +13,7 @@ import { pageRail } from "./rail.js";
 import { pageStage } from "./stage.js";
 
 const $ = (selector) => document.querySelector(selector);
-const PASSWORDS = { password_required: "It is encrypted, and opens with a password.", wrong_password: "That password does not open it." };
+const PASSWORDS = { __proto__: null, password_required: "It is encrypted, and opens with a password.", wrong_password: "That password does not open it." };
 const TRIES = 5;
 
 let about = {};
@@ -128,7 +128,7 @@ async function insist(mine, task) {
   }
 }
 
-/** Ask the person for what the service wants to have; return whether it was given. */
+/** Ask for what the service wants to have; return whether it was given. */
 async function supply(mine, code) {
   if (code === "unauthorized") return askForKey(key() ? "This service does not know that key." : "This service asks for one.");
   const password = PASSWORDS[code] && (await askForPassword(PASSWORDS[code]));

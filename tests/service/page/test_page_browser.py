@@ -404,6 +404,16 @@ def test_errors_are_told_in_words(open_page: Open, settings: dict, file: dict, t
     assert page.get_attribute("#notice", "role") == "alert"
 
 
+@pytest.mark.parametrize("code", ["constructor", "__proto__", "toString", "no_such_code"])
+def test_codes_that_the_page_has_no_words_for_are_told_by_their_status(open_page: Open, code: str) -> None:
+    page = open_page()
+    body = json.dumps({"status": 400, "code": code, "detail": "what it says"})
+    page.route("**/v1/ocr", lambda route: route.fulfill(status=400, body=body))
+    choose(page, PICTURE, state="failed")
+    assert page.inner_text("#notice h2") == "The service did not take this"
+    assert "what it says" in page.inner_text("#notice")
+
+
 def test_a_busy_service_is_waited_for(open_page: Open) -> None:
     page = open_page()
     answers = [429, 503]
