@@ -5,6 +5,7 @@ Warnings are errors, and so are links that lead nowhere and anything that a page
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,20 @@ FETCHES = {
 """Attributes by which a page fetches something."""
 NO_REQUEST = {"canonical", "edit", "alternate", "prev", "next"}
 """Links in a page's head that nothing is fetched for."""
+STYLE_FETCH = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s;]+)""")
+ADDRESS = re.compile(r"https?://[^\s\"'`)<>\\]+")
+LOADED_FOR = {
+    "https://unpkg.com/mermaid": "mermaid",
+    "https://unpkg.com/glightbox": "glightbox",
+    "https://unpkg.com/pyodide": "pyodide",
+    "https://cdn.jsdelivr.net/pyodide": "pyodide",
+    "https://unpkg.com/ace-builds": "pyodide",
+    "https://api.github.com/": "md-source",
+    "https://${e}/api/v4/projects/": "md-source",
+}
+"""What the theme's scripts fetch, each for pages with elements of this class alone."""
+NO_FETCH = ("http://www.w3.org/", "https://fontawesome.com", "https://unpkg.com/resize-observer-polyfill")
+"""Names, notes of rights, and what no browser of today lacks."""
 
 
 class Page(HTMLParser):
@@ -32,12 +47,14 @@ class Page(HTMLParser):
         self.places: set[str] = set()
         self.links: list[str] = []
         self.fetched: list[str] = []
+        self.classes: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of a tag."""
         given = {name: value or "" for name, value in attrs}
         self.places |= {given[name] for name in ("id", "name") if name in given}
+        self.classes |= set(given.get("class", "").split())
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         if given.get("rel") not in NO_REQUEST:
@@ -55,7 +72,7 @@ def list_decisions() -> None:
 
 
 def problems(site: Path) -> list[str]:
-    """Return what is wrong with a built site: dead links, and what would be fetched from elsewhere."""
+    """Return what is wrong with a built site: dead links, and what anything in it would fetch from elsewhere."""
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     found = []
     for path, page in pages.items():
@@ -64,7 +81,19 @@ def problems(site: Path) -> list[str]:
         for link in page.links + page.fetched:
             if not _leads_somewhere(link, path, site, pages):
                 found.append(f"{name}: dead link {link}")
+    classes = set().union(*(page.classes for page in pages.values()))
+    for path in sorted((*site.rglob("*.css"), *site.rglob("*.js"))):
+        found += [f"{path.relative_to(site)}: fetches {one}" for one in _fetched_by(path, classes)]
     return found
+
+
+def _fetched_by(path: Path, classes: set[str]) -> list[str]:
+    """Return the addresses of others that a style sheet or a script fetches on pages with elements of `classes`."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".css":
+        return STYLE_FETCH.findall(text)
+    spared = (*NO_FETCH, *(start for start, kind in LOADED_FOR.items() if kind not in classes))
+    return sorted({one for one in ADDRESS.findall(text) if not one.startswith(spared)})
 
 
 def _leads_somewhere(link: str, page: Path, site: Path, pages: dict[Path, Page]) -> bool:

@@ -35,6 +35,26 @@ def test_the_site_builds(tmp_path: Path) -> None:
     )
 
 
+def test_what_styles_and_scripts_fetch_from_elsewhere_is_found(builder: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<p class="wide plain">x</p>')
+    (tmp_path / "a.css").write_text(
+        "@import '//fonts.example/a.css'; p { background: url(data:image/svg+xml;http://www.w3.org/2000/svg) }"
+        'b { background: url("https://example.org/b.png") } i { background: url(../c.png) }'
+    )
+    theme = 'const s="http://www.w3.org/2000/svg";load("https://unpkg.com/mermaid@12/dist/mermaid.min.js");'
+    (tmp_path / "b.js").write_text(theme)
+    (tmp_path / "c.js").write_text(theme + "fetch(`https://example.org/${id}`)")
+    found = [
+        "a.css: fetches //fonts.example/a.css",
+        "a.css: fetches https://example.org/b.png",
+        "c.js: fetches https://example.org/${id}",
+    ]
+    assert builder.problems(tmp_path) == found
+    (tmp_path / "b.html").write_text('<pre class="mermaid">graph</pre>')
+    mermaid = "fetches https://unpkg.com/mermaid@12/dist/mermaid.min.js"
+    assert builder.problems(tmp_path) == [*found[:2], f"b.js: {mermaid}", found[2], f"c.js: {mermaid}"]
+
+
 def test_dead_links_and_foreign_requests_are_found(builder: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "a.html").write_text(
