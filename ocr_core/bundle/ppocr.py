@@ -89,12 +89,16 @@ def import_ppocr(
             return write_bundle(target, manifest, files)
 
         lines = read(write(work / "draft", (sample,)))
-        if _letters(sample) not in _letters("".join(lines)):
-            raise BundleImportError(
-                f"{source}: read {list(lines)} where {sample!r} was drawn. Do the models and the dictionary belong "
-                "together? Models without Latin letters need another sample."
-            )
+        _require_sample(lines, sample, source)
         return write(folder, lines)
+
+
+def _require_sample(lines: tuple[str, ...], sample: str, source: str) -> None:
+    if _letters(sample) not in _letters("".join(lines)):
+        raise BundleImportError(
+            f"{source}: read {list(lines)} where {sample!r} was drawn. Do the models and the dictionary belong "
+            "together? Models without Latin letters need another sample."
+        )
 
 
 def import_rapidocr(

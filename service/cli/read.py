@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +22,18 @@ from service.cli.common import (
     progress_bar,
 )
 from service.cli.input import Order, TextLayerChoice, read_files
-from service.cli.output import STANDARD, OutputFormat, needs_words, opened_output, require_drawable, require_writable
+from service.cli.output import (
+    STANDARD,
+    Output,
+    OutputFormat,
+    needs_words,
+    opened_output,
+    require_drawable,
+    require_writable,
+)
+
+if TYPE_CHECKING:
+    from ocr_core.pipeline.engine import Engine
 
 
 def read(
@@ -52,26 +63,13 @@ def read(
     threads: ThreadsOption = None,
 ) -> None:
     """Print the text of PDFs and images; - is standard input. Exits with 1 if any page could not be read."""
-    from ocr_core.errors import PageSelectionError
-    from ocr_core.pages.selection import parse_selection
     from ocr_core.pipeline.result import ReadOptions
     from service.settings import load_settings
 
-    try:
-        parse_selection(pages)
-    except PageSelectionError as error:
-        raise typer.BadParameter(str(error), param_hint="--pages") from None
     form = OutputFormat.json if as_json else form
-    if STANDARD in files and sys.stdin is None:  # `<&-` in a shell
-        fail("standard input is closed")
-    if target == STANDARD and sys.stdout is None:
-        fail("standard output is closed")
-    require_writable(target)
-    if form is OutputFormat.pdf and target == STANDARD and sys.stdout.isatty():
-        raise typer.BadParameter("a PDF is nothing for a terminal; give -o FILE")
-    paths = image_files(files, DOCUMENT_SUFFIXES)
-    if not paths:
-        fail(f"no PDF or image in {', '.join(map(str, files))}", code=2)
+    _require_selection(pages)
+    _require_output(form, target)
+    paths = _chosen(files)
     if draw is not None:
         require_drawable(draw, several=len(paths) > 1)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
@@ -87,12 +85,44 @@ def read(
         draw=draw,
         keep=form is OutputFormat.pdf,
     )
+    with opened_engine(settings) as engine, opened_output(form, target, headed=len(paths) > 1) as output:
+        failed = _write(engine, paths, order, output)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _require_selection(pages: str | None) -> None:
+    from ocr_core.errors import PageSelectionError
+    from ocr_core.pages.selection import parse_selection
+
+    try:
+        parse_selection(pages)
+    except PageSelectionError as error:
+        raise typer.BadParameter(str(error), param_hint="--pages") from None
+
+
+def _require_output(form: OutputFormat, target: Path) -> None:
+    """Find out whether the result can be written where it is wanted, and makes sense there."""
+    if target == STANDARD and sys.stdout is None:
+        fail("standard output is closed")
+    require_writable(target)
+    if form is OutputFormat.pdf and target == STANDARD and sys.stdout.isatty():
+        raise typer.BadParameter("a PDF is nothing for a terminal; give -o FILE")
+
+
+def _chosen(files: list[Path]) -> list[Path]:
+    """Return the documents that are named, and those in folders that are."""
+    if STANDARD in files and sys.stdin is None:  # `<&-` in a shell
+        fail("standard input is closed")
+    paths = image_files(files, DOCUMENT_SUFFIXES)
+    if not paths:
+        fail(f"no PDF or image in {', '.join(map(str, files))}", code=2)
+    return paths
+
+
+def _write(engine: Engine, paths: list[Path], order: Order, output: Output) -> int:
+    """Read files into an output, tell of progress and errors, and return how many pages failed."""
     failed = 0
-    with (
-        opened_engine(settings) as engine,
-        opened_output(form, target, headed=len(paths) > 1) as output,
-        progress_bar(None) as bar,
-    ):
+    with progress_bar(None) as bar:
         task = bar.add_task("reading", total=len(paths), visible=len(paths) > 1)
 
         def opened(count: int) -> None:
@@ -105,4 +135,4 @@ def read(
             if isinstance(result.page, Exception):
                 print_error(f"{result.original.name}: {result.page}")
             output.write(result.original, result.page, result.number)
-    raise typer.Exit(1 if failed else 0)
+    return failed
