@@ -92,6 +92,18 @@ def create_app(
         access=access,
         jobs=jobs,
     )
+    _install_middleware(app, settings, metrics, serving, tracing)
+    _install_routes(app, settings)
+    install_handlers(app)
+    install_docs(app)
+    install_openapi(app, needs_keys=bool(access.keys), max_files=settings.max_client_batch_size)
+    return app
+
+
+def _install_middleware(
+    app: FastAPI, settings: Settings, metrics: Metrics, serving: Serving, tracing: OpenTelemetry | NoTracing
+) -> None:
+    """Add what every request passes, the innermost first."""
     limits = dict.fromkeys((*READ_ENDPOINTS, JOBS_ENDPOINT), settings.payload_limit)
     app.add_middleware(BodyMiddleware, limits=limits, idle=settings.upload_idle_seconds)
     app.add_middleware(ExchangeMiddleware, metrics=metrics, serving=serving, tracing=tracing)
@@ -105,14 +117,16 @@ def create_app(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    routes = [ocr, integrations, models, health]
-    if jobs is not None:
-        routes.insert(1, job_routes)
-    if settings.page:
-        routes.append(page)
-    for module in routes:
+
+
+def _install_routes(app: FastAPI, settings: Settings) -> None:
+    chosen = [
+        ocr,
+        *([job_routes] if settings.jobs else []),
+        integrations,
+        models,
+        health,
+        *([page] if settings.page else []),
+    ]
+    for module in chosen:
         app.include_router(module.router)
-    install_handlers(app)
-    install_docs(app)
-    install_openapi(app, needs_keys=bool(access.keys), max_files=settings.max_client_batch_size)
-    return app

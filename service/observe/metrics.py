@@ -40,7 +40,17 @@ class Metrics:
     """Every metric of the service, in `registry`."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry = registry or CollectorRegistry()
+        self.registry = registry or CollectorRegistry()
+        self._of_requests(self.registry)
+        self._of_pages(self.registry)
+        self._of_models(self.registry)
+        self._of_jobs(self.registry)
+        if not _multiprocess():
+            ProcessCollector(registry=self.registry)
+
+    # What is born with 1 never increases: counters whose labels are known begin with all of them.
+
+    def _of_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "ocr_requests",
             "Requests, by the status of the answer; 499 where the client left.",
@@ -91,6 +101,12 @@ class Metrics:
             ["key", "code"],
             registry=registry,
         )
+        for result in get_args(Result):
+            self.duration.labels(result)
+            if result != "cancelled":  # whoever left gets no answer, for any image
+                self.images.labels(result)
+
+    def _of_pages(self, registry: CollectorRegistry) -> None:
         self.lines = Histogram(
             "ocr_lines_per_image", "Lines found in an image.", buckets=LINES_BUCKETS, registry=registry
         )
@@ -98,6 +114,8 @@ class Metrics:
             "ocr_line_confidence", "Confidence of the lines sent.", buckets=CONFIDENCE_BUCKETS, registry=registry
         )
         self.empty = Counter("ocr_empty_results", "Images in which no text was found.", registry=registry)
+
+    def _of_models(self, registry: CollectorRegistry) -> None:
         self.model_info = Gauge(
             "ocr_model_info",
             "1 for each model that is loaded.",
@@ -111,6 +129,8 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+
+    def _of_jobs(self, registry: CollectorRegistry) -> None:
         self.jobs = Gauge(
             "ocr_jobs",
             "Jobs that are queued or running, of all replicas of one store.",
@@ -138,12 +158,6 @@ class Metrics:
             self.jobs_ended.labels(state)
         for page in ("read", "failed"):
             self.job_pages.labels(page)
-        for result in get_args(Result):  # from the start: a counter that is born with 1 never increases
-            self.duration.labels(result)
-            if result != "cancelled":  # whoever left gets no answer, for any image
-                self.images.labels(result)
-        if not _multiprocess():
-            ProcessCollector(registry=self.registry)
 
     def show_model(self, *labels: str) -> None:
         """Add a loaded model: its name, version and digest, its backend and provider."""
