@@ -64,6 +64,9 @@ def batch(
     backend: BackendOption = None,
     threads: ThreadsOption = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes that share the cores.")] = None,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Address of a Ray cluster that reads: auto, local or ray://host:10001.")
+    ] = None,
 ) -> None:
     """Read many files; killed and started again it goes on. Exits with 1 if any of them could not be read."""
     from ocr_core.pipeline.result import ReadOptions
@@ -90,7 +93,8 @@ def batch(
         if dry_run:
             batch_progress.show_plan(items, order, part, choices)
             return
-        order, read_all = _on_this_machine(order, load_settings(threads=threads).threads, processes)
+        cores = load_settings(threads=threads).threads
+        order, read_all = _by_ray(order, ray, cores, processes) if ray else _here(order, cores, processes)
         code = batch_progress.run_shown(items, order, part, read_all, choices)
     except BulkError as error:
         fail(str(error), code=USAGE)
@@ -155,7 +159,7 @@ def _order(settings: Settings, target: str, part: Shard, *, text_layer: TextLaye
     )
 
 
-def _on_this_machine(order: Order, threads: int | None, processes: int | None) -> tuple[Order, ReadAll]:
+def _here(order: Order, threads: int | None, processes: int | None) -> tuple[Order, ReadAll]:
     """Return the order for each process, and what reads with them."""
     from dataclasses import replace
 
@@ -164,3 +168,13 @@ def _on_this_machine(order: Order, threads: int | None, processes: int | None) -
     count, each = parted(order.backend, threads, processes)
     order = replace(order, threads=each)
     return order, lambda tasks, on_page: read_in_processes(tasks, order, processes=count, on_page=on_page)
+
+
+def _by_ray(order: Order, address: str, threads: int | None, processes: int | None) -> tuple[Order, ReadAll]:
+    """Return the same for actors of a cluster, with one core each where it is not said."""
+    from dataclasses import replace
+
+    from service.bulk.on_ray import read_on_ray
+
+    order = replace(order, threads=threads or 1)
+    return order, lambda tasks, on_page: read_on_ray(tasks, order, address=address, actors=processes, on_page=on_page)
