@@ -18,7 +18,7 @@ K8S = ROOT / "k8s"
 OVERLAYS = tuple(
     f"{folder}/{name}".lstrip("/")
     for folder, names in {
-        "": ("namespace",),
+        "": ("namespace", "bulk"),
         "claims": ("models",),
         "overlays": ("cpu", "gpu", "local"),
         "trainer": (
