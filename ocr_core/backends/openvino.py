@@ -26,7 +26,7 @@ detector gains a tenth, only where page sizes alternate, and would keep 150 MB f
 PRECISION = "INFERENCE_PRECISION_HINT"
 
 # oneDNN keeps kernels of its own below, 1024 by default, to which the same applies. It reads this when first used.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
 
 class OpenVinoNetwork:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +87,47 @@ class MapHead(nn.Sequential):
                 nn.init.uniform_(layer.bias, -1 / math.sqrt(inner), 1 / math.sqrt(inner))
 
 
+class FoldedHead(nn.Sequential):
+    """A `MapHead` with its sigmoid, for inference: the same probabilities, computed at a quarter of the size.
+
+    A transposed convolution of 2 by 2 and stride 2 gives each pixel four of its own: it is a convolution of 1 by 1 to
+    four times the channels, whose pixels are put in place later, here once for both. At full size one channel would
+    fill a sixteenth of a vector (docs/decisions/0046-folded-head.md).
+    """
+
+    def __init__(self, head: MapHead) -> None:
+        first, up, norm, relu, last = head
+        assert isinstance(up, nn.ConvTranspose2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(last, nn.ConvTranspose2d)
+        inner = up.out_channels
+        spread = nn.Conv2d(up.in_channels, 4 * inner, 1)
+        norms = nn.BatchNorm2d(4 * inner, eps=norm.eps)
+        join = nn.Conv2d(4 * inner, 16, 1)
+        with torch.no_grad():
+            for place in range(4):
+                channels = slice(place * inner, (place + 1) * inner)
+                spread.weight[channels, :, 0, 0] = up.weight[:, :, place // 2, place % 2].T
+            for own, theirs in ((norms.weight, norm.weight), (norms.bias, norm.bias)):
+                own.copy_(theirs.repeat(4))
+            for statistic in ("running_mean", "running_var"):
+                getattr(norms, statistic).copy_(getattr(norm, statistic).repeat(4))
+            _copy_bias(spread, up, 4)
+            _copy_bias(join, last, 16)
+            join.weight.zero_()
+            for row, column in itertools.product(range(4), repeat=2):
+                place = 2 * (row // 2) + column // 2
+                weights = last.weight[:, 0, row % 2, column % 2]
+                join.weight[4 * row + column, place * inner : (place + 1) * inner, 0, 0] = weights
+        super().__init__(first, spread, norms, relu, join, nn.Sigmoid(), nn.PixelShuffle(4))
+
+
+def _copy_bias(to: nn.Conv2d, of: nn.ConvTranspose2d, times: int) -> None:
+    assert to.bias is not None
+    assert of.bias is not None
+    to.bias.copy_(of.bias.repeat(times))
+
+
 class Detector(nn.Module):
     """Finds text: ``maps`` for training, ``forward`` for inference and export. H and W are multiples of 32."""
 
@@ -95,6 +138,7 @@ class Detector(nn.Module):
         self.neck = DBFPN(self.backbone.channels, config.neck_channels)
         self.shrink = MapHead(config.neck_channels)
         self.threshold = MapHead(config.neck_channels)
+        self.folded: FoldedHead | None = None
 
     def _fused(self, image: Tensor) -> Tensor:
         fused: Tensor = self.neck(self.backbone.pyramid(image))
@@ -109,8 +153,15 @@ class Detector(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the probability map N x 1 x H x W; the threshold branch does not run."""
-        probability: Tensor = self.shrink(self._fused(image)).sigmoid()
+        fused = self._fused(image)
+        probability: Tensor = self.shrink(fused).sigmoid() if self.folded is None else self.folded(fused)
         return probability
+
+    def fold(self) -> Detector:
+        """Return this network with the shrink branch of `forward` folded, for export; see `FoldedHead`."""
+        folded = copy.deepcopy(self)
+        folded.folded = FoldedHead(folded.shrink).eval()
+        return folded
 
 
 def build_detector(config: DetectorConfig = STUDENT) -> Detector:

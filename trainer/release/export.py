@@ -17,7 +17,7 @@ from trainer.checkpoint import load_weights, read_tensors
 from trainer.config import AnyRun, ClassifierRun, DetectorRun, RecognizerRun, parse_config
 from trainer.errors import GateError
 from trainer.methods.classification import DirectionStudent
-from trainer.nets.detector import build_detector
+from trainer.nets.detector import Detector, build_detector
 from trainer.nets.recognizer import build_recognizer
 from trainer.torch_network import INPUT, OPSET, OUTPUT, TorchNetwork
 
@@ -91,8 +91,12 @@ def _compared(trained: Trained, path: Path, inputs: Sequence[Tensor], tolerance:
 
 
 def write_onnx(network: nn.Module, path: Path, example: Tensor, task: str) -> None:
-    """Write the inference of a network to `path`, traced with an input like `example`; `task` decides the open axes."""
+    """Write the inference of a network to `path`, traced with an input like `example`; `task` decides the open axes.
+
+    A detector's head is folded.
+    """
     axes, answer = OPEN_AXES[task]
+    network = network.fold() if isinstance(network, Detector) else network
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # The exporter warns of its successor, and of LSTMs traced at one batch size: `compare` tries several.

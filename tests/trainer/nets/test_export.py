@@ -93,6 +93,20 @@ def test_detector_exports_without_its_threshold_branch():
     assert_same(network, graph, [(1, 3, 64, 64), (3, 3, 96, 160)])
 
 
+@torch.inference_mode()
+def test_a_folded_head_gives_each_pixel_what_it_was():
+    example = torch.randn(2, 3, 64, 96)
+    network = with_statistics(build_detector(), example)
+    folded = network.fold().double()
+    network.double()
+    expected = network(example.double())
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(folded(example.double()), expected, rtol=1e-9, atol=1e-9)
+    used = operators(export(folded.float(), example, PAGE_AXES))
+    assert used["ConvTranspose"] == 0
+    assert used["DepthToSpace"] == 1
+
+
 def test_direction_classifier_exports_for_any_batch():
     example = torch.randn(4, 3, 48, 192)
     network = with_statistics(build_classifier("direction", 2), example)
