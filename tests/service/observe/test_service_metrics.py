@@ -41,6 +41,12 @@ NAMES = {
     "ocr_empty_results": set(),
     "ocr_model_info": {"name", "version", "digest", "backend", "provider"},
     "ocr_model_reload": {"result"},
+    "ocr_jobs": {"state"},
+    "ocr_job_wait_seconds": set(),
+    "ocr_jobs_ended": {"state"},
+    "ocr_job_pages": {"result"},
+    "ocr_jobs_taken_over": set(),
+    "ocr_job_store_errors": set(),
 }
 
 

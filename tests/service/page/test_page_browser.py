@@ -2,90 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import AXE, CHROMIUM, DESKTOP, PHONE, served, upload
-from encrypted_pdf import encrypted
-from PIL import Image
+from browser import AXE, CHROMIUM, DESKTOP, PHONE, upload
+from pages_open import KEYS, LINE, PICTURE, Open, choose, pdf_of, texts
 from service_fakes import FakeReader, encoded, two_lines, until
 
 from ocr_core.pipeline.result import Page, ReadOptions
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: CHROMIUM, or in PATH")
-
-PICTURE = upload("photo.png", encoded(width=400, height=300))
-LINE = "#lines [role=option]"
-Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        # Its sandbox needs rights that containers do not give.
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium: Any) -> Iterator[Open]:
-    """Open the page of a service: arguments are those of `served`, `device` is that of a context.
-
-    At the end no request has left the service, and the browser has refused nothing.
-    """
-    complaints: list[str] = []
-    requests: list[str] = []
-    with ExitStack() as stack:
-
-        def opened(*args: Any, device: dict[str, Any] | None = None, **settings: Any) -> Any:
-            url = stack.enter_context(served(*args, **settings))
-            context = chromium.new_context(**(device or DESKTOP))
-            stack.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(60_000)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda message: "Policy" in message.text and complaints.append(message.text))
-            page.on("request", lambda request: requests.append(request.url))
-            page.goto(url)
-            page.wait_for_load_state("networkidle")
-            complaints.extend(each for each in requests if not each.startswith((url, f"blob:{url}")))
-            page.on(
-                "request",
-                lambda request: request.url.startswith((url, f"blob:{url}")) or complaints.append(request.url),
-            )
-            return page
-
-        yield opened
-    assert requests
-    assert not complaints
-
-
-def choose(page: Any, *files: dict[str, Any], state: str = "read") -> None:
-    page.set_input_files("#file", files=list(files))
-    page.wait_for_selector(f"body[data-state={state}]")
-
-
-def texts(page: Any) -> list[str]:
-    return page.locator(LINE).all_inner_texts()
-
-
-def pdf_of(*sizes: tuple[int, int]) -> bytes:
-    file = io.BytesIO()
-    first, *others = (Image.new("L", size, 230) for size in sizes)
-    first.save(file, "PDF", save_all=True, append_images=others)
-    return file.getvalue()
-
-
 DROP = """async (address) => {
   const data = await (await fetch(address)).blob();
   const transfer = new DataTransfer();
@@ -307,163 +237,6 @@ def test_every_format_can_be_downloaded(open_page: Open) -> None:
     answer = json.loads(heads["photo.json"])
     assert set(answer) == {"pages", "timings_ms", "model"}
     assert answer["pages"][0]["lines"][0]["words"][0]["text"] == "Total"
-
-
-KEYS = f"ada read {hashlib.sha256(b'right').hexdigest()}"
-
-
-def test_a_key_is_asked_for_when_something_is_to_be_read(open_page: Open) -> None:
-    page = open_page(api_keys=KEYS)
-    addresses: list[str] = []
-    page.on("request", lambda request: addresses.append(request.url))
-    assert page.is_visible("#choose")
-    page.set_input_files("#file", files=[PICTURE])
-    for word in ("wrong", "ключ", "right"):
-        page.wait_for_selector("dialog[open]")
-        page.fill("#ask-value", word)
-        page.keyboard.press("Enter")
-        if word != "right":
-            page.wait_for_selector("#ask-text:has-text('does not know that key')")
-    page.wait_for_selector("body[data-state=read]")
-    assert not any("right" in address for address in addresses)
-    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
-
-
-def test_a_wait_that_makes_no_sense_is_left_to_the_person(open_page: Open) -> None:
-    page = open_page()
-    asked: list[str] = []
-
-    def refuse(route: Any) -> None:
-        asked.append(route.request.url)
-        route.fulfill(status=503, headers={"Retry-After": "1000000000"}, json={"status": 503, "code": "overloaded"})
-
-    page.route("**/v1/ocr", refuse)
-    page.set_input_files("#file", files=[PICTURE])
-    page.wait_for_selector("body[data-state=failed]")
-    assert page.inner_text("#notice h2") == "The service is busy"
-    assert len(asked) == 1
-
-
-def test_whoever_has_no_key_is_told_and_may_come_back(open_page: Open) -> None:
-    page = open_page(api_keys=KEYS)
-    page.set_input_files("#file", files=[PICTURE])
-    page.wait_for_selector("dialog[open]")
-    page.keyboard.press("Escape")
-    page.wait_for_selector("body[data-state=failed]")
-    assert page.inner_text("#notice h2") == "A key is needed"
-    page.click("#notice button")
-    page.fill("#ask-value", "right")
-    page.click("dialog button[type=submit]")
-    page.wait_for_selector("body[data-state=read]")
-
-
-def test_a_locked_pdf_asks_for_its_password(open_page: Open) -> None:
-    page = open_page()
-    page.set_input_files("#file", files=[upload("locked.pdf", encrypted(b"secret"), "application/pdf")])
-    page.wait_for_selector("dialog[open]")
-    assert page.inner_text("#ask-title") == "The PDF is locked"
-    page.fill("#ask-value", "no")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#ask-text:has-text('does not open it')")
-    page.fill("#ask-value", "secret")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-state=read]")
-    assert texts(page)[0].startswith("The quick brown fox")
-    assert page.evaluate("sessionStorage.length") == 0
-
-
-@pytest.mark.parametrize(
-    ("settings", "file", "title", "text"),
-    [
-        (
-            {},
-            upload("a.txt", b"nothing", "text/plain"),
-            "This is no picture that can be read here",
-            "export them as JPEG",
-        ),
-        (
-            {"payload_limit": 2000, "max_memory": "1GiB"},
-            upload("a.png", bytes(5000)),
-            "The file is too large",
-            "It has 4.9 KB. This service takes 2.0 KB",
-        ),
-        (
-            {"max_pixels": 1_000_000},
-            upload("a.png", encoded(width=1200, height=900)),
-            "The picture is too large",
-            "1 mega",
-        ),
-        ({}, upload("a.png", encoded()[:200]), "The picture is damaged", "did not arrive whole"),
-    ],
-)
-def test_errors_are_told_in_words(open_page: Open, settings: dict, file: dict, title: str, text: str) -> None:
-    page = open_page(**settings)
-    choose(page, file, state="failed")
-    assert page.inner_text("#notice h2") == title
-    assert text in page.inner_text("#notice")
-    assert page.get_attribute("#notice", "role") == "alert"
-
-
-@pytest.mark.parametrize("code", ["constructor", "__proto__", "toString", "no_such_code"])
-def test_codes_that_the_page_has_no_words_for_are_told_by_their_status(open_page: Open, code: str) -> None:
-    page = open_page()
-    body = json.dumps({"status": 400, "code": code, "detail": "what it says"})
-    page.route("**/v1/ocr", lambda route: route.fulfill(status=400, body=body))
-    choose(page, PICTURE, state="failed")
-    assert page.inner_text("#notice h2") == "The service did not take this"
-    assert "what it says" in page.inner_text("#notice")
-
-
-def test_a_busy_service_is_waited_for(open_page: Open) -> None:
-    page = open_page()
-    answers = [429, 503]
-
-    def busy(route: Any) -> None:
-        if not answers:
-            return route.fallback()
-        code = {429: "overloaded", 503: "not_ready"}[answers[0]]
-        body = json.dumps({"status": answers[0], "code": code, "detail": "full"})
-        return route.fulfill(status=answers.pop(0), body=body, headers={"Retry-After": "2"})
-
-    page.route("**/v1/ocr", busy)
-    choose(page, PICTURE, state="reading")
-    page.wait_for_selector("#working:has-text('The service is busy. Again in 2 s…')")
-    page.wait_for_selector("#working:has-text('Again in 1 s…')")
-    page.wait_for_selector("#working:has-text('The service is starting. Again in 2 s…')")
-    page.wait_for_selector("body[data-state=read]")
-    assert texts(page) == ["Total 12.95", "smudge"]
-
-
-def test_whoever_is_offline_is_told_and_keeps_the_file(open_page: Open) -> None:
-    page = open_page()
-    page.context.set_offline(True)
-    choose(page, PICTURE, state="failed")
-    assert page.inner_text("#notice h2") == "You are offline"
-    page.context.set_offline(False)
-    page.click("#notice button")
-    page.wait_for_selector("body[data-state=read]")
-
-
-def test_an_answer_that_breaks_off_leaves_what_came(open_page: Open) -> None:
-    page = open_page()
-    line = json.dumps({"file": "a.pdf", "page": 1, "width": 100, "height": 100, "rotation": 0, "lines": []})
-    page.route("**/v1/ocr", lambda route: route.fulfill(body=line + "\n", content_type="application/x-ndjson"))
-    choose(page, upload("a.pdf", pdf_of((30, 40)), "application/pdf"))
-    assert page.inner_text("#notice h2") == "The answer broke off"
-
-
-def test_a_page_that_was_late_is_tried_again(open_page: Open) -> None:
-    page = open_page()
-    late = {"status": 504, "code": "deadline_exceeded", "title": "", "detail": "the deadline has passed", "type": ""}
-    line = json.dumps({"file": "a.pdf", "page": 1, "error": late})
-    end = {"done": True, "timings_ms": {"total": 1.0}, "model": {"name": "m", "version": "1", "digest": "0" * 64}}
-    body = f"{line}\n{json.dumps(end)}\n"
-    page.route("**/v1/ocr", lambda route: route.fulfill(body=body, content_type="application/x-ndjson"), times=1)
-    choose(page, upload("a.pdf", pdf_of((300, 400)), "application/pdf"))
-    assert page.inner_text("#notice h2") == "It took too long"
-    page.click("#notice button")
-    page.wait_for_selector(LINE)
-    assert texts(page) == ["Total 12.95", "smudge"]
 
 
 def test_markup_in_what_was_read_is_text(open_page: Open) -> None:
