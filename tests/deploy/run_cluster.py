@@ -102,6 +102,29 @@ def evict() -> None:
     kubectl("-n", "ocr", "scale", "deployment/ocr", "--replicas=1")
 
 
+def wrong_model() -> None:
+    """Name a model that is nowhere; what is there goes on, and going back is one command of the runbook."""
+
+    def change() -> None:
+        kubectl("-n", "ocr", "set", "env", "deployment/ocr", "OCR_MODEL=absent")
+        reason = until("the reason", _why_not_seeded, 120)
+        kubectl("-n", "ocr", "rollout", "undo", "deployment/ocr")
+        rolled_out()
+        say(f"OCR_MODEL=absent: the new pod waits, {reason!r}")
+
+    under_load("a model that is nowhere, and back", 45, change)
+
+
+def _why_not_seeded() -> str | None:
+    """Return the last line of a pod that could not be given its model."""
+    for pod in get("pods", "-l", "app.kubernetes.io/component=service")["items"]:
+        for seed in pod["status"].get("initContainerStatuses", []):
+            state = seed["state"].get("terminated") or seed["lastState"].get("terminated") or {"exitCode": 0}
+            if state["exitCode"]:
+                return kubectl("-n", "ocr", "logs", pod["metadata"]["name"], "-c", "seed").splitlines()[-1]
+    return None
+
+
 def smoke() -> float:
     """Begin to train tiny networks, beside all that follows, and return when."""
     kubectl("create", "-k", overlay("trainer/smoke", patches=[]))
@@ -309,6 +332,7 @@ def main() -> None:
         begun = smoke()
         under_load("restarted", 60, restart)
         under_load("a pod of two evicted", 90, evict)
+        wrong_model()
         indexed()
         made = define_absent()
         components()
