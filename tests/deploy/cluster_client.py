@@ -7,6 +7,7 @@ cluster_client.py URL SECONDS CLIENTS, or `cluster_client.py URL` for one page a
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -32,7 +33,12 @@ def ask(url: str) -> tuple[str, bytes]:
 
 
 def load(url: str, seconds: float, clients: int) -> dict[str, Any]:
-    """Count the answers; each client sends the next page when the last is answered."""
+    """Count the answers; each client sends the next page when the last is answered.
+
+    The name is looked up once: a Service keeps its address, and a cluster's name service is not what is tried here.
+    """
+    scheme, _, host = url.partition("://")
+    url = f"{scheme}://{socket.gethostbyname(host)}"
     counts: Counter[str] = Counter()
     said: dict[str, str] = {}
     slowest = 0.0
