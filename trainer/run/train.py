@@ -13,15 +13,15 @@ from torch import Tensor
 
 from ocr_core.memory import keep_large_blocks
 from trainer.checkpoint import load_weights
-from trainer.classes import carried
 from trainer.config import AnyRun, ComputeConfig, RecognizerRun, parse_config
 from trainer.distributed import World
 from trainer.methods.detection import DmlDetection
 from trainer.methods.recognition import UdmlRecognition
+from trainer.run.classes import carried
 from trainer.run.loop import Loop
+from trainer.run.widened import widened
 from trainer.tasks.base import Task
 from trainer.tasks.build import build_task
-from trainer.widened import widened
 
 log = logging.getLogger(__name__)
 

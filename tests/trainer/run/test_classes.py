@@ -7,9 +7,9 @@ import torch
 
 from ocr_core.charset import Charset
 from trainer.checkpoint import portable, write_tensors
-from trainer.classes import ROWS, UNLIKELY, carried
 from trainer.config import parse_config
 from trainer.errors import ConfigError
+from trainer.run.classes import ROWS, UNLIKELY, carried
 from trainer.run.train import start_from
 from trainer.tasks.build import build_task
 

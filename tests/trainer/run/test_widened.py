@@ -4,8 +4,8 @@ from trainer.checkpoint import portable, write_tensors
 from trainer.config import parse_config
 from trainer.nets.recognizer import RecognizerConfig, build_recognizer
 from trainer.run.train import start_from
+from trainer.run.widened import widened
 from trainer.tasks.build import build_task
-from trainer.widened import widened
 
 NARROW = RecognizerConfig(backbone="lcnet_fast", neck="mixer", hidden=8, depth=2, head_features=12, grey=True)
 WIDE = RecognizerConfig(backbone="lcnet_fast", width=2, neck="mixer", hidden=16, depth=2, head_features=24, grey=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from trainer.classes import ROWS
+from trainer.run.classes import ROWS
 
 UNLIKE = 0.5
 """How far the weights of two copies are drawn apart, in standard deviations of what each of them weighs: copies that
