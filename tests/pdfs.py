@@ -103,3 +103,10 @@ def raw_picture(data: bytes, width: int, height: int, entries: bytes, *, bits: i
 def place(name: str, x: float, y: float, width: float, height: float) -> bytes:
     """Return the content that draws an object into a box."""
     return b"q %g 0 0 %g %g %g cm /%s Do Q\n" % (width, height, x, y, name.encode())
+
+
+def scan(pages: int = 2) -> bytes:
+    """Return a PDF of pictures alone."""
+    noise = np.random.default_rng(1).integers(0, 255, (200, 150), np.uint8)
+    content = place("I", 0, 0, *A4)
+    return document([content] * pages, resources=b"/XObject<</I 5000 0 R>>", objects={5000: picture(noise)})

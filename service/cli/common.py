@@ -64,6 +64,8 @@ BackendOption = Annotated[
         autocompletion=complete_backend,
     ),
 ]
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on, instead of OCR_HOST.")]
+PortOption = Annotated[int | None, typer.Option(help="Port to listen on, instead of OCR_PORT.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Cores, instead of OCR_THREADS.")]
 
 

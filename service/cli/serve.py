@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
 
 import typer
 
-from service.cli.common import BackendOption, ModelOption, StoreOption, ThreadsOption
+from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption
 
 
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of OCR_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of OCR_PORT.")] = None,
+    host: HostOption = None,
+    port: PortOption = None,
     model: ModelOption = None,
     store: StoreOption = None,
     backend: BackendOption = None,

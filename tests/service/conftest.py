@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from service_clients import Serve, client_of
 from service_fakes import FakeReader
+from service_sockets import listening
 
 from service.app import create_app
 from service.engine.serving import State
@@ -34,6 +35,13 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Serve a fake reader on a port and give the address."""
+    with listening() as address:
+        yield address
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.common import BackendOption, ModelOption, StoreOption, ThreadsOption
+from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption
 from service.cli.doctor.finding import Finding, State
 
 _COLOURS = {State.ok: typer.colors.GREEN, State.warning: typer.colors.YELLOW, State.wrong: typer.colors.RED}
@@ -23,8 +23,8 @@ _WIDEST = 110
 def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs and bug reports.")] = False,
-    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of OCR_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of OCR_PORT.")] = None,
+    host: HostOption = None,
+    port: PortOption = None,
     model: ModelOption = None,
     store: StoreOption = None,
     backend: BackendOption = None,

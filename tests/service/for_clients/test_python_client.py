@@ -12,7 +12,7 @@ from typing import get_args, get_type_hints
 import httpx
 import numpy as np
 import pytest
-from pdfs import A4, document, picture, place
+from pdfs import scan
 from service_fakes import DIGEST, FakeReader, encoded, two_lines, until
 from service_sockets import listening
 
@@ -40,19 +40,6 @@ from service.http.schemas import ReadFields
 
 IMAGE = encoded()
 ONCE = Retries(times=0)
-
-
-def scan(pages: int) -> bytes:
-    """Return a PDF of pictures alone."""
-    noise = np.random.default_rng(1).integers(0, 255, (200, 150), np.uint8)
-    content = place("I", 0, 0, *A4)
-    return document([content] * pages, resources=b"/XObject<</I 5000 0 R>>", objects={5000: picture(noise)})
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with listening() as address:
-        yield address
 
 
 @pytest.fixture

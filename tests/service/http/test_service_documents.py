@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pikepdf
 import pytest
-from documents import IMAGE, LINES_TYPE, SCAN, URL, WRITTEN, scan, tiff
-from pdfs import A4, LINES
+from documents import IMAGE, LINES_TYPE, SCAN, URL, WRITTEN, tiff
+from pdfs import A4, LINES, scan
 from PIL import Image
 from service_clients import Serve
 from service_fakes import FakeReader, parts, two_lines

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from documents import IMAGE, LINES_TYPE, SCAN, URL, WRITTEN, scan, tiff
+from documents import IMAGE, LINES_TYPE, SCAN, URL, WRITTEN, tiff
 from fastapi import Request
+from pdfs import scan
 from service_clients import Serve
 from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines, until
 

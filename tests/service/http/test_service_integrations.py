@@ -7,7 +7,6 @@ import importlib.util
 import json
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,24 +14,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from pdfs import A4, document, picture, place
+from pdfs import scan
 from service_fakes import PATIENCE, FakeReader, encoded, two_lines
 from service_sockets import listening
 
 IMAGE = encoded()
-
-
-def scan(pages: int) -> bytes:
-    """Return a PDF of pictures alone."""
-    noise = np.random.default_rng(1).integers(0, 255, (200, 150), np.uint8)
-    content = place("I", 0, 0, *A4)
-    return document([content] * pages, resources=b"/XObject<</I 5000 0 R>>", objects={5000: picture(noise)})
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with listening() as address:
-        yield address
 
 
 def test_liteparse_gets_boxes(url: str) -> None:
