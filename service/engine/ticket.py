@@ -42,6 +42,11 @@ class Ticket:
         self._number = 0
         self._expected = 0.0
 
+    @property
+    def yields(self) -> bool:
+        """Whether nobody waits for it who would mind: it begins nothing while others are inside whose turn it is."""
+        return self.share < 1
+
     def part(self, seconds: float) -> Ticket:
         """Return a ticket for a part of the request, which has so many seconds from now, with a lighter share more."""
         end = self._clock() + seconds / self.share

@@ -108,6 +108,10 @@ class Workers:
             return None
         job = min(waiting, key=lambda job: job.ticket.rank)
         others = [ticket for ticket in self._at_work if _is_light(ticket) or not light]
+        if job.ticket.yields and any(
+            not ticket.yields for ticket in (*self._at_work, *(one.ticket for one in waiting))
+        ):
+            return None
         return job if sum(ticket.rank <= job.ticket.rank for ticket in others) < self.slots else None
 
     def _serve(self) -> None:

@@ -32,12 +32,25 @@ class FairClock:
     """Keeps the requests inside and the time of their arrivals. Costs are seconds of one stream."""
 
     def __init__(self) -> None:
+        self.held = False
+        """Whether what yields begins nothing now."""
         self._now = 0.0
         self._inside: set[Ticket] = set()
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
         return len(self._inside)
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is inside that does not yield."""
+        return any(not ticket.yields for ticket in self._inside)
+
+    def may_begin(self, ticket: Ticket) -> bool:
+        """Tell whether work of `ticket` may begin: what yields lets others go first."""
+        if not ticket.yields:
+            return True
+        return not self.held and not any(not other.yields and other.rank < ticket.rank for other in self._inside)
 
     def enter(self, ticket: Ticket, expected: float) -> None:
         """Take in a request that is expected to cost `expected`."""

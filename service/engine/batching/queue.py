@@ -87,11 +87,12 @@ class BatchQueue(Generic[T]):
         return iter(dict.fromkeys(kind for ticket in self._in_order() for kind in self._waiting[ticket]))
 
     def _in_order(self) -> list[Ticket]:
-        return sorted(self._waiting, key=lambda ticket: ticket.rank)
+        return sorted(filter(self._clock.may_begin, self._waiting), key=lambda ticket: ticket.rank)
 
     def _due_at(self, kind: Kind) -> float:
         """Return when a batch of `kind` goes: at once if it is full, else when its oldest has waited long enough."""
-        parts = [kinds[kind] for kinds in self._waiting.values() if kind in kinds]
+        waiting = self._waiting.items()
+        parts = [kinds[kind] for ticket, kinds in waiting if kind in kinds and self._clock.may_begin(ticket)]
         oldest = min(part[0].queued for part in parts)
         full = sum(map(len, parts)) >= self._size(kind, kind.sizes[-1])
         return oldest if full else oldest + self._max_delay

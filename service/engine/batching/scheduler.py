@@ -27,6 +27,13 @@ NOTICE = 1.0
 """Seconds within which a call notices that its client has left, even where every stream hangs."""
 
 
+RECENT = 2.0
+"""Seconds after a request that someone waits for in which what yields leaves a stream free for the next one."""
+EXPECT = 0.05
+"""Seconds after it in which what yields begins nothing, for whoever asks one request after the other: anticipatory
+scheduling (Iyer and Druschel, 2001). A batch that was begun is not taken back."""
+
+
 class _Group:
     """The inputs of one call in one stage. Changed under the scheduler's lock alone."""
 
@@ -95,9 +102,13 @@ class Scheduler:
         self._changed = threading.Condition()
         self._closing = False
         self._stopping = False
+        self._asked = -math.inf
+        """When a request was inside last for which someone waits."""
         self.last_success = clock()
         """When a batch was computed last."""
-        self._streams = [_Stream(self._serve, f"stream-{i}") for i in range(streams)]
+        self._streams: list[_Stream] = []
+        with self._changed:  # they look at each other
+            self._streams += [_Stream(self._serve, f"stream-{i}") for i in range(streams)]
 
     def enter(self, ticket: Ticket, expected: float) -> None:
         """Give a request that is expected to cost `expected` seconds of a stream its place in the order."""
@@ -119,6 +130,7 @@ class Scheduler:
         """Let go of a request that is over."""
         with self._changed:
             self._fair.leave(ticket)
+            self._changed.notify_all()  # what yields may begin
 
     def refuse_late(self, ticket: Ticket) -> None:
         """Raise if deadlines would be missed with a request that has just entered. Who is alone may try.
@@ -216,8 +228,10 @@ class Scheduler:
             while True:
                 now = self._clock()
                 self._drop()
+                self._fair.held = self._holds(now)
                 if batch := self._queue.take(now):
                     stream.busy_since = now
+                    stream.yields = all(entry.ticket.yields for entry in batch)
                     saturated = len(self._fair) > SATURATED * len(self._streams)
                     self._pace.note(sum(entry.cost for entry in batch), now, saturated=saturated)
                     for group in {entry.payload.group for entry in batch}:
@@ -226,10 +240,21 @@ class Scheduler:
                 if self._closing:
                     return None
                 due = self._queue.due_at()
+                if due is None and len(self._queue):
+                    due = now + EXPECT  # what yields is held
                 self._changed.wait(None if due is None else max(0.0, due - now))
         self._count(batch, -1)
         self._metrics.batch_size.labels(batch[0].kind.stage).observe(len(batch))
         return batch
+
+    def _holds(self, now: float) -> bool:
+        """Tell whether what yields begins nothing now, though it may be its turn."""
+        if self._fair.asked:
+            self._asked = now
+        elif now - self._asked < EXPECT:
+            return True
+        begun = sum(stream.yields for stream in self._streams if stream.busy_since is not None)
+        return now - self._asked < RECENT and begun >= max(1, len(self._streams) - 1)
 
     def _drop(self) -> None:
         dropped = self._queue.drop()
@@ -277,6 +302,8 @@ class _Stream(threading.Thread):
     def __init__(self, serve: Callable[[_Stream], bool], name: str) -> None:
         super().__init__(name=name, daemon=True)
         self.busy_since: float | None = None
+        self.yields = False
+        """Whether all of its batch does."""
         self._serve = serve
         self.start()
 

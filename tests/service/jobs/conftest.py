@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,27 @@ import pytest
 from job_clients import ServeJobs
 from service_clients import Serve
 from service_fakes import FakeReader
+
+from benchmarks.postgres import Postgres, postgres, programs
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    pytest.importorskip("psycopg")
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_postgres(postgres_server: Postgres) -> str:
+    """Return the URL of a server without jobs."""
+    import psycopg
+
+    with psycopg.connect(postgres_server.url) as connection:
+        connection.execute("DROP TABLE IF EXISTS ocr_jobs, ocr_job_pages")
+    return postgres_server.url
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 from service_fakes import PATIENCE, FakeReader, encoded, parts, two_lines
 
 from ocr_core.pipeline.result import Page, ReadOptions
@@ -19,6 +20,11 @@ ServeJobs = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 """Runs a service and gives a client of it: the fixture `serve_jobs`."""
 MANY = parts(*[encoded(width=40 + i) for i in range(6)])
 """Six files of one page, told apart by their widths."""
+
+
+def databases() -> list[Any]:
+    """Return the parameters of what is tested with either database; the server takes seconds to start."""
+    return ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)]
 
 
 async def submit(client: httpx.AsyncClient, files: Any = MANY, status: int = 202, **choices: Any) -> str:
