@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from fastapi import Request
 
@@ -49,8 +49,12 @@ def caller_of(request: Request) -> str:
         address = ip_address(request.client.host if request.client else "")
     except ValueError:  # of a socket in the file system, or a name that a proxy gave
         return ""
-    # Of IPv6 whoever has one address has as many as there are in a network of 64 bits.
-    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:  # of a socket that listens for both
+        return str(address.ipv4_mapped)
+    # Whoever has one address has as many as there are in a network of 64 bits.
+    return str(ip_network((address, 64), strict=False))
 
 
 def exchange_of(request: Request) -> Exchange:

@@ -260,13 +260,13 @@ async def test_whose_key_has_no_document_inside_gets_past_a_key_that_fills_all_p
 
 
 def test_callers_without_keys_are_told_apart_by_their_networks() -> None:
-    hosts = ["10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "somewhere"]
+    hosts = ["10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:10.0.0.1", "somewhere"]
     requests = [
         Request({"type": "http", "client": (host, 1), "state": {"exchange": Exchange(request_id="a")}})
         for host in hosts
     ]
     callers = [caller_of(request) for request in requests]
-    assert callers == ["10.0.0.1", "10.0.0.2", "2001:db8::/64", "2001:db8::/64", "2001:db8:0:1::/64", ""]
+    assert callers == ["10.0.0.1", "10.0.0.2", "2001:db8::/64", "2001:db8::/64", "2001:db8:0:1::/64", "10.0.0.1", ""]
 
 
 async def test_a_first_page_that_does_not_fit_in_is_429(serve: Serve) -> None:
