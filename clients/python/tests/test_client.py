@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 import io
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import httpx
 import pytest
+from prepared import END, LINES, OK, PAGE, Service, async_client_of, client_of, form, lines, of_type, problem
 
-import ocr_client
 from ocr_client import (
     AccessError,
     AsyncClient,
@@ -30,73 +29,6 @@ from ocr_client import (
     UnavailableError,
     Upload,
 )
-
-MODEL = {"name": "m", "version": "1", "digest": "d"}
-LINE = {"text": "Total", "confidence": 0.9, "polygon": [[0, 0], [9, 0], [9, 5], [0, 5]], "words": [], "new": "field"}
-PAGE = {"file": "a.jpg", "page": 1, "width": 9, "height": 5, "rotation": 0, "lines": [LINE], "new": "field"}
-END = {"done": True, "pages": 1, "failed": 0, "timings_ms": {"total": 1.0}, "model": MODEL}
-ANSWER = {"pages": [PAGE], "timings_ms": {"total": 1.0}, "model": MODEL}
-OK = httpx.Response(200, json=ANSWER)
-LINES = "application/x-ndjson"
-
-Step = httpx.Response | Exception
-
-
-class Service:
-    """Gives one step after the other, the last again and again; keeps what it was asked."""
-
-    def __init__(self, *steps: Step) -> None:
-        self.asked: list[httpx.Request] = []
-        self._steps = steps
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        request.read()
-        return self._next(request)
-
-    async def later(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        return self._next(request)
-
-    def _next(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        step = self._steps[min(len(self.asked), len(self._steps)) - 1]
-        if isinstance(step, Exception):
-            raise step
-        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
-
-
-def problem(status: int, code: str, *, retry_after: str | None = None, **more: Any) -> httpx.Response:
-    body = {"type": "about:blank", "title": "T", "status": status, "code": code, "detail": "why", "request_id": "r"}
-    headers = {"retry-after": retry_after} if retry_after else {}
-    return httpx.Response(status, json={**body, **more}, headers=headers)
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let no time pass between tries, and keep how long it would have been."""
-    waited: list[float] = []
-
-    async def later(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("ocr_client.synchronous.sleep", waited.append)
-    monkeypatch.setattr("ocr_client.asynchronous.anyio.sleep", later)
-    return waited
-
-
-def client_of(service: Service, **options: Any) -> Client:
-    return Client("http://service/", http=httpx.Client(transport=httpx.MockTransport(service)), **options)
-
-
-def async_client_of(service: Service, **options: Any) -> AsyncClient:
-    http = httpx.AsyncClient(transport=httpx.MockTransport(service.later))
-    return AsyncClient("http://service/", http=http, **options)
-
-
-def form(request: httpx.Request) -> dict[str, bytes]:
-    boundary = request.headers["content-type"].partition("boundary=")[2].encode()
-    parts = [part.partition(b"\r\n\r\n") for part in request.content.split(b"--" + boundary)[1:-1]]
-    return {head.partition(b'name="')[2].partition(b'"')[0].decode(): body[:-2] for head, _, body in parts}
 
 
 def test_files_and_options_are_a_form(tmp_path: Path) -> None:
@@ -197,104 +129,6 @@ def test_what_others_answer_is_an_error_too() -> None:
         client_of(Service(moved)).read(b"x")
     with pytest.raises(TransportError, match="none of an OCR service"):
         client_of(Service(httpx.Response(200, html="<p>Welcome"))).read(b"x")
-
-
-RETRIED = [
-    problem(429, "overloaded", retry_after="7"),
-    problem(503, "not_ready", retry_after="7"),
-    httpx.Response(503, headers={"retry-after": "7"}),
-    httpx.ConnectError("refused"),
-    httpx.ReadError("reset"),
-    httpx.RemoteProtocolError("gone"),
-    problem(408, "upload_stalled"),
-]
-
-
-@pytest.mark.parametrize("step", RETRIED)
-def test_what_passes_is_tried_again(step: Step, waits: list[float]) -> None:
-    service = Service(step, step, OK)
-    assert client_of(service).read(b"x").text == "Total"
-    assert len(service.asked) == 3
-    told = isinstance(step, httpx.Response) and "retry-after" in step.headers
-    assert all(7 <= wait <= 8.75 if told else 0.25 <= wait <= 1 for wait in waits), waits
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("step", RETRIED)
-async def test_the_other_client_tries_again_as_well(step: Step, waits: list[float]) -> None:
-    service = Service(step, step, OK)
-    async with async_client_of(service) as client:
-        assert (await client.read(b"x")).text == "Total"
-    assert (len(service.asked), len(waits)) == (3, 2)
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        problem(422, "undecodable_image"),
-        problem(500, "backend_error"),
-        problem(504, "deadline_exceeded"),
-        problem(401, "unauthorized"),
-        httpx.ReadTimeout("silent"),
-    ],
-)
-def test_what_stays_is_not_tried_again(step: Step, waits: list[float]) -> None:
-    service = Service(step)
-    with pytest.raises(ocr_client.OcrError):
-        client_of(service).read(b"x")
-    assert (len(service.asked), waits) == (1, [])
-
-
-def test_tries_end(waits: list[float]) -> None:
-    service = Service(problem(429, "overloaded"))
-    with pytest.raises(OverloadedError):
-        client_of(service, retries=Retries(times=4, first_wait=1, longest_wait=3)).read(b"x")
-    assert len(service.asked) == 5
-    assert [0.5 <= waits[0] <= 1, 1 <= waits[1] <= 2, 1.5 <= waits[2] <= 3, 1.5 <= waits[3] <= 3] == [True] * 4
-
-
-def test_a_wait_that_is_too_long_is_not_begun(waits: list[float]) -> None:
-    service = Service(problem(429, "overloaded", retry_after="61"))
-    with pytest.raises(OverloadedError) as caught:
-        client_of(service).read(b"x")
-    assert (caught.value.retry_after, len(service.asked), waits) == (61.0, 1, [])
-
-
-def test_tries_may_go_on_for_days() -> None:
-    assert 0 < (Retries(times=10_000).wait(TransportError("x"), 5000) or 0) <= 60
-
-
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e12])
-def test_times_that_are_none(seconds: float) -> None:
-    with pytest.raises(ValueError, match="a timeout of"):
-        client_of(Service(OK), timeout=seconds).read(b"f")
-
-
-def test_no_try_begins_after_the_deadline(waits: list[float]) -> None:
-    service = Service(problem(429, "overloaded", retry_after="7"))
-    with pytest.raises(OverloadedError):
-        client_of(service).read(b"x", timeout=5)
-    assert (len(service.asked), waits) == (1, [])
-    assert 4000 < int(service.asked[0].headers["x-request-timeout-ms"]) <= 5000
-    assert 4 < service.asked[0].extensions["timeout"]["read"] <= 5
-
-
-def test_retry_after_may_be_a_date(waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 784111770.0)
-    service = Service(problem(503, "not_ready", retry_after="Sun, 06 Nov 1994 08:49:37 GMT"), OK)
-    client_of(service).read(b"x")
-    assert 7 <= waits[0] <= 8.75
-    with pytest.raises(UnavailableError) as caught:
-        client_of(Service(problem(503, "x", retry_after="soon")), retries=Retries(times=0)).read(b"x")
-    assert caught.value.retry_after is None
-
-
-def lines(*bodies: Any) -> httpx.Response:
-    return of_type(LINES, "".join(json.dumps(body) + "\n" for body in bodies))
-
-
-def of_type(media_type: str, text: str | bytes) -> httpx.Response:
-    return httpx.Response(200, content=text, headers={"content-type": media_type})
 
 
 def test_a_stream_gives_pages_and_then_its_end() -> None:
@@ -403,13 +237,6 @@ def test_the_key_goes_nowhere_else() -> None:
     with pytest.raises(RequestError, match="http://other/"):
         Client("http://service", api_key="secret", http=http).read(b"f")
     assert len(moved.asked) == 1
-
-
-def test_a_stream_is_tried_again_until_it_begins(waits: list[float]) -> None:
-    service = Service(problem(429, "overloaded"), lines(PAGE, END))
-    with client_of(service).stream(b"x") as pages:
-        assert [page.text for page in pages] == ["Total"]
-    assert len(waits) == 1
 
 
 @pytest.mark.anyio
