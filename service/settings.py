@@ -209,6 +209,20 @@ class Settings(BaseSettings):
         description="Jobs of a key, or of a network without keys, that are queued or worked on; more get 429. Each "
         "keeps its upload on the disk.",
     )
+    jobs_sources: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="fsspec URLs of folders, `s3://bucket/in,/data/in`, below which a job may name a file by `url` "
+        "instead of sending it; none by default. Whoever may ask may read them.",
+    )
+    jobs_callbacks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="URLs below which a job's `callback_url` may be, `https://a.example/ocr`; none by default. Needs "
+        "`OCR_JOBS_CALLBACK_SECRET`.",
+    )
+    jobs_callback_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="What callbacks are signed with, as Standard Webhooks says; `whsec_…` is base64.",
+    )
     jobs_timeout_seconds: float = Field(
         default=86_400.0,
         gt=0,
@@ -291,10 +305,20 @@ class Settings(BaseSettings):
         "says what is.",
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "jobs_sources", "jobs_callbacks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _callbacks_are_signed(self) -> Settings:
+        if self.jobs_callbacks and not self.jobs_callback_secret.get_secret_value():
+            raise ValueError("OCR_JOBS_CALLBACKS needs OCR_JOBS_CALLBACK_SECRET")
+        if not all(url.startswith(("http://", "https://")) for url in self.jobs_callbacks):
+            raise ValueError("OCR_JOBS_CALLBACKS are URLs of http or https")
+        if any(url.startswith(("http:", "https:")) for url in self.jobs_sources):
+            raise ValueError("OCR_JOBS_SOURCES are no URLs of http: these may lead anywhere")
+        return self
 
     @model_validator(mode="after")
     def _a_full_batch_fits_the_queue(self) -> Settings:

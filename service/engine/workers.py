@@ -103,16 +103,20 @@ class Workers:
 
     def _next(self, *, light: bool) -> _Job | None:
         """Return the first job in line of those that are light, or that are not, if it may begin."""
-        waiting = [job for job in self._waiting if _is_light(job.ticket) is light]
+        waiting = [job for job in self._waiting if _is_light(job.ticket) is light and self._may_begin(job.ticket)]
         if not waiting:
             return None
         job = min(waiting, key=lambda job: job.ticket.rank)
         others = [ticket for ticket in self._at_work if _is_light(ticket) or not light]
-        if job.ticket.yields and any(
-            not ticket.yields for ticket in (*self._at_work, *(one.ticket for one in waiting))
-        ):
-            return None
-        return job if sum(ticket.rank <= job.ticket.rank for ticket in others) < self.slots else None
+        before = [ticket for ticket in others if ticket.rank <= job.ticket.rank and ticket.yields <= job.ticket.yields]
+        return job if len(before) < self.slots else None
+
+    def _may_begin(self, ticket: Ticket) -> bool:
+        """Tell whether a job may begin: one that yields, not before others that rank before it are done."""
+        if not ticket.yields:
+            return True
+        others = (*self._at_work, *(job.ticket for job in self._waiting))
+        return not any(not other.yields and other.rank < ticket.rank for other in others)
 
     def _serve(self) -> None:
         while (job := self._begun.get()) is not None:

@@ -8,11 +8,13 @@ from datetime import datetime, timezone
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from service.http.problems import Problem
-from service.http.schemas import JsonUpload, Model, ReadFields
+from service.http.schemas import Base64File, Model, ReadFields, from_base64
 from service.jobs.job import Job, PageRow, State
+from service.jobs.urls import MAX_LENGTH
 
 MOST_ERRORS = 100
 """Failed pages of which a job tells; the result tells of all."""
@@ -22,10 +24,34 @@ class JobFields(ReadFields):
     """Choices of a job: those of a read."""
 
     preview: Literal[False] = Field(default=False, description="A job gives no pictures.")
+    callback_url: str | None = Field(
+        default=None,
+        max_length=MAX_LENGTH,
+        description="Called by POST once the job has ended, where the service allows it; signed as Standard Webhooks "
+        "says.",
+    )
 
 
-class JsonJob(JobFields, JsonUpload):
-    """An image or a PDF inside a JSON object, to be read by a job."""
+class JsonJob(JobFields):
+    """An image or a PDF inside a JSON object, or where it lies, to be read by a job."""
+
+    image: Base64File | None = None
+    url: str | None = Field(
+        default=None,
+        max_length=MAX_LENGTH,
+        description="fsspec URL of a file, instead of `image`, below a folder that the service allows.",
+    )
+
+    @field_validator("image", mode="before")
+    @classmethod
+    def _from_base64(cls, value: object) -> bytes | None:
+        return None if value is None else from_base64(value)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> JsonJob:
+        if (self.image is None) == (self.url is None):
+            raise PydanticCustomError("source", "needs one of `image` and `url`")
+        return self
 
 
 class JobAccepted(BaseModel):

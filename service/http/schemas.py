@@ -64,23 +64,35 @@ class ReadFields(BaseModel):
     )
 
 
+Base64File = Annotated[
+    bytes,
+    Field(description="The file, in base64.", json_schema_extra={"format": "base64", "contentEncoding": "base64"}),
+]
+
+
+def from_base64(value: object) -> bytes:
+    """Return what a field holds.
+
+    Raises:
+        PydanticCustomError: it is no base64.
+    """
+    if not isinstance(value, str):
+        raise PydanticCustomError("base64", "must be a string")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise PydanticCustomError("base64", "is not base64") from error
+
+
 class JsonUpload(ReadFields):
     """An image or a PDF inside a JSON object."""
 
-    image: Annotated[
-        bytes,
-        Field(description="The file, in base64.", json_schema_extra={"format": "base64", "contentEncoding": "base64"}),
-    ]
+    image: Base64File
 
     @field_validator("image", mode="before")
     @classmethod
     def _from_base64(cls, value: object) -> bytes:
-        if not isinstance(value, str):
-            raise PydanticCustomError("base64", "must be a string")
-        try:
-            return base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise PydanticCustomError("base64", "is not base64") from error
+        return from_base64(value)
 
 
 Point = tuple[float, float]

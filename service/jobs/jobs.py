@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from service.engine.serving import Serving
 from service.engine.threads import wait_in_thread
 from service.errors import IdempotencyKeyError, JobNotFoundError, JobStoreError, OverloadedError
+from service.jobs.callbacks import Callbacks
 from service.jobs.database import Database, PostgresDatabase, SqliteDatabase
 from service.jobs.files import JobFiles
 from service.jobs.job import ENDED, Job, PageRow
@@ -99,7 +100,10 @@ class Jobs:
     def start(self) -> None:
         """Begin to work; returns at once."""
         self._worker = Worker(self._tools)
-        self._tasks = [asyncio.create_task(self._worker.run()), asyncio.create_task(self._sweep())]
+        tasks = [self._worker.run(), self._sweep()]
+        if self._settings.jobs_callbacks:
+            tasks.append(Callbacks(self._settings, self._store, self._metrics, clock=self._clock).run())
+        self._tasks = [asyncio.create_task(task) for task in tasks]
 
     async def close(self) -> None:
         """Stop to work; what is under way goes on after the next start, or in another replica."""
@@ -215,6 +219,8 @@ class Jobs:
                     await self._count()
             except JobStoreError:
                 pass  # the log says so
+            except Exception:
+                log.exception("jobs could not be swept")
             await asyncio.sleep(SWEEP)
 
     async def _remove_expired(self) -> None:

@@ -62,6 +62,8 @@ class Worker:
                     await self._tick()
                 except JobStoreError:
                     self._seen.clear()  # nobody could give a sign
+                except Exception:  # whatever it is, jobs go on
+                    log.exception("jobs could not be looked after")
                 await wait_for_event(self._wake, TICK)
                 self._wake.clear()
         finally:

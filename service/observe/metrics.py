@@ -154,6 +154,11 @@ class Metrics:
         self.job_store_errors = Counter(
             "ocr_job_store_errors", "Calls of the store of jobs that failed.", registry=registry
         )
+        self.job_callbacks = Counter(
+            "ocr_job_callbacks", "Calls of clients whose jobs have ended.", ["result"], registry=registry
+        )
+        for called in ("delivered", "retried", "given_up"):
+            self.job_callbacks.labels(called)
         for state in ("succeeded", "failed", "cancelled"):
             self.jobs_ended.labels(state)
         for page in ("read", "failed"):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import TypeAdapter
+from starlette.concurrency import run_in_threadpool
 
-from service.errors import NotReadyError
+from service.engine.threads import wait_in_thread
+from service.errors import InvalidRequestError, NotReadyError
 from service.http.accept import choose_form
 from service.http.answers import PageStream
-from service.http.bodies import incoming_of
+from service.http.bodies import collect_json, incoming_of, parse_json
 from service.http.context import Context, ContextDep
 from service.http.exchange import caller_of, exchange_of
 from service.http.job_answer import JobAnswer, kept_sheets, received_of, require_pages
@@ -24,6 +28,7 @@ from service.http.job_schemas import (
     JobList,
     JobStatus,
     JobSummary,
+    JsonJob,
     ListFields,
     ResultFields,
     cursor_of,
@@ -32,10 +37,14 @@ from service.http.openapi import job_operation, problems, result_operation
 from service.http.routes.ocr import TimeoutHeader, receive_within, ticket_of
 from service.http.routes.security import READER
 from service.http.schemas import OcrResponse
-from service.http.uploads import disconnected, receive
+from service.http.uploads import Received, Upload, counted, disconnected, merge, receive
 from service.jobs.job import Job
 from service.jobs.jobs import Jobs, Submission
+from service.jobs.urls import fetch, is_below
 from service.observe.metrics import JOBS_ENDPOINT
+from service.settings import Settings
+
+_JSON = TypeAdapter(JsonJob)
 
 router = APIRouter(prefix=JOBS_ENDPOINT, tags=["jobs"], dependencies=[READER])
 
@@ -77,17 +86,22 @@ async def submit_job(
     serving.require_ready()
     incoming = incoming_of(request)
     with serving.admission.request(incoming.declared, incoming.give_up) as arrival:
-        take = partial(receive, request, query, context.settings)
+        take = partial(_receive, request, query, context.settings)
         received = await receive_within(take, ticket_of(exchange, timeout_ms, context), arrival)
         fields = received.fields
+        assert isinstance(fields, JobFields)
+        callback = fields.callback_url
+        if callback is not None and not is_below(callback, context.settings.jobs_callbacks):
+            raise InvalidRequestError([{"loc": ("body", "callback_url"), "msg": "is not allowed here"}])
         serving.models.find(fields.model)
         submission = Submission(
             owner=exchange.key or "",
             caller=caller_of(request),
             names=[upload.name for upload in received.uploads],
             files=[upload.data for upload in received.uploads],
-            fields=fields.model_dump(mode="json"),
+            fields=fields.model_dump(mode="json", exclude={"callback_url"}),
             idempotency_key=key,
+            callback_url=callback,
         )
         job = await jobs.submit(submission)
     exchange.facts["job"] = job.id
@@ -168,6 +182,20 @@ async def delete_job(request: Request, context: ContextDep, name: JobId) -> Resp
     if job is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return await _status(context, job)
+
+
+async def _receive(request: Request, query: JobFields, settings: Settings, count: Callable[[int], None]) -> Received:
+    """Take in the body of `request` as `receive` does, or fetch the file that it names."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return await receive(request, query, settings, count)
+    body = await collect_json(counted(request, count))
+    order = await run_in_threadpool(parse_json, body, _JSON)
+    fields = merge(query, order.model_dump(exclude={"image", "url"}, exclude_unset=True))
+    if order.url is None:
+        return Received((Upload("image-1", order.image or b""),), fields)
+    data = await wait_in_thread(partial(fetch, order.url, settings.jobs_sources, settings.payload_limit), "fetch")
+    count(len(data))
+    return Received((Upload(order.url.rpartition("/")[2], data),), fields)
 
 
 def _jobs(context: Context) -> Jobs:

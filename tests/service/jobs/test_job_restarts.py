@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,7 @@ async def test_a_job_that_has_expired_goes_with_all_its_files(
         await job_when(client, good, lambda job: job["state"] == "succeeded")
         while files.exists() and list(files.iterdir()):
             assert (await client.get(f"/v1/jobs/{bad}")).status_code in (200, 404)
+            await asyncio.sleep(0.01)
         for job in (good, bad):
             assert (await client.get(f"/v1/jobs/{job}")).status_code == 404
         assert (await client.get("/v1/jobs")).json()["jobs"] == []
