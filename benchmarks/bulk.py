@@ -260,7 +260,9 @@ def batch_speed(
         Thread(target=follow, args=(process.stderr, count), daemon=True).start()
     seen: list[tuple[int, float, float, float]] = []
     while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started):
-        read = sum(count["files"] for count in counts)
+        manifests = [Path(target, MANIFEST.format(i, shards)) for i in range(shards)]
+        lines = sum(path.read_bytes().count(b"\n") for path in manifests if path.exists())
+        read = lines or sum(count["files"] for count in counts)  # of a bucket, by what is said every few seconds
         if not seen or read > seen[-1][0]:
             seen.append((read, time.monotonic(), *map(sum, zip(*map(cpu_seconds, started), strict=True))))
         time.sleep(0.05)
