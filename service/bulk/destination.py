@@ -141,7 +141,7 @@ class LocalDestination(Destination):
 
     def remove(self, path: str) -> None:
         """As `Destination.remove` tells."""
-        with suppress(OSError):
+        with suppress(OSError, NameRefusedError):
             self.path(path).unlink()
 
     def names(self, folder: str) -> list[str]:

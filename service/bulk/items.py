@@ -119,7 +119,7 @@ def list_items(source: str, shard: Shard, *, target: str) -> list[Item]:
             if shard.has(item.name):
                 items.append(item)
         elif other != item.place:
-            raise BulkError(f"{other} and {item.place} would both be written as {item.name}")
+            raise BulkError(f"{other!r} and {item.place!r} would both be written as {item.name!r}")
     if not places:
         raise BulkError(f"no PDF or image in {'the list' if source == STANDARD else source}")
     return sorted(items, key=lambda item: item.name)

@@ -63,7 +63,8 @@ class Entry:
             entry = cls(**known)
         except (ValueError, TypeError):
             return None
-        whole = isinstance(entry.name, str) and entry.status in ("done", "failed") and isinstance(entry.outputs, dict)
+        kinds = ((entry.name, str), (entry.outputs, dict), (entry.attempts, int), (entry.pages, int))
+        whole = entry.status in ("done", "failed") and all(isinstance(value, kind) for value, kind in kinds)
         return entry if whole else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,13 +98,18 @@ def test_pipes_are_items_whose_content_is_not_known(folder: Path) -> None:
     assert pipe.stamp is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
-def test_a_folder_that_cannot_be_looked_into_is_among_the_files(folder: Path) -> None:
-    (folder / "deep").chmod(0)
-    try:
-        assert names(folder) == ["a.JPG", "b.png", "deep"]
-    finally:
-        (folder / "deep").chmod(0o755)
+def test_a_folder_that_cannot_be_looked_into_is_among_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = os.scandir
+
+    def closed(
+        path: str,
+    ) -> Iterator[os.DirEntry[str]]:  # root, who runs tests in containers, may look into every folder
+        if path.endswith("deep"):
+            raise PermissionError(13, "Permission denied", path)
+        return looked(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert names(folder) == ["a.JPG", "b.png", "deep"]
 
 
 def test_each_file_is_in_one_shard_whatever_else_there_is(folder: Path) -> None:
@@ -132,7 +138,7 @@ def test_two_files_of_one_name_are_an_error(folder: Path, monkeypatch: pytest.Mo
     (folder / "bucket").mkdir()
     (folder / "bucket" / "b.png").write_bytes(b"x")
     (folder / "list").write_text("bucket/b.png\ns3://bucket/b.png\n")
-    with pytest.raises(BulkError, match=r"would both be written as bucket/b\.png"):
+    with pytest.raises(BulkError, match=r"would both be written as 'bucket/b\.png'"):
         names("list")
 
 

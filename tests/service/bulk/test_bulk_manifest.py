@@ -67,7 +67,17 @@ def test_cut_off_at_any_byte_it_keeps_what_is_whole(tmp_path: Path) -> None:
         assert (tmp_path / FILE).read_bytes().endswith(FAILED.line())
 
 
-@pytest.mark.parametrize("damage", [b"\0" * 40, b"{}\n", b"[]\n", b'{"name":3,"status":"done"}\n', b"\xff\n"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\0" * 40,
+        b"{}\n",
+        b"[]\n",
+        b'{"name":3,"status":"done"}\n',
+        b'{"name":"x","status":"done","attempts":"many"}\n',
+        b"\xff\n",
+    ],
+)
 def test_damaged_lines_are_left_out(tmp_path: Path, damage: bytes) -> None:
     written(tmp_path, DONE)
     (tmp_path / FILE).write_bytes(damage + b"\n" + DONE.line() + damage)

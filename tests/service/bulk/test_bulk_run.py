@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from service_fakes import encoded, picture, two_lines
 from ocr_core.errors import PageError
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.pipeline.result import ReadOptions
+from service.bulk import reading
 from service.bulk.destination import LocalDestination
 from service.bulk.errors import BulkError, StoppedError
 from service.bulk.items import Item, Shard, list_items
@@ -262,3 +264,36 @@ def test_pages_are_those_of_the_api() -> None:
         JsonLinesWriter(words=False).page(Original(name="x", data=b""), FailedPage(number=2, reason="r"))
     )
     assert failed == {"file": "x", "page": 2, "lines": [], "error": {"detail": "r"}}
+
+
+def test_a_manifest_that_names_other_places_harms_nothing_there(source: Path, target: Path, tmp_path: Path) -> None:
+    batch(source, target)
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"here before")
+    manifest = target / "_ocr" / "manifest-00000-of-00001.jsonl"
+    lines = [Entry.parse(line) for line in manifest.read_bytes().splitlines()]
+    forged = [replace(entry, sha256="1" * 64, stamp="0-0", outputs={"../precious": 1}) for entry in lines if entry]
+    manifest.write_bytes(b"".join(entry.line() for entry in forged))
+    assert batch(source, target)[1].read == 3
+    assert precious.read_bytes() == b"here before"
+
+
+def test_a_file_that_changes_while_it_is_read_is_what_was_read_and_is_looked_at_again(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = (source / "a.png").read_bytes(), encoded(width=77)
+    fetched = reading.fetch
+
+    def changing(item: Item) -> bytes:
+        data = fetched(item)
+        if item.name == "a.png":
+            (source / "a.png").write_bytes(after)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "fetch", changing)
+        batch(source, target)
+    assert entries(target)["a.png"].sha256 == sha256(before).hexdigest()
+    assert batch(source, target)[2] == ["a.png"]
+    assert entries(target)["a.png"].sha256 == sha256(after).hexdigest()
+    assert json.loads((target / "a.png.jsonl").read_bytes())["width"] == 77
