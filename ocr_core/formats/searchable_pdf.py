@@ -101,7 +101,12 @@ class SearchablePdfWriter:
         """Open a document in the process and return how many pages it has, and its number there."""
         if self._process is None:
             self._process = QpdfProcess(self._check)
-        pages = self._process.open(data, password)
+        try:
+            pages = self._process.open(data, password)
+        except ImageError:
+            if not self._opened:
+                self._process = None  # it may have ended, and nothing is lost with it
+            raise
         self._opened += 1
         return pages, self._opened - 1
 

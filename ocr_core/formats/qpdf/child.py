@@ -35,8 +35,10 @@ class _Sources:
     def _answer(self, request: dict[str, Any], data: bytes, send: Send) -> dict[str, Any]:
         match request["do"]:
             case "open":
-                self._all.append(Source.opened(data, request["password"]))
-                return {"pages": len(self._all[-1].pdf.pages)}
+                opened = Source.opened(data, request["password"])
+                pages = len(opened.pdf.pages)  # which may fail, and then it has no number
+                self._all.append(opened)
+                return {"pages": pages}
             case "view":
                 view, font = self._all[request["source"]].view(request["page"])
                 return {"view": view, "font": font}
@@ -46,9 +48,9 @@ class _Sources:
             case "finish":
                 self._all[request["source"]].finish(request["characters"])
             case "save":
-                pages = [(self._all[source], index) for source, index in request["pages"]]
+                chosen = [(self._all[source], index) for source, index in request["pages"]]
                 with io.BufferedWriter(_Pieces(send), PIECE) as file:
-                    save(pages, cast("io.BytesIO", file))
+                    save(chosen, cast("io.BytesIO", file))
         return {}
 
 

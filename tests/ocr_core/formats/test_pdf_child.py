@@ -12,7 +12,7 @@ from pathlib import Path
 import PIL.Image
 import pypdfium2
 import pytest
-from hostile_pdf import HOSTILE, unseen_objects
+from hostile_pdf import HOSTILE, deep_page_tree, unseen_objects
 from pdfs import LINES, document, paragraph
 from written import FAILED, line, page
 
@@ -140,6 +140,25 @@ def test_images_need_no_process_and_stand_among_pdfs(started):
         writer.page(original(data), page(line(text)))
     assert [found[0] for found in texts(b"".join(writer.end()))] == ["one", "two", "three", "four"]
     assert len(started) == 1
+
+
+def test_a_file_that_cannot_be_opened_leaves_those_around_it():
+    writer = SearchablePdfWriter()
+    writer.page(original(GOOD), page(line("before")))
+    writer.page(original(deep_page_tree()), FAILED)
+    writer.page(original(GOOD), page(line("behind")))
+    before, failed, behind = texts(b"".join(writer.end()))
+    assert (before[0], failed, behind[0]) == ("before", [], "behind")
+
+
+def test_a_file_that_ends_the_process_leaves_those_behind_it(started, monkeypatch):
+    writer = SearchablePdfWriter()
+    with monkeypatch.context() as patched:
+        patched.setattr(qpdf, "SECONDS", 0.0)
+        writer.page(original(unseen_objects()), FAILED)
+    writer.page(original(GOOD), READ)
+    failed, good = texts(b"".join(writer.end()))
+    assert (failed, good[0], len(started)) == ([], "read", 2)
 
 
 def test_the_process_gets_little_and_gives_way(started, monkeypatch):
