@@ -202,6 +202,9 @@ def main() -> None:
         monitored(url, prometheus)
         panels(url, prometheus)
         trained(url)
+    except BaseException:
+        print(compose("logs", "--tail=40", "ocr"))
+        raise
     finally:
         compose("down", "--volumes", profile="train")
     say("docker-test: good")
