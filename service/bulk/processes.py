@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
 
+from ocr_core.cgroup import memory_limit
 from ocr_core.cpu import available_cores
 from ocr_core.errors import OcrError
 from service.bulk.errors import StoppedError
@@ -31,6 +33,8 @@ itself."""
 PATIENCE = 300.0
 """Seconds without a page, or until it is loaded, after which a process is taken to hang. A page of a PDF may take 20
 seconds to draw, and the largest pages on a slow machine a minute to read."""
+MEMORY = 1 << 30
+"""Bytes that a process may come to need: the model is half of it, and pages under way."""
 TICK = 1.0
 """Seconds between two looks at the clock."""
 STARTS = 3
@@ -43,10 +47,11 @@ def parted(backend: str, cores: int | None = None, processes: int | None = None)
     Args:
         backend: that computes; a GPU is not shared.
         cores: to use; None is what the affinity and the quota allow.
-        processes: how many; None is one a core.
+        processes: how many; None is one a core, or fewer where memory is short.
     """
     cores = cores or available_cores()
-    count = processes or (1 if backend == "cuda" else cores)
+    fitting = max(1, (memory_limit() or sys.maxsize) // MEMORY)
+    count = processes or (1 if backend == "cuda" else min(cores, fitting))
     return count, max(1, cores // count)
 
 

@@ -109,8 +109,17 @@ def test_whoever_stops_listening_ends_the_processes(source: Path, tmp_path: Path
     ("asked", "expected"),
     [(("auto", 4), (4, 1)), (("auto", 4, 2), (2, 2)), (("auto", 2, 3), (3, 1)), (("cuda", 4), (1, 4))],
 )
-def test_cores_are_shared(asked: tuple[str, int], expected: tuple[int, int]) -> None:
+def test_cores_are_shared(asked: tuple[str, int], expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "memory_limit", lambda: None)
     assert parted(*asked) == expected
+
+
+def test_where_memory_is_short_fewer_processes_have_more_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "memory_limit", lambda: 2 * processes.MEMORY + 1)
+    assert parted("auto", 8) == (2, 4)
+    assert parted("auto", 8, 8) == (8, 1)
+    monkeypatch.setattr(processes, "memory_limit", lambda: processes.MEMORY - 1)
+    assert parted("auto", 8) == (1, 8)
 
 
 def test_ctrl_c_is_for_whoever_started_them(source: Path, tmp_path: Path) -> None:
