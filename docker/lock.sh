@@ -15,7 +15,7 @@ lock() {
 }
 
 # Left out: sends statistics to its maker, and nothing that serves imports it.
-service="pyproject.toml --extra service --extra s3 --extra otel --no-emit-package openvino-telemetry"
+service="pyproject.toml --extra service --extra s3 --extra otel --extra postgres --no-emit-package openvino-telemetry"
 lock build docker/locks/build.in
 # shellcheck disable=SC2086
 lock service-cpu $service --extra cpu

@@ -55,10 +55,10 @@ LABEL org.opencontainers.image.title="OCR service ($DEVICE)" \
 COPY --from=trimmed /opt/ocr /opt/ocr
 COPY docker/healthcheck.py docker/copy_bundle.py /opt/ocr/bin/
 # Empty folders of the user's own, so that volumes mounted there belong to it.
-RUN mkdir -p /var/cache/ocr /store && chown 10001:10001 /var/cache/ocr /store
+RUN mkdir -p /var/cache/ocr /var/lib/ocr /store && chown 10001:10001 /var/cache/ocr /var/lib/ocr /store
 COPY --from=model --chown=10001:10001 /models /models
 ENV PATH=/opt/ocr/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 \
-    OCR_MODEL=$OCR_MODEL OCR_MODEL_STORE=/models OCR_CACHE_DIR=/var/cache/ocr
+    OCR_MODEL=$OCR_MODEL OCR_MODEL_STORE=/models OCR_CACHE_DIR=/var/cache/ocr OCR_JOBS_FOLDER=/var/lib/ocr
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -24,6 +24,7 @@ RUN_BY = [
     # (page, command, the file of the test that runs it)
     (r"README\.md|docs/(index|deployment)\.md", r"curl .*", HERE),
     (r"docs/api\.md", r"(curl|echo) .*", API),
+    (r"docs/jobs\.md", r"curl .*", "tests/service/jobs/test_job_routes.py"),
     (r".*", r"(\.venv/bin/)?ocr (read|models list|models show|eval|doctor)( .*)?", HERE),
     (r"README\.md|docs/library\.md", r"make wheel.*|pip install \"dist/.*", "tests/installed/test_wheel.py"),
     (r".*", r"(\.venv/bin/)?ocr models import mine .*", "tests/ocr_core/bundle/test_bundle_import.py"),
