@@ -124,8 +124,7 @@ class _Pool:
     def entries(self) -> Iterator[Entry | None]:
         """Yield entries until there are no tasks left."""
         while True:
-            for actor in self._actors:
-                self._hand_out(actor)
+            self._hand_out()
             if self._drained and not self._suspects and not any(actor.tasks for actor in self._actors):
                 return
             found, _ = self._ray.wait(list(self._owners), timeout=TICK)
@@ -135,11 +134,12 @@ class _Pool:
                 yield from self._take(call)
             yield None
 
-    def _hand_out(self, actor: _Actor) -> None:
-        while actor.ready and not actor.alone and len(actor.tasks) <= self._order.threads + AHEAD:
+    def _hand_out(self) -> None:
+        """Give whoever has least, as the processes of one machine are given."""
+        ahead = AHEAD + 1 if all(actor.ready for actor in self._actors) else 0
+        while free := [actor for actor in self._actors if self._may_have(actor, self._order.threads + ahead)]:
+            actor = min(free, key=lambda actor: len(actor.tasks))
             if self._suspects:
-                if actor.tasks:
-                    return
                 task, actor.alone = self._suspects.popleft(), True
                 call = actor.handle.read.options(max_task_retries=ATTEMPTS - 2).remote(task)
             else:
@@ -150,6 +150,10 @@ class _Pool:
                 task, call = found, actor.handle.read.remote(found)
             actor.tasks[call] = task
             self._owners[call] = actor
+
+    def _may_have(self, actor: _Actor, slots: int) -> bool:
+        blocked = actor.alone or not actor.ready or bool(self._suspects and actor.tasks)
+        return not blocked and len(actor.tasks) < slots
 
     def _take(self, call: Any) -> Iterator[Entry]:
         actor = self._owners.pop(call)

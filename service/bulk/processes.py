@@ -100,8 +100,8 @@ class _Worker:
     """What it has and has not answered yet."""
     begun: set[int] = field(default_factory=set)
     """What of that its threads work on."""
-    slots: int = 0
-    """How much it takes at a time; 0 until it is loaded."""
+    streams: int = 0
+    """How many pages it computes side by side; 0 until it is loaded."""
     heard: float = 0.0
     """When it last told of anything or was given something to do, by the pool's clock."""
 
@@ -143,8 +143,7 @@ class _Pool:
     def entries(self) -> Iterator[Entry | None]:
         """Yield entries until there are no tasks left."""
         while True:
-            for worker in self._workers:
-                self._hand_out(worker)
+            self._hand_out()
             if self._drained and not (self._back or self._suspects or any(each.tries for each in self._workers)):
                 return
             ready = set(connection.wait([worker.connection for worker in self._workers], TICK))
@@ -161,10 +160,14 @@ class _Pool:
                     yield from self._replace(at, "process_hung", f"gave no page for {self._patience:g} seconds")
             yield None
 
-    def _hand_out(self, worker: _Worker) -> None:
-        while len(worker.tries) < worker.slots:
-            if any(each.deaths for each in worker.tries.values()) or (self._suspects and worker.tries):
-                return
+    def _hand_out(self) -> None:
+        """Give files to whoever has least.
+
+        While some processes are still loading none gets more than it computes, or few long files would go to one.
+        """
+        ahead = AHEAD + 1 if all(worker.streams for worker in self._workers) else 0
+        while free := [worker for worker in self._workers if self._may_have(worker, ahead)]:
+            worker = min(free, key=lambda worker: len(worker.tries))
             found = self._suspects.popleft() if self._suspects else self._next()
             if found is None:
                 return
@@ -174,6 +177,11 @@ class _Pool:
             worker.tries[number] = found
             with contextlib.suppress(OSError):  # it is dead, which will be heard
                 worker.connection.send((number, found.task))
+
+    def _may_have(self, worker: _Worker, ahead: int) -> bool:
+        if any(each.deaths for each in worker.tries.values()) or (self._suspects and worker.tries):
+            return False
+        return len(worker.tries) < (worker.streams + ahead if worker.streams else 0)
 
     def _next(self) -> _Try | None:
         if self._back:
@@ -185,7 +193,7 @@ class _Pool:
     def _hear(self, worker: _Worker, kind: str, number: int, content: Any = None) -> Iterator[Entry]:
         worker.heard = self._clock.now
         if kind == "ready":
-            worker.slots = number
+            worker.streams = number
             self._stillborn = 0
         elif kind == "begun":
             worker.begun.add(number)
@@ -200,7 +208,7 @@ class _Pool:
 
     def _hangs(self, worker: _Worker) -> bool:
         silent = self._clock.now - worker.heard
-        return silent > (self._patience if worker.slots else PATIENCE) and bool(worker.tries or not worker.slots)
+        return silent > (self._patience if worker.streams else PATIENCE) and bool(worker.tries or not worker.streams)
 
     def _replace(self, at: int, code: str, what: str) -> Iterator[Entry]:
         """Put another process in the place of one that died or hangs; yield the files that it shall not try again."""
@@ -208,7 +216,7 @@ class _Pool:
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
-        if not worker.slots:
+        if not worker.streams:
             self._stillborn += 1
             if self._stillborn == STARTS:
                 raise StoppedError(
@@ -262,9 +270,8 @@ def _work(pipe: Connection, order: Order) -> None:
     except (OcrError, OSError) as error:
         tell("unable", 0, error)
         return
-    threads = reader.streams + AHEAD
-    pool = ThreadPoolExecutor(threads)
-    tell("ready", threads + 1)
+    pool = ThreadPoolExecutor(reader.streams + AHEAD)
+    tell("ready", reader.streams)
     with contextlib.suppress(EOFError, OSError):
         while True:
             pool.submit(read, *pipe.recv())

@@ -128,7 +128,7 @@ class _Display:
         if entry is not None and entry.status == "failed" and self._shown < SHOWN:
             self._shown += 1
             more = " (further ones are not shown)" if self._shown == SHOWN else ""
-            print_error(f"{printable(entry.name)}: {(entry.error or {}).get('detail', '')}{more}")
+            print_error(f"{printable(entry.name)}: {printable((entry.error or {}).get('detail', ''))}{more}")
         now = time.monotonic()
         if self._seen and now - self._seen[-1][0] < 1:
             return

@@ -66,6 +66,20 @@ def test_a_file_over_which_its_process_hangs_fails(source: Path, tmp_path: Path)
     assert found["01.png"].status == "done"
 
 
+def test_few_files_are_shared_by_all_processes(source: Path, tmp_path: Path) -> None:
+    """Each of two would hold all four, were it given as many as it takes."""
+    pool = processes._Pool(iter(tasks(source)[:4]), order_for(tmp_path / "out"), 2, 300.0, lambda: None)
+    try:
+        held = []
+        for worker in pool._workers:
+            worker.streams = 1
+            pool._hand_out()
+            held.append([len(worker.tries) for worker in pool._workers])
+        assert held == [[1, 0], [2, 2]]
+    finally:
+        pool.kill()
+
+
 def test_time_in_which_nothing_ran_is_nobodys_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
