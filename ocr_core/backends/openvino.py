@@ -28,6 +28,10 @@ PRECISION = "INFERENCE_PRECISION_HINT"
 # oneDNN keeps kernels of its own below, 1024 by default, to which the same applies. It reads this when first used.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
+# The first call of this, which every inference makes, must not be made by two threads at once: one makes a table and
+# waits for the GIL, the other has the GIL and waits for the table, and the process stands still (OpenVINO 2026.4).
+openvino.Type.f32.to_dtype()
+
 
 class OpenVinoNetwork:
     """A compiled network and its idle inference requests, one a stream; a caller waits for a free one."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import subprocess
 import sys
 import threading
 import time
@@ -298,3 +299,25 @@ def test_no_more_calls_run_at_once_than_there_are_streams(model, monkeypatch):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(network, [batch] * 6))
     assert most == 2
+
+
+FIRST_CALLS = """
+import os, sys, threading
+import ocr_core.backends.openvino
+import openvino
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+def call():
+    together.wait()
+    openvino.Type.f32.to_dtype()
+threads = [threading.Thread(target=call, daemon=True) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join(10)
+os._exit(any(thread.is_alive() for thread in threads))
+"""
+
+
+def test_first_inferences_of_several_threads_do_not_wait_for_each_other() -> None:
+    pytest.importorskip("openvino")
+    ended = [subprocess.run([sys.executable, "-c", FIRST_CALLS], check=False, timeout=60).returncode for _ in range(3)]
+    assert ended == [0, 0, 0]
