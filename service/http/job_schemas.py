@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.http.problems import Problem
@@ -118,6 +118,8 @@ class JobList(BaseModel):
 class ListFields(BaseModel):
     """Which part of the list."""
 
+    model_config = ConfigDict(extra="forbid")
+
     limit: int = Field(default=50, ge=1, le=500, description="Jobs at a time.")
     after: Annotated[str | None, Query(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}-[0-9a-f]{32}$")] = Field(
         default=None, description="`next` of the list before."
@@ -126,6 +128,8 @@ class ListFields(BaseModel):
 
 class ResultFields(BaseModel):
     """Which form a result takes."""
+
+    model_config = ConfigDict(extra="forbid")
 
     format: Literal["json", "text", "markdown", "tsv", "hocr", "alto", "pdf"] | None = Field(
         default=None, description="Left out, `Accept` tells, and without that what the job was told; else it is JSON."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
 from abc import ABC, abstractmethod
@@ -135,6 +136,8 @@ class SqliteDatabase(Database):
 
     def _connect(self) -> _Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Passwords of PDFs are in it. What SQLite makes beside it has the same mode.
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(
             self._path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
         )

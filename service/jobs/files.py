@@ -10,7 +10,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fsspec import AbstractFileSystem
@@ -60,10 +60,13 @@ class JobFiles:
 
     def remove(self, job: str) -> None:
         """Remove all that belongs to a job."""
+        folder = f"{self._root}/{job}"
         with _talking():
             self._fs.invalidate_cache()
-            if self._fs.exists(f"{self._root}/{job}"):
-                self._fs.rm(f"{self._root}/{job}", recursive=True)
+            while self._fs.exists(folder):
+                with suppress(FileNotFoundError):  # of several who remove it at once, each finds it gone somewhere
+                    self._fs.rm(folder, recursive=True)
+                self._fs.invalidate_cache()
 
     def _put(self, name: str, data: bytes) -> None:
         path = f"{self._root}/{name}"

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 ACCEPT_SECONDS = 300.0
 """How long the files of a job may take to be written; what takes longer was left behind by a process that died."""
+DEAD_SECONDS = 30.0
+"""After so long another request may have the idempotency key of one whose files are still being written."""
 SWEEP = 30.0
 """Seconds between two looks for what has expired."""
 RETRY_SECONDS = 30
@@ -122,7 +124,7 @@ class Jobs:
         """
         now = self._clock()
         job = _new_job(submission, await self._call(submission.fingerprint), now)
-        found = await self._call(lambda: self._store.reserve(job, self._settings.jobs_max_inside))
+        found = await self._call(lambda: self._store.reserve(job, self._settings.jobs_max_inside, now - DEAD_SECONDS))
         if found is None:
             raise OverloadedError(
                 f"there are {self._settings.jobs_max_inside} jobs of yours inside, which is the most",

@@ -102,6 +102,7 @@ class Run:
         """Set to make it stop: it is no longer wanted here."""
         self._tools = tools
         self._settings = tools.serving.settings
+        self._since = time.monotonic()
         self._failures = 0
         """Attempts at the next page that failed."""
         self._pause = FIRST_PAUSE
@@ -115,8 +116,21 @@ class Run:
                 pass
         except (LeaseLostError, ClientGoneError):
             log.info("a job was left", extra={"job": self.job.id})
+            with suppress(JobStoreError):
+                await wait_in_thread(self._tidy, "job")
         except Exception as error:
             await self._end("failed", error)
+
+    def spent(self) -> float:
+        """Return the seconds of work since this was asked last."""
+        now = time.monotonic()
+        seconds, self._since = now - self._since, now
+        return seconds
+
+    def _tidy(self) -> None:
+        """Remove what was written of a job that was removed meanwhile. Blocks."""
+        if self._tools.store.find(self.job.id) is None:
+            self._tools.files.remove(self.job.id)
 
     async def _passed(self, attempt: Callable[[], Awaitable[None]]) -> bool:
         """Attempt something and return True; where it may go better later, wait and return False."""
@@ -242,7 +256,7 @@ class Run:
             else:
                 problem = json.dumps(tools.describe(outcome))
             row = PageRow(position=job.position, file=file, page=sheet.number, name=name, problem=problem)
-            tools.store.add_page(job.id, self.lease, row)
+            tools.store.add_page(job.id, self.lease, row, self.spent())
 
         await wait_in_thread(keep, "job")
         self._failures, self._pause = 0, FIRST_PAUSE

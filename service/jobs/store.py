@@ -54,14 +54,26 @@ class JobStore:
 
     # What clients do
 
-    def reserve(self, job: Job, most: int) -> Job | None:
+    def reserve(self, job: Job, most: int, dead: float = 0.0) -> Job | None:
         """Add a job that is being accepted, unless its caller has `most` inside, or one has its idempotency key.
+
+        Args:
+            job: the job.
+            most: jobs that its caller may have inside.
+            dead: those that have been accepted since before then were left behind, and give their key away.
 
         Returns:
             The one that was there before, or `job`; None if there are too many.
         """
         with self._database.transaction() as transaction:
             if job.idempotency_key is not None:
+                transaction.change(
+                    "UPDATE ocr_jobs SET idempotency_key = NULL WHERE owner = :owner AND idempotency_key = :key "
+                    "AND state = 'accepting' AND created < :dead",
+                    owner=job.owner,
+                    key=job.idempotency_key,
+                    dead=dead,
+                )
                 found = transaction.rows(
                     "SELECT * FROM ocr_jobs WHERE owner = :owner AND idempotency_key = :key",
                     owner=job.owner,
@@ -78,7 +90,7 @@ class JobStore:
                 f"INSERT INTO ocr_jobs ({names}) VALUES ({places}) ON CONFLICT DO NOTHING", **values
             )
         # Another replica was faster with the same key.
-        return job if added else self.reserve(job, most)
+        return job if added else self.reserve(job, most, dead)
 
     def accept(self, job: str, expires: float) -> bool:
         """Let work on a reserved job begin."""
@@ -187,8 +199,8 @@ class JobStore:
             if anew:
                 transaction.change("DELETE FROM ocr_job_pages WHERE job = :id", id=job)
 
-    def add_page(self, job: str, lease: str, page: PageRow) -> None:
-        """Note that the next page is over.
+    def add_page(self, job: str, lease: str, page: PageRow, seconds: float = 0.0) -> None:
+        """Note that the next page is over, after so many seconds of work.
 
         Raises:
             LeaseLostError: another one works on it, or none is wanted, or this was not the next page.
@@ -196,10 +208,10 @@ class JobStore:
         column = "pages_done" if page.problem is None else "pages_failed"
         with self._database.transaction() as transaction:
             sql = (
-                f"UPDATE ocr_jobs SET {column} = {column} + 1, beat = beat + 1, tries = 0 "
+                f"UPDATE ocr_jobs SET {column} = {column} + 1, beat = beat + 1, tries = 0, worked = worked + :seconds "
                 f"WHERE {MINE} AND pages_done + pages_failed = :position"
             )
-            _require(transaction.change(sql, id=job, lease=lease, position=page.position))
+            _require(transaction.change(sql, id=job, lease=lease, position=page.position, seconds=seconds))
             transaction.change(
                 "INSERT INTO ocr_job_pages (job, position, file, page, name, problem) "
                 "VALUES (:job, :position, :file, :page, :name, :problem)",

@@ -58,13 +58,15 @@ class Worker:
         """Work until cancelled; then let others go on with what is under way."""
         try:
             while True:
+                pause = TICK
                 try:
                     await self._tick()
                 except JobStoreError:
                     self._seen.clear()  # nobody could give a sign
+                    pause = BEAT  # nor are more lines in the log of use
                 except Exception:  # whatever it is, jobs go on
                     log.exception("jobs could not be looked after")
-                await wait_for_event(self._wake, TICK)
+                await wait_for_event(self._wake, pause)
                 self._wake.clear()
         finally:
             await self._leave()
@@ -91,9 +93,9 @@ class Worker:
             job = running.get(name)
             if job is None or job.lease != run.lease:
                 run.stopped.set()
-            elif (seconds := self._clock() - self._signed[name]) >= BEAT:
-                self._signed[name] += seconds
-                if not await wait_in_thread(lambda: self._tools.store.sign(name, run.lease, seconds), "jobs"):  # noqa: B023
+            elif self._clock() - self._signed[name] >= BEAT:
+                self._signed[name] = self._clock()
+                if not await wait_in_thread(lambda: self._tools.store.sign(name, run.lease, run.spent()), "jobs"):  # noqa: B023
                     run.stopped.set()
 
     async def _orphan(self, running: list[Job]) -> Job | None:

@@ -102,3 +102,17 @@ async def test_a_job_that_has_expired_goes_with_all_its_files(
         assert (await client.get("/v1/jobs")).json()["jobs"] == []
     async with serve_jobs() as client:
         assert await submit(client, MANY) != good
+
+
+async def test_nothing_is_left_of_a_job_that_is_removed_while_a_page_is_read(
+    serve_jobs: ServeJobs, tmp_path: Path
+) -> None:
+    reader = HeldAt(43)
+    async with serve_jobs(reader) as client:
+        job = await submit(client)
+        await job_when(client, job, lambda job: job["pages_done"] == 3)
+        assert (await client.delete(f"/v1/jobs/{job}")).status_code == 200
+        assert (await client.delete(f"/v1/jobs/{job}")).status_code == 204
+        reader.release()
+        await ended(client, await submit(client, {"file": b"no image"}))
+        assert not (tmp_path / "jobs" / "files" / job).exists()

@@ -141,6 +141,15 @@ async def test_delete_cancels_and_then_removes(serve_jobs: ServeJobs, tmp_path: 
         assert [path.name for path in (tmp_path / "jobs" / "files").iterdir()] == [other]
 
 
+async def test_many_may_remove_a_job_at_once(serve_jobs: ServeJobs) -> None:
+    async with serve_jobs() as client:
+        job = await submit(client)
+        await ended(client, job)
+        answers = await asyncio.gather(*[client.delete(f"/v1/jobs/{job}") for _ in range(8)])
+        assert {answer.status_code for answer in answers} <= {204, 404}
+        assert 204 in {answer.status_code for answer in answers}
+
+
 async def test_the_list_has_the_newest_first_in_pages(serve_jobs: ServeJobs) -> None:
     async with serve_jobs() as client:
         jobs = [await submit(client, parts(encoded())) for _ in range(5)]

@@ -144,6 +144,15 @@ def test_an_idempotency_key_is_reserved_once(store: JobStore) -> None:
     assert len({job.id for job in found if isinstance(job, Job)}) == 1
 
 
+def test_a_request_that_died_gives_its_idempotency_key_away(store: JobStore) -> None:
+    left, again = a_job(key="scan"), a_job(9, key="scan")
+    assert store.reserve(left, 100) is left
+    found = store.reserve(again, 100, dead=left.created)
+    assert found is not None
+    assert found.id == left.id
+    assert store.reserve(again, 100, dead=left.created + 1) is again
+
+
 def test_what_has_expired_is_found_and_removed_with_its_pages(store: JobStore) -> None:
     queued(store, a_job())
     job = store.take("mine", 1.0)
@@ -186,6 +195,11 @@ def test_a_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
     job = a_job()
     queued(store, job)
     assert JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).find(job.id) is not None
+
+
+def test_nobody_else_reads_the_file(tmp_path: Path) -> None:
+    JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
