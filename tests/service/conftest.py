@@ -38,9 +38,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a fake reader on a port and give the address."""
-    with listening() as address:
+    with listening(jobs_folder=tmp_path_factory.mktemp("jobs")) as address:
         yield address
 
 

@@ -23,6 +23,7 @@ from ocr_client.errors import (
     TransportError,
     UnavailableError,
 )
+from ocr_client.jobs import Job, JobPageError
 from ocr_client.pages import Answer, End, Line, Model, Page, Problem, Word
 from ocr_client.requests import File, Format, Options, Upload
 from ocr_client.retries import Retries
@@ -41,6 +42,8 @@ __all__ = [
     "FileError",
     "Format",
     "InternalError",
+    "Job",
+    "JobPageError",
     "Line",
     "Model",
     "OcrError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -13,6 +13,7 @@ import anyio.to_thread
 import httpx
 
 from ocr_client.errors import DeadlineExceededError, OcrError, TransportError, UnavailableError, error_of
+from ocr_client.jobs import JOBS, POLL, Job, new_key, path_of, submitted
 from ocr_client.pages import Answer, End, Model, Page
 from ocr_client.requests import (
     JSON,
@@ -168,6 +169,79 @@ class AsyncClient:
         async with stack:
             yield pages
 
+    async def submit(
+        self, *files: File, key: str | None = None, timeout: float | None = None, **options: Unpack[Options]
+    ) -> Job:
+        """Have files read by a job, which outlives this program.
+
+        Args:
+            files: what to read.
+            key: an idempotency key of your own: a job that was submitted with it before is returned.
+            timeout: seconds that the call may take.
+            options: as of `read`.
+
+        Raises:
+            OcrError: the job was not taken.
+        """
+        deadline, form = self._deadline(timeout), await _formed(files, options)
+        head = {"Idempotency-Key": key or new_key()}
+        body = await self._tried(lambda: self._fetch("POST", JOBS, deadline, form, head=head), deadline)
+        return await self.job(answer_of(body, submitted), timeout=timeout)
+
+    async def job(self, job: Job | str, *, timeout: float | None = None) -> Job:
+        """Return how far a job is, which may be named by its id."""
+        return answer_of(await self._get(path_of(job), timeout), Job.of)
+
+    async def wait(self, job: Job | str, *, timeout: float | None = None) -> Job:
+        """Wait until a job has ended, or for so many seconds; return how far it is then.
+
+        Raises:
+            OcrError: there is no such job, or the service is gone.
+        """
+        deadline = Deadline(timeout)
+        while True:
+            found = await self.job(job)
+            if found.ended or not deadline.allows(POLL):
+                return found
+            await anyio.sleep(POLL)
+
+    @overload
+    async def result(self, job: Job | str, *, to: None = None, timeout: float | None = None) -> Answer: ...
+
+    @overload
+    async def result(self, job: Job | str, *, to: Literal["pdf"], timeout: float | None = None) -> bytes: ...
+
+    @overload
+    async def result(
+        self,
+        job: Job | str,
+        *,
+        to: Literal["text", "markdown", "tsv", "hocr", "alto"],
+        timeout: float | None = None,
+    ) -> str: ...
+
+    async def result(
+        self, job: Job | str, *, to: Format | None = None, timeout: float | None = None
+    ) -> Answer | str | bytes:
+        """Return the pages that a job has read so far, or these in a format.
+
+        Raises:
+            FileError: none could be read.
+            OcrError: none was read yet, or there is no such job.
+        """
+        deadline = self._deadline(timeout)
+        media_type = MEDIA_TYPES[to] if to else JSON
+        path = path_of(job, result=True)
+        body = await self._tried(lambda: self._fetch("GET", path, deadline, media_type=media_type), deadline)
+        if to is None:
+            return answer_of(body, Answer.of)
+        return body if to == "pdf" else text_of(body)
+
+    async def cancel(self, job: Job | str, *, timeout: float | None = None) -> None:
+        """End work on a job. One that has ended is removed, with what was read."""
+        deadline = self._deadline(timeout)
+        await self._tried(lambda: self._fetch("DELETE", path_of(job), deadline), deadline)
+
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Return the models that the service has loaded."""
         return answer_of(await self._get("/v1/models", timeout), models_of)
@@ -212,11 +286,17 @@ class AsyncClient:
             await anyio.sleep(wait)
 
     async def _fetch(
-        self, method: str, path: str, deadline: Deadline, form: Form | None = None, media_type: str = JSON
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        form: Form | None = None,
+        media_type: str = JSON,
+        head: Mapping[str, str] | None = None,
     ) -> bytes:
         try:
             with anyio.fail_after(deadline.remaining()):
-                async with self._opened(method, path, deadline, form, media_type) as response:
+                async with self._opened(method, path, deadline, form, media_type, head) as response:
                     with explained():
                         return await response.aread()
         except TimeoutError as error:
@@ -224,12 +304,18 @@ class AsyncClient:
 
     @asynccontextmanager
     async def _opened(
-        self, method: str, path: str, deadline: Deadline, form: Form | None, media_type: str
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        form: Form | None,
+        media_type: str,
+        told_too: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request and give its answer, if it is one, before its body."""
         timeout, told = limits_of(deadline)
         body: dict[str, Any] = form._asdict() if form else {}
-        head = {**self._headers, "Accept": media_type, **told}
+        head = {**self._headers, "Accept": media_type, **told, **(told_too or {})}
         async with AsyncExitStack() as stack:
             with explained():
                 # Not even a client of the caller's follows to another address: the key would go there too.
@@ -237,9 +323,10 @@ class AsyncClient:
                     method, self._url + path, headers=head, timeout=timeout, follow_redirects=False, **body
                 )
                 response = await stack.enter_async_context(sent)
-                if response.status_code != httpx.codes.OK:
+                if not response.is_success:
                     raise error_of(response.status_code, response.headers, await response.aread())
-                require_media_type(response.headers, media_type)
+                if response.status_code != httpx.codes.NO_CONTENT:
+                    require_media_type(response.headers, media_type)
             yield response
 
 

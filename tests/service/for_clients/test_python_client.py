@@ -212,3 +212,44 @@ async def test_a_call_of_the_other_client_ends_with_its_time() -> None:
         async with AsyncClient(url) as client:
             with pytest.raises(DeadlineExceededError):
                 await client.read(IMAGE, timeout=0.3)
+
+
+@pytest.mark.parametrize("form", [None, *get_args(Format)])
+def test_a_job_is_submitted_waited_for_and_removed(client: Client, form: Format | None) -> None:
+    job = client.submit(Upload("a.png", IMAGE), Upload("broken.jpg", b"nothing"), words=True)
+    ended = client.wait(job)
+    assert (ended.id, ended.state, ended.ended) == (job.id, "succeeded", True)
+    assert (ended.pages_total, ended.pages_done, ended.pages_failed) == (2, 1, 1)
+    assert (ended.errors[0].file, ended.errors[0].error.code) == ("broken.jpg", "unsupported_image_type")
+    if form is None:
+        assert [page.file for page in client.result(job).pages] == ["a.png", "broken.jpg"]
+    else:
+        assert client.result(job.id, to=form)
+    client.cancel(job)
+    with pytest.raises(RequestError, match="no such job"):
+        client.job(job)
+
+
+def test_a_key_of_ones_own_names_one_job(client: Client) -> None:
+    jobs = [client.submit(Upload("a.png", IMAGE), key="scan-7") for _ in range(2)]
+    assert len({job.id for job in jobs}) == 1
+
+
+def test_a_job_of_which_nothing_can_be_read_says_why(client: Client) -> None:
+    job = client.wait(client.submit(b"nothing"))
+    assert job.error is not None
+    assert (job.state, job.error.code) == ("failed", "unsupported_image_type")
+    with pytest.raises(FileError):
+        client.result(job)
+
+
+@pytest.mark.anyio
+async def test_jobs_as_coroutines(url: str) -> None:
+    async with AsyncClient(url, retries=ONCE, timeout=30) as client:
+        job = await client.submit(Upload("a.png", IMAGE))
+        assert (await client.wait(job, timeout=30)).state == "succeeded"
+        assert (await client.result(job)).text == "Total 12.95\nsmudge"
+        assert await client.result(job, to="text")
+        await client.cancel(job)
+        with pytest.raises(RequestError):
+            await client.job(job.id)
