@@ -43,7 +43,9 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(folder, USER)
-        self._run("initdb", "--pgdata", str(self._data), "--auth", "trust", "--username", "ocr", "--no-sync")
+        # As it comes where nobody has set a language: what holds there holds everywhere.
+        plain = ("--encoding", "SQL_ASCII", "--locale", "C")
+        self._run("initdb", "--pgdata", str(self._data), "--auth", "trust", "--username", "ocr", "--no-sync", *plain)
 
     @property
     def url(self) -> str:

@@ -190,6 +190,7 @@ class PostgresDatabase(Database):
             prepare_threshold=None,  # poolers in between hand on no prepared statements
             connect_timeout=CONNECT_SECONDS,
             application_name="ocr",
+            client_encoding="UTF8",  # a server that was set up without a language would give bytes for text
             keepalives_idle=STATEMENT_SECONDS,
             keepalives_interval=1,
             keepalives_count=3,
