@@ -23,6 +23,7 @@ import random
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,8 @@ OCR = (sys.executable, "-c", "from service.cli import main; main()", "batch")
 CHOICES = ("--no-detect",)
 """Of what is killed: the images are words, and the fewer seconds each takes the more of them are under way."""
 MANIFEST = "_ocr/manifest-{:05d}-of-{:05d}.jsonl"
+OUTPUT = 4000
+"""Bytes of an output that stands for those of pages: the jsonl of a receipt."""
 WARM = 0.1
 """Share of the files that is read before the clock starts."""
 
@@ -329,8 +332,18 @@ def bucket(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
             fs.pipe_file(f"bulk/in/{path.relative_to(folder)}", path.read_bytes())
         fs.invalidate_cache()
         begun = time.monotonic()
-        found = len(fs.find("bulk/in", detail=True))
-        yield environment, {"list_seconds_a_thousand": round((time.monotonic() - begun) / found * 1000, 3)}
+        found = fs.find("bulk/in", detail=True)
+        listed, cpu = time.monotonic() - begun, time.process_time()
+        for path in found:  # what a worker does with a file beside reading it
+            fs.cat_file(path)
+            fs.pipe_file(path.replace("bulk/in", "bulk/measured"), b"x" * OUTPUT)
+        yield (
+            environment,
+            {
+                "list_seconds_a_thousand": round(listed / len(found) * 1000, 3),
+                "store_cpu_seconds_a_file": round((time.process_time() - cpu) / len(found), 5),
+            },
+        )
     finally:
         server.terminate()
         server.wait()
@@ -353,26 +366,30 @@ def project(args: argparse.Namespace) -> None:
     its seconds a file are the bound that more cores do not move, and the reason for shards. Every shard lists the
     bucket and loads the model before it reads.
     """
-    runs = {(run["way"], run["cores"]): run for run in json.loads((RESULTS / "bulk_speed.json").read_text())["speeds"]}
-    engine, batch, store = runs["engine", 1], runs["batch", 1], runs["s3", 1]
-    own = store["own_cpu_seconds_a_page"]
-    page = store["cpu_seconds_a_page"] - own
+    runs = json.loads((RESULTS / "bulk_speed.json").read_text())["speeds"]
+
+    def median(key: str, *ways: str) -> float:
+        return statistics.median(run[key] for run in runs if run["way"] in ways and run.get(key) is not None)
+
+    engine, listing = median("cpu_seconds_a_page", "engine"), median("list_seconds_a_thousand", "s3")
+    own = median("own_cpu_seconds_a_page", "batch")
+    page = median("cpu_seconds_a_page", "batch") + median("store_cpu_seconds_a_file", "s3")
     rows = []
     for cores in (1, 2, 16, 64, 256):
         for shards in sorted({1, max(1, cores // args.group)}):
-            rate = min(cores / (page + own), shards / own)
-            before = args.files / 1000 * store["list_seconds_a_thousand"] + args.start
+            rate = min(cores / page, shards / own)
+            before = args.files / 1000 * listing + args.start
             rows.append(
                 {
                     "cores": cores,
                     "shards": shards,
                     "pages_a_second": round(rate, 1),
-                    "share_of_engine": round(rate * engine["cpu_seconds_a_page"] / cores, 3),
+                    "share_of_engine": round(rate * engine / cores, 3),
                     "hours": round((args.files / rate + before) / 3600, 2),
                     "share_before_reading": round(before / (args.files / rate + before), 3),
                 }
             )
-    measured = {"engine": engine, "batch": batch, "s3": store}
+    measured = {"engine": engine, "batch_and_store": page, "own": own, "list_a_thousand": listing}
     print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
     write_result(args.out, args, {"projection": rows, "from": measured})
 
