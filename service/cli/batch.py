@@ -32,9 +32,12 @@ class Outdated(str, Enum):
 
 def batch(
     source: Annotated[
-        str, typer.Argument(help="Folder, glob in quotes, URL, or file with a list of paths; - is standard input.")
+        str,
+        typer.Argument(
+            metavar="SRC", help="Folder, glob in quotes, URL, or file with a list of paths; - is standard input."
+        ),
     ],
-    target: Annotated[str, typer.Argument(help="Folder or URL for the outputs.")],
+    target: Annotated[str, typer.Argument(metavar="DST", help="Folder or URL for the outputs.")],
     *,
     formats: Annotated[
         str, typer.Option("--format", "-f", help="jsonl, text, markdown, tsv, hocr, alto, pdf; several with commas.")
