@@ -197,11 +197,11 @@ class Settings(BaseSettings):
         "leaves them to other replicas.",
     )
     jobs_share: float = Field(
-        default=0.125,
+        default=0.03,
         gt=0,
         le=1,
-        description="Share of the machine that a page of a job has beside a request that someone waits for; as much as "
-        "there is where nobody does.",
+        description="Share of the machine that a job has beside a request that someone waits for; as much as there is "
+        "where nobody does.",
     )
     jobs_max_inside: int = Field(
         default=100,

@@ -111,7 +111,8 @@ class _Walk:
         self._model = model
         self._limits = Limits(pages=settings.max_pages, pixels=settings.max_pixels)
         ahead = min(AHEAD * serving.workers.slots, settings.max_queue_size // SHARE)
-        self._room = threading.Semaphore(max(1, ahead))
+        self._ahead = max(1, ahead)
+        self._room = threading.Semaphore(self._ahead)
         self._loop = asyncio.get_running_loop()
         self._promises: asyncio.Queue[_Promise | Exception | None] = asyncio.Queue()
         """At its end None, or why no more pages come."""
@@ -199,7 +200,7 @@ class _Walk:
 
     def _hand_in(self, index: int, data: bytes, document: Document, page: int) -> None:
         self._make_room()
-        ticket = self._ticket.part(self._serving.settings.page_timeout_seconds)
+        ticket = self._ticket.part(self._serving.settings.page_timeout_seconds, among=self._ahead)
         try:
             future = self._begin(document, page, ticket, extra=0 if document.format == "PDF" else len(data))
         except Exception as error:

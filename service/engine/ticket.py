@@ -47,10 +47,14 @@ class Ticket:
         """Whether nobody waits for it who would mind: it begins nothing while others are inside whose turn it is."""
         return self.share < 1
 
-    def part(self, seconds: float) -> Ticket:
-        """Return a ticket for a part of the request, which has so many seconds from now, with a lighter share more."""
+    def part(self, seconds: float, *, among: int = 1) -> Ticket:
+        """Return a ticket for a part of the request, which has so many seconds from now, with a lighter share more.
+
+        What yields has one share for as many parts as are under way at a time, `among`.
+        """
         end = self._clock() + seconds / self.share
-        return Ticket(min(self.deadline, end), clock=self._clock, whole=self, share=self.share)
+        share = self.share / among if self.yields else self.share
+        return Ticket(min(self.deadline, end), clock=self._clock, whole=self, share=share)
 
     def remaining(self) -> float:
         """Return the seconds left, never negative."""
