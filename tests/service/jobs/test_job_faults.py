@@ -1,0 +1,141 @@
+"""Jobs while their store fails. `benchmarks.job_faults` does the same to real disks, servers and clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from pathlib import Path
+
+import pytest
+from job_clients import MANY, HeldAt, ServeJobs, ended, job_when, submit, widths
+from service_fakes import FakeReader
+
+from ocr_core.errors import BackendError
+from service.errors import JobStoreError
+from service.jobs import run, worker
+from service.jobs.files import JobFiles
+from service.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+ALL = [40, 41, 42, 43, 44, 45]
+
+
+class Fault:
+    """Lets a method fail while `on`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: type, method: str, error: Exception) -> None:
+        self.on = False
+        self.failed = 0
+        working = getattr(owner, method)
+
+        def call(*args: object, **kwargs: object) -> object:
+            if self.on:
+                self.failed += 1
+                raise error
+            return working(*args, **kwargs)
+
+        monkeypatch.setattr(owner, method, call)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(run, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(worker, "BEAT", 0.05)
+
+
+async def test_a_job_that_cannot_be_kept_is_refused_and_leaves_nothing(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    full = Fault(monkeypatch, Path, "open", OSError(errno.ENOSPC, "No space left on device"))
+    async with serve_jobs() as client:
+        first = await submit(client)
+        await ended(client, first)
+        full.on = True
+        answer = await client.post("/v1/jobs", files=MANY, headers={"Idempotency-Key": "scan"})
+        full.on = False
+        assert (answer.status_code, answer.json()["code"]) == (503, "job_store_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert "space" not in answer.text
+        assert [job["id"] for job in (await client.get("/v1/jobs")).json()["jobs"]] == [first]
+        assert [path.name for path in (tmp_path / "jobs" / "files").iterdir()] == [first]
+        again = await submit(client, headers={"Idempotency-Key": "scan"})
+        assert (await ended(client, again))["state"] == "succeeded"
+        assert "ocr_job_store_errors_total 1.0" in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(JobFiles, "put_page"), (JobStore, "add_page"), (JobStore, "end"), (JobStore, "find"), (JobFiles, "upload")],
+)
+async def test_a_job_waits_while_its_store_is_gone_and_loses_nothing(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch, owner: type, method: str
+) -> None:
+    gone = Fault(monkeypatch, owner, method, JobStoreError("gone"))
+    reader = HeldAt(42)
+    async with serve_jobs(reader) as client:
+        job = await submit(client)
+        await job_when(client, job, lambda job: job["pages_done"] == 2)
+        gone.on = True
+        reader.release()
+        if method in ("put_page", "add_page", "end"):
+            while gone.failed < 3:
+                await client.get("/livez")
+                await _moment()
+        gone.on = False
+        status = await ended(client, job)
+        assert (status["state"], status["pages_done"], status["pages_failed"]) == ("succeeded", 6, 0)
+        assert widths(await client.get(f"/v1/jobs/{job}/result")) == ALL
+
+
+async def test_nobody_is_taken_for_dead_while_the_store_is_gone(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LEASE", 0.3)
+    gone = Fault(monkeypatch, JobStore, "running", JobStoreError("gone"))
+    reader = HeldAt(42)
+    async with serve_jobs(reader) as client, serve_jobs() as other:
+        job = await submit(client)
+        await job_when(client, job, lambda job: job["pages_done"] == 2)
+        gone.on = True
+        while gone.failed < 16:
+            await _moment()
+        gone.on = False
+        reader.release()
+        await ended(client, job)
+        assert "ocr_jobs_taken_over_total 0.0" in (await other.get("/metrics")).text
+
+
+async def test_an_engine_that_fails_is_tried_again_and_then_told_of(serve_jobs: ServeJobs) -> None:
+    calls: list[int] = []
+
+    def page(pixels: object, options: object) -> object:
+        width = pixels.shape[1]
+        calls.append(width)
+        if width == 41 or (width == 43 and calls.count(43) < 2):
+            raise BackendError("out of memory")
+        return HeldAt(0)._page(pixels, options)
+
+    async with serve_jobs(FakeReader(page)) as client:
+        job = await submit(client)
+        status = await ended(client, job)
+        assert (status["state"], status["pages_done"], status["pages_failed"]) == ("succeeded", 5, 1)
+        assert [error["file"] for error in status["errors"]] == ["2.png"]
+        assert status["errors"][0]["error"]["status"] == 500
+        assert "memory" not in status["errors"][0]["error"]["detail"]
+        assert widths(await client.get(f"/v1/jobs/{job}/result")) == [40, None, 42, 43, 44, 45]
+        assert calls.count(41) == run.TRIES
+
+
+async def test_a_job_takes_no_longer_than_it_may(serve_jobs: ServeJobs) -> None:
+    reader = HeldAt(42)
+    async with serve_jobs(reader, jobs_timeout_seconds=0.5) as client:
+        job = await submit(client)
+        status = await ended(client, job)
+        assert (status["state"], status["error"]["code"]) == ("failed", "deadline_exceeded")
+        assert widths(await client.get(f"/v1/jobs/{job}/result")) == [40, 41]
+        reader.release()
+
+
+async def _moment() -> None:
+    await asyncio.sleep(0.02)
