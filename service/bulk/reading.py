@@ -45,6 +45,8 @@ MAX_BYTES = 1 << 30
 """Largest file that is read: it is held in memory as a whole, and a thousand pages scanned in colour are half of it."""
 MAX_PAGES = 100_000
 """Of one file: a manifest of a run has an entry a file, and whoever has more pages in one parts them by `--pages`."""
+HOPELESS = 100
+"""Pages that fail, with none read, before a file is given up: a TIFF of two megabytes may hold a hundred thousand."""
 
 
 class FileRefusedError(ImageError):
@@ -224,6 +226,8 @@ class FileReader:
                     number, error = page
                     errors.append(error)
                     put(files, writers, original, FailedPage(number=number, reason=str(error)))
+                    if not read and len(errors) == HOPELESS:
+                        break
             if not read and errors:
                 raise errors[0]
             for form, writer in writers.items():

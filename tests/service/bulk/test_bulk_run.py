@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
@@ -297,3 +298,14 @@ def test_a_file_that_changes_while_it_is_read_is_what_was_read_and_is_looked_at_
     assert batch(source, target)[2] == ["a.png"]
     assert entries(target)["a.png"].sha256 == sha256(after).hexdigest()
     assert json.loads((target / "a.png.jsonl").read_bytes())["width"] == 77
+
+
+def test_a_file_of_which_nothing_can_be_read_is_given_up(source: Path, target: Path) -> None:
+    """A TIFF of many pictures without a pixel."""
+    pictures = b"".join(struct.pack("<HHHIII", 1, 256, 3, 1, 1, 26 + 18 * i) for i in range(5000))
+    (source / "many.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + pictures)
+    pages: list[None] = []
+    reader = FileReader(order_for(target, formats=("jsonl", "pdf")))
+    entry = reader.read(Task(Item("many.tif", str(source / "many.tif"))), lambda: pages.append(None))
+    assert (entry.status, entry.pages, entry.outputs) == ("failed", 0, {})
+    assert 90 < len(pages) < 110
