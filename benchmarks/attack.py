@@ -80,6 +80,7 @@ def attacks() -> dict[str, Callable[[], Attack]]:
         "GIF, 31 MB of comments": lambda: _uploads(files.gif_of_comments(31 * MB)),
         "TIFF of 2,000,000 strips": lambda: _uploads(files.tiff_of_strips(2_000_000)),
         "line of 1,500 characters": lambda: _uploads(files.line_without_spaces(1500), "?detect=false"),
+        "PDF of 4,500,000 unseen objects": lambda: _uploads(files.pdf_of_unseen_objects(4_500_000), "?format=pdf"),
         "200 MB for an admin's route": lambda: Attack(send=partial(_send, partial(connections.large_order, 200 * MB))),
         "128 uploads that send no byte": lambda: Attack(
             send=partial(_send, partial(connections.silent, 32 * MB)), clients=128, once=True

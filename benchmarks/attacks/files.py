@@ -75,6 +75,24 @@ def line_without_spaces(characters: int) -> bytes:
     return cv2.imencode(".png", page)[1].tobytes()
 
 
+def pdf_of_unseen_objects(objects: int) -> bytes:
+    """Return a page without content, and so many dictionaries in a list that no page shows."""
+    bodies = (
+        b"<</Type/Catalog/Pages 2 0 R/Unseen 4 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 400]>>",
+        b"[%s]" % (b"<<>>" * objects),
+    )
+    file, offsets = b"%PDF-1.7\n", []
+    for number, body in enumerate(bodies, start=1):
+        offsets.append(len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    rows = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    table = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(bodies) + 1, rows)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, len(file))
+    return file + table + trailer
+
+
 def _tiny(kind: str) -> bytes:
     file = io.BytesIO()
     PIL.Image.new("L", (16, 16), 255).save(file, kind)
