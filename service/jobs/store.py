@@ -151,6 +151,9 @@ class JobStore:
 
     def take(self, lease: str, now: float) -> Job | None:
         """Take the next job: of the caller of whom fewest are worked on, the oldest."""
+        with self._database.transaction(write=False) as transaction:  # asked all the time, it keeps nobody waiting
+            if not transaction.rows("SELECT id FROM ocr_jobs WHERE state = 'queued' LIMIT 1"):
+                return None
         with self._database.transaction() as transaction:
             waiting = transaction.rows(
                 "SELECT id FROM ocr_jobs AS one WHERE state = 'queued' ORDER BY "
