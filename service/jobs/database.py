@@ -93,7 +93,11 @@ class Database(ABC):
                     return connection
                 connection.close()
         connection = self._connect()
-        self._prepare(connection, self._schema)
+        try:
+            self._prepare(connection, self._schema)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _drop(self, connection: Any) -> None:
@@ -184,7 +188,7 @@ class PostgresDatabase(Database):
         self._url = url
 
     def _connect(self) -> Any:
-        connection = self._psycopg.connect(
+        return self._psycopg.connect(
             self._url,
             autocommit=True,
             prepare_threshold=None,  # poolers in between hand on no prepared statements
@@ -196,8 +200,6 @@ class PostgresDatabase(Database):
             keepalives_count=3,
             tcp_user_timeout=STATEMENT_SECONDS * 1000,
         )
-        connection.execute(f"SET statement_timeout = {STATEMENT_SECONDS * 1000}")
-        return connection
 
     def _is_current(self, connection: Any) -> bool:
         return not connection.closed
@@ -206,6 +208,7 @@ class PostgresDatabase(Database):
         return self._psycopg.Error, OSError
 
     def _prepare(self, connection: Any, schema: str) -> None:
+        connection.execute(f"SET statement_timeout = {STATEMENT_SECONDS * 1000}")
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(671830522)")  # replicas that start together
             for statement in schema.split(";"):
