@@ -47,6 +47,7 @@ NAMES = {
     "ocr_job_pages": {"result"},
     "ocr_jobs_taken_over": set(),
     "ocr_job_store_errors": set(),
+    "ocr_job_callbacks": {"result"},
 }
 
 
