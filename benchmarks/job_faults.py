@@ -191,7 +191,9 @@ def one_lease(args: argparse.Namespace, scan: bytes, folder: Path) -> Figures:
         trial = Trial(first, scan, args.pages)
         worker, other = (first, second) if works(first) else (second, first)
         os.kill(worker.process.pid, signal.SIGSTOP)
-        wait_for(other, trial.job, lambda found: reached(found, trial.at + 2))
+        time.sleep(1)
+        stopped = status(other, trial.job)["pages_done"]
+        wait_for(other, trial.job, lambda found: reached(found, stopped + 2))
         os.kill(worker.process.pid, signal.SIGCONT)
         return {**trial.outcome(other), "taken_over": sum(map(taken_over, (first, second)))}
 
