@@ -31,7 +31,7 @@ RUN_BY = [
     (r"README\.md|docs/(index|models)\.md", r"make serve( OCR_MODEL=(mine|ppocrv2-en-int8))?", HERE),
     (r"docs/own-images\.md", r"(python|ocr) .*|make serve OCR_MODEL=own", "tests/docs/test_own_images.py"),
     (r"docs/formats\.md", r".*ocrmypdf .*", "tests/service/for_ocrmypdf/test_plugin.py"),
-    (r"docs/bulk\.md", r".*ocr batch .*", "tests/service/bulk/test_bulk_command.py"),
+    (r"(README|docs/bulk)\.md", r".*ocr batch .*", "tests/service/bulk/test_bulk_command.py"),
     (r"docs/integrations\.md", r"ocr mcp .*", "tests/service/for_agents/test_mcp.py"),
     (r"docs/integrations\.md", r"lit parse .*", HERE),
     (r"docs/training\.md", r"python -m trainer options .*", HERE),
