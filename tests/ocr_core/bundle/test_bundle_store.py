@@ -37,6 +37,7 @@ def s3() -> Iterator[str]:
             env.setenv(name, "testing")
         env.setenv("AWS_DEFAULT_REGION", "us-east-1")
         env.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of other tests know another server
         fsspec.filesystem("s3").mkdir("models")
         yield "s3://models"
     server.stop()

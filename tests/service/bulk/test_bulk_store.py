@@ -36,12 +36,14 @@ def s3(
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of other tests know another server
     fs = fsspec.filesystem("s3")
     fs.mkdir("scans")
     fs.pipe({f"scans/in/{i}.png": encoded() for i in range(6)})
     fs.pipe({"scans/in/deep//odd name.png": encoded(), "scans/in/bad.png": b"bad", "scans/in/notes.txt": b""})
     yield fs
     fs.rm("scans", recursive=True)
+    fs.clear_instance_cache()
 
 
 def test_a_bucket_is_read_into_another_place_and_gone_on_with(s3: fsspec.AbstractFileSystem) -> None:
