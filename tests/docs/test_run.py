@@ -77,19 +77,20 @@ def test_liteparse(folder: Path, url: str) -> None:
 
 def test_programs_in_python(folder: Path, url: str) -> None:
     """Those of the client's README go on with the client that its first one opened."""
-    setup = {"receipt.jpg": "photo.jpg", "scan.pdf": "scan.pdf"}
+    setup = {"receipt.jpg": "photo.jpg", "scan.pdf": "scan.pdf", "book.pdf": "scan.pdf"}
     for name, source in setup.items():
         if name != source:
             shutil.copy(folder / source, folder / name)
-    first, streaming, asynchronous = blocks(ROOT / "clients/python/README.md", "python")
+    first, streaming, asynchronous, job = blocks(ROOT / "clients/python/README.md", "python")
     indented = "".join(f"    {line}\n" for line in asynchronous.splitlines())
     programs = [
         *blocks(ROOT / "docs/api.md", "python"),
         first,
         f'from ocr_client import Client\nclient = Client("{READERS_ADDRESS}")\n{streaming}',
+        f'from ocr_client import Client\nclient = Client("{READERS_ADDRESS}")\n{job}print(markdown)',
         f"import asyncio\nfrom ocr_client import AsyncClient\nasync def main():\n{indented}\nasyncio.run(main())",
     ]
-    assert len(programs) == 4
+    assert len(programs) == 5
     paths = environment(PYTHONPATH=str(ROOT / "clients/python"))
     for program in programs:
         here = program.replace(READERS_ADDRESS, url)
