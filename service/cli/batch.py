@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.common import BackendOption, ModelOption, StoreOption, ThreadsOption, fail
-from service.cli.input import TextLayerChoice
+from service.cli.common import (
+    BackendOption,
+    DetectOption,
+    LanguageOption,
+    MinConfidenceOption,
+    ModelOption,
+    PagesOption,
+    PasswordOption,
+    StoreOption,
+    TextLayerChoice,
+    TextLayerOption,
+    ThreadsOption,
+    fail,
+)
 
 if TYPE_CHECKING:
     from service.bulk.items import Shard
@@ -52,16 +64,13 @@ def batch(
     ] = Outdated.stop,
     max_errors: Annotated[int | None, typer.Option(min=0, help="End when more files than this have failed.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the names of what would be read.")] = False,
-    pages: Annotated[str | None, typer.Option(help="Pages of each file, such as 3, 1-5,9 or 3-.")] = None,
-    password: Annotated[str | None, typer.Option(help="Opens encrypted PDFs.")] = None,
-    text_layer: Annotated[
-        TextLayerChoice,
-        typer.Option(help="Text that a PDF carries: take it and read the rest, ignore it, or take only it."),
-    ] = TextLayerChoice.auto,
-    detect: Annotated[bool, typer.Option(help="Find lines first; else the whole image is one line.")] = True,
+    pages: PagesOption = None,
+    password: PasswordOption = None,
+    text_layer: TextLayerOption = TextLayerChoice.auto,
+    detect: DetectOption = True,
     words: Annotated[bool, typer.Option("--words", help="In jsonl too: words and their boxes.")] = False,
-    language: Annotated[bool, typer.Option(help="Settle doubtful words by the model's language model.")] = True,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out lines below this.")] = 0.5,
+    language: LanguageOption = True,
+    min_confidence: MinConfidenceOption = 0.5,
     model: ModelOption = None,
     store: StoreOption = None,
     backend: BackendOption = None,

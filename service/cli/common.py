@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -67,6 +68,33 @@ BackendOption = Annotated[
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on, instead of OCR_HOST.")]
 PortOption = Annotated[int | None, typer.Option(help="Port to listen on, instead of OCR_PORT.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Cores, instead of OCR_THREADS.")]
+
+
+class TextLayerChoice(str, Enum):
+    """Those of `ocr_core.pipeline.documents`, named here so that `--help` need not import them."""
+
+    auto = "auto"
+    ignore = "ignore"
+    only = "only"
+
+
+PagesOption = Annotated[str | None, typer.Option("--pages", help="Pages of each file, such as 3, 1-5,9 or 3-.")]
+PasswordOption = Annotated[str | None, typer.Option("--password", help="Opens encrypted PDFs.")]
+TextLayerOption = Annotated[
+    TextLayerChoice,
+    typer.Option(
+        "--text-layer", help="Text that a PDF carries: take it and read the rest, ignore it, or take only it."
+    ),
+]
+DetectOption = Annotated[
+    bool, typer.Option("--detect/--no-detect", help="Find lines first; else the whole image is one line.")
+]
+LanguageOption = Annotated[
+    bool, typer.Option("--language/--no-language", help="Settle doubtful words by the model's language model.")
+]
+MinConfidenceOption = Annotated[
+    float, typer.Option("--min-confidence", min=0, max=1, help="Leave out lines below this.")
+]
 
 
 def end_process(code: str | int | None) -> NoReturn:

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cli.common import TextLayerChoice
 from service.cli.output import STANDARD, require_drawable
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 1_000_000
 """Whoever sits at the terminal may read as long as he likes."""
-
-
-class TextLayerChoice(str, Enum):
-    """Those of `ocr_core.pipeline.documents`, named here so that `--help` need not import them."""
-
-    auto = "auto"
-    ignore = "ignore"
-    only = "only"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,9 +11,16 @@ import typer
 from service.cli.common import (
     DOCUMENT_SUFFIXES,
     BackendOption,
+    DetectOption,
     Documents,
+    LanguageOption,
+    MinConfidenceOption,
     ModelOption,
+    PagesOption,
+    PasswordOption,
     StoreOption,
+    TextLayerChoice,
+    TextLayerOption,
     ThreadsOption,
     fail,
     image_files,
@@ -21,7 +28,7 @@ from service.cli.common import (
     print_error,
     progress_bar,
 )
-from service.cli.input import Order, TextLayerChoice, read_files
+from service.cli.input import Order, read_files
 from service.cli.output import (
     STANDARD,
     Output,
@@ -44,19 +51,16 @@ def read(
     target: Annotated[
         Path, typer.Option("--output", "-o", help="File to write; - is standard output.", dir_okay=False)
     ] = STANDARD,
-    pages: Annotated[str | None, typer.Option(help="Pages of each file, such as 3, 1-5,9 or 3-.")] = None,
-    password: Annotated[str | None, typer.Option(help="Opens encrypted PDFs.")] = None,
-    text_layer: Annotated[
-        TextLayerChoice,
-        typer.Option(help="Text that a PDF carries: take it and read the rest, ignore it, or take only it."),
-    ] = TextLayerChoice.auto,
+    pages: PagesOption = None,
+    password: PasswordOption = None,
+    text_layer: TextLayerOption = TextLayerChoice.auto,
     draw: Annotated[
         Path | None, typer.Option(help="Draw the boxes into this image; of several pages, into this folder.")
     ] = None,
-    detect: Annotated[bool, typer.Option(help="Find lines first; else the whole image is one line.")] = True,
+    detect: DetectOption = True,
     words: Annotated[bool, typer.Option("--words", help="In JSON too: words and their boxes.")] = False,
-    language: Annotated[bool, typer.Option(help="Settle doubtful words by the model's language model.")] = True,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out lines below this.")] = 0.5,
+    language: LanguageOption = True,
+    min_confidence: MinConfidenceOption = 0.5,
     model: ModelOption = None,
     store: StoreOption = None,
     backend: BackendOption = None,
