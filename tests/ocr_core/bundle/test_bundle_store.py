@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import s3_served
 from synthetic import write_small_bundle
 
 from ocr_core.bundle.reader import read_bundle
@@ -29,18 +29,9 @@ _counter = itertools.count()
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """Give the address of a bucket."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as env:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            env.setenv(name, "testing")
-        env.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        env.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of other tests know another server
-        fsspec.filesystem("s3").mkdir("models")
+    with s3_served() as fs:
+        fs.mkdir("models")
         yield "s3://models"
-    server.stop()
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from bulk_fakes import batch
-from moto.server import ThreadedMotoServer
+from s3_server import s3_served
 from service_fakes import encoded
 
 from service.bulk.destination import OWN, StoreDestination
@@ -16,34 +16,19 @@ from service.bulk.errors import StoppedError
 from service.bulk.items import Shard
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(scope="module", name="fs")
+def served() -> Iterator[fsspec.AbstractFileSystem]:
+    with s3_served() as fs:
+        yield fs
 
 
 @pytest.fixture
-def s3(
-    server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[fsspec.AbstractFileSystem]:
-    for name, value in (
-        ("AWS_ENDPOINT_URL", server),
-        ("AWS_ACCESS_KEY_ID", "x"),
-        ("AWS_SECRET_ACCESS_KEY", "x"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of other tests know another server
-    fs = fsspec.filesystem("s3")
+def s3(fs: fsspec.AbstractFileSystem) -> Iterator[fsspec.AbstractFileSystem]:
     fs.mkdir("scans")
     fs.pipe({f"scans/in/{i}.png": encoded() for i in range(6)})
     fs.pipe({"scans/in/deep//odd name.png": encoded(), "scans/in/bad.png": b"bad", "scans/in/notes.txt": b""})
     yield fs
     fs.rm("scans", recursive=True)
-    fs.clear_instance_cache()
 
 
 def test_a_bucket_is_read_into_another_place_and_gone_on_with(s3: fsspec.AbstractFileSystem) -> None:
