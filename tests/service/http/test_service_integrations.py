@@ -42,12 +42,12 @@ def test_pages_of_a_document_come_as_they_are_read() -> None:
         assert gate.acquire(timeout=PATIENCE)
         return two_lines(pixels, options)
 
-    with listening(FakeReader(one_by_one)) as url:
+    with listening(FakeReader(one_by_one), threads=1) as url:  # one reads at a time: the first page is the first
         for method, path, sent in (
             ("POST", "/ocr", {"files": {"file": ("a.pdf", scan(2))}}),
             ("PUT", "/process", {"content": scan(2)}),
         ):
-            with httpx.stream(method, f"{url}{path}", **sent) as answer:
+            with httpx.stream(method, f"{url}{path}", timeout=PATIENCE, **sent) as answer:
                 pieces = answer.iter_raw()
                 body = next(pieces)
                 assert body.count(b"smudge") == 1
