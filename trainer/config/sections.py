@@ -59,7 +59,7 @@ class ComputeConfig(Strict):
     workers: int = Field(default=1, ge=0)
     """Processes that prepare data; 0: prepared between the steps. The samples are the same for any number."""
     amp: Literal["off", "bf16"] = "off"
-    """Mixed precision. Pays on GPUs and on CPUs with matrix units."""
+    """Mixed precision. Pays on GPUs and CPUs with instructions for it; other CPUs compute in f32, with a warning."""
     channels_last: bool = True
     """Store images channels last: faster convolutions on most hardware."""
     seconds: float = Field(default=0.0, ge=0)

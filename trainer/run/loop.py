@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import time
 from collections import defaultdict
@@ -21,6 +22,7 @@ from trainer.data.lines import LEFT_OUT
 from trainer.data.stream import Arrays
 from trainer.distributed import World
 from trainer.errors import ConfigError, Interrupted
+from trainer.run.bf16 import computes_bf16
 from trainer.run.log import RunLog
 from trainer.run.optim import Ema, build_optimizer, learning_rate, set_learning_rate
 from trainer.run.report import write_report
@@ -53,6 +55,11 @@ class Loop:
         self.method: nn.Module = task.method
         if world.size > 1:
             self.method = DistributedDataParallel(task.method, [world.local] if device.type == "cuda" else None)
+        self._mixed = config.compute.amp == "bf16" and (device.type != "cpu" or computes_bf16())
+        if config.compute.amp == "bf16" and not self._mixed:
+            logging.getLogger(__name__).warning(
+                "this processor has no bf16 arithmetic: training in f32, which is many times as fast here"
+            )
         self._told_to_stop = False
         self._sums: defaultdict[str, float] = defaultdict(float)
         # On the device until they are logged: reading one would wait for all that a GPU has still to do.
@@ -135,7 +142,7 @@ class Loop:
     def _backward(self, arrays: Arrays) -> None:
         self._left_out += int(arrays.pop(LEFT_OUT, 0))
         batch = self.task.to_device(arrays, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.compute.amp == "bf16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             losses = self.method(batch, self.step / self.config.schedule.steps)
         loss = torch.stack(list(losses.values())).sum() / self.config.accumulate
         loss.backward()  # type: ignore[no-untyped-call]
