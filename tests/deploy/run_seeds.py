@@ -95,11 +95,10 @@ def _publishing(runs: str) -> list[str]:
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:
-    lines = (done.stdout + done.stderr).strip().splitlines()
     if done.returncode:
-        print("\n".join(lines[-5:]))
+        print((done.stdout + done.stderr)[-2000:])
         return ""
-    return lines[-1].strip()
+    return done.stdout.strip().splitlines()[-1].strip()
 
 
 if __name__ == "__main__":
