@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sqlite3
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -133,15 +134,17 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, schema: str) -> None:
         super().__init__(schema)
         self._path = path
+        self._making = threading.Lock()
 
     def is_there(self) -> bool:
         """Tell whether the file was made: a service of which nobody wants jobs writes nothing."""
-        return self._path.exists()
+        try:
+            return self._path.exists()
+        except OSError:  # a folder that nobody may look into: what is asked of it fails, and says so
+            return True
 
     def _connect(self) -> _Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Passwords of PDFs are in it. What SQLite makes beside it has the same mode.
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._make()
         connection = sqlite3.connect(
             self._path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
         )
@@ -149,6 +152,16 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA synchronous=FULL")
         connection.inode = self._path.stat().st_ino
         return connection
+
+    def _make(self) -> None:
+        """Make the file, if there is none, for the owner's eyes: passwords of PDFs are in it.
+
+        What SQLite makes beside it has the same mode. A file that is there is not opened: by closing it the process would
+        lose the locks of all its connections (POSIX), and whoever else closes the file would take its log for nobody's.
+        """
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._making, suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _is_current(self, connection: Any) -> bool:
         # What is written into a file that somebody has deleted would be lost.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +188,27 @@ def test_a_locked_file_is_read_and_not_waited_for(tmp_path: Path, monkeypatch: p
     other.execute("ROLLBACK")
     assert store.take("lease", 1.0) is not None
     other.close()
+
+
+def test_others_may_look_into_the_file(tmp_path: Path) -> None:
+    """Whoever closes it last empties the log and deletes it, and must see that a service has it open."""
+    database = SqliteDatabase(tmp_path / "jobs.db", SCHEMA)
+    store = JobStore(database)
+    with database.transaction(write=False), database.transaction(write=False):  # a second connection
+        pass
+    look = f"import sqlite3; c = sqlite3.connect({str(tmp_path / 'jobs.db')!r}); c.execute('SELECT id FROM ocr_jobs')"
+    subprocess.run([sys.executable, "-c", f"{look}; c.close()"], check=True, timeout=60)
+    job = a_job()
+    queued(store, job)
+    assert JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).find(job.id) is not None
+
+
+def test_a_folder_that_cannot_be_looked_into_may_hold_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert SqliteDatabase(tmp_path / "jobs.db", SCHEMA).is_there()
 
 
 def test_a_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
