@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +41,8 @@ def serve(answer: Answer) -> None:
         answers.write(payload)
         answers.flush()
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # which terminals and systemd send to all, who began it included:
+        signal.signal(number, signal.SIG_IGN)  # that one ends it, and would take the document for a damaged one
     _give_way()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

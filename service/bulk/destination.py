@@ -53,7 +53,11 @@ class Destination(ABC):
 
     @abstractmethod
     def read(self, path: str) -> bytes | None:
-        """Return what is in a file; None if there is none."""
+        """Return what is in a file; None if there is none.
+
+        Raises:
+            StoppedError: it cannot be read.
+        """
 
     @abstractmethod
     def has(self, path: str, size: int) -> bool:
@@ -72,7 +76,8 @@ class Destination(ABC):
         """Keep others from writing the same shard meanwhile.
 
         Raises:
-            BulkError: another run is writing it, or nothing can be written here.
+            BulkError: another run is writing it, or this is no folder.
+            StoppedError: nothing can be written here.
         """
 
     def write(self, path: str, content: bytes) -> None:
@@ -131,6 +136,8 @@ class LocalDestination(Destination):
             return self.path(path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StoppedError(f"{self.place} cannot be read: {path}: {error.strerror}") from error
 
     def has(self, path: str, size: int) -> bool:
         """As `Destination.has` tells."""
@@ -150,6 +157,8 @@ class LocalDestination(Destination):
             return sorted(path.name for path in self.path(folder).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise StoppedError(f"{self.place} cannot be read: {folder}: {error.strerror}") from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -158,7 +167,8 @@ class LocalDestination(Destination):
             self._lock.parent.mkdir(parents=True, exist_ok=True)
             file = self._lock.open("ab")
         except OSError as error:
-            raise BulkError(f"{self.place} cannot be written to: {error.strerror}") from error
+            kind = BulkError if error.errno in _OF_THE_NAME else StoppedError  # a full disk may have room later
+            raise kind(f"{self.place} cannot be written to: {error.strerror}") from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -95,6 +96,8 @@ def open_store(url: str) -> tuple[AbstractFileSystem, str]:
         fs, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise BulkError(f"{url}: {error}. For s3:// install the extra `s3`.") from error
+    except Exception as error:  # each file system has errors of its own
+        raise BulkError(f"{url} cannot be opened: {type(error).__name__}: {error}") from error
     return fs, str(path).rstrip("/")
 
 
@@ -226,11 +229,12 @@ def _stamp(about: Mapping[str, Any]) -> str | None:
 
 def _of_list(data: bytes) -> Iterator[Item]:
     """Yield the files of a list: a path or URL a line, or with NULs between them, as `find -print0` writes them."""
+    data = data.removeprefix(codecs.BOM_UTF8)  # which editors on Windows write
     lines = data.split(b"\0") if b"\0" in data else [line.rstrip(b"\r") for line in data.split(b"\n")]
     for place in map(os.fsdecode, filter(None, lines)):
         if is_url(place):
             yield Item(place.partition("://")[2], place)
         else:
-            path = Path(os.path.normpath(place))
+            path = Path(os.path.normpath(_LOCAL.sub("", place, count=1)))
             outside = path.is_absolute() or path.parts[:1] == ("..",)
             yield _local(local_path(place), str(local_path(place)).lstrip(os.sep) if outside else path.as_posix())

@@ -61,7 +61,7 @@ class Entry:
             found = json.loads(line)
             known = {key: found[key] for key in cls.__slots__ if key in found}
             entry = cls(**known)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         kinds = ((entry.name, str), (entry.outputs, dict), (entry.attempts, int), (entry.pages, int))
         whole = entry.status in ("done", "failed") and all(isinstance(value, kind) for value, kind in kinds)
@@ -92,8 +92,8 @@ class Manifest:
         self._parts: list[str] = []
         self._orderly = False
         """Whether the file of the manifest is what `_write` would write."""
-        for name in self._others(shard):
-            self._take(destination.read(f"{OWN}/{name}") or b"", only=shard)
+        for path in self._others(shard):
+            self._take(destination.read(path) or b"", only=shard)
         own = destination.read(self._name)
         self._orderly = own is not None and not self._lines
         self._take(own or b"")
@@ -105,11 +105,16 @@ class Manifest:
         self._number = int(last[1]) + 1 if last else 0
 
     def _others(self, shard: Shard) -> Iterator[str]:
-        """Yield the manifests of runs that parted the files into another number of shards."""
+        """Yield the manifests, and their parts, of runs that parted the files into another number of shards."""
         for name in self._destination.names(OWN):
-            found = re.fullmatch(r"manifest-\d{5,}-of-(\d{5,})\.jsonl", name)
-            if found and int(found[1]) != shard.count:
-                yield name
+            found = re.fullmatch(r"(manifest|parts)-\d{5,}-of-(\d{5,})(\.jsonl)?", name)
+            if not found or int(found[2]) == shard.count:
+                continue
+            path = f"{OWN}/{name}"
+            if found[1] == "manifest":
+                yield path
+            else:
+                yield from (f"{path}/{part}" for part in self._destination.names(path))
 
     def _take(self, data: bytes, *, only: Shard | None = None) -> None:
         damaged = 0
@@ -148,7 +153,8 @@ class Manifest:
         """Put the manifest in order: what was cut off goes, of each file one entry stays."""
         self._write()
         if isinstance(self._destination, LocalDestination):
-            self._file = self._destination.path(self._name).open("ab")
+            with _writing(self._destination):
+                self._file = self._destination.path(self._name).open("ab")
 
     def add(self, entry: Entry) -> None:
         """Take down what became of a file, once its outputs are in their places.

@@ -249,7 +249,8 @@ class _RunningClock:
 
 def _work(pipe: Connection, order: Order) -> None:
     """Read what comes through the pipe until it ends; the body of a process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    for number in (signal.SIGINT, signal.SIGTERM):  # which terminals and systemd send to all: who started it ends it
+        signal.signal(number, signal.SIG_IGN)
     lock = threading.Lock()
 
     def tell(*message: object) -> None:

@@ -185,7 +185,8 @@ def _read(
     flushed = time.monotonic()
     with closing(read_all(plan.tasks, count)) as entries:
         for entry in entries:
-            if entry is not None:
+            # What fails once the run was told to end may do so for that: processes are told as well.
+            if entry is not None and not (entry.status == "failed" and interrupted()):
                 manifest.add(entry)
                 _count(tally, entry, known.get(entry.name))
             if time.monotonic() - flushed > FLUSH_SECONDS:

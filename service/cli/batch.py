@@ -81,8 +81,9 @@ def batch(
     ] = None,
 ) -> None:
     """Read many files; killed and started again it goes on. Exits with 1 if any of them could not be read."""
+    from ocr_core.errors import OcrError
     from ocr_core.pipeline.result import ReadOptions
-    from service.bulk.errors import BulkError, StoppedError
+    from service.bulk.errors import StoppedError
     from service.bulk.items import list_items
     from service.bulk.run import Choices
     from service.cli import batch_progress
@@ -108,10 +109,10 @@ def batch(
         cores = load_settings(threads=threads).threads
         order, read_all = _by_ray(order, ray, cores, processes) if ray else _here(order, cores, processes)
         code = batch_progress.run_shown(items, order, part, read_all, choices)
-    except BulkError as error:
-        fail(str(error), code=USAGE)
     except StoppedError as error:
         fail(f"{error}. What was read so far is kept; the same command goes on from there.", code=STOPPED)
+    except (OcrError, OSError) as error:  # no such list, no such model: 1 would say that files have failed
+        fail(str(error), code=USAGE)
     raise typer.Exit(code)
 
 

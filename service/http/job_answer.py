@@ -11,7 +11,7 @@ from ocr_core.child.process import Check
 from ocr_core.formats.registry import FORMATS
 from service.engine.documents import Sheet
 from service.engine.reading import Outcome
-from service.errors import NoResultError
+from service.errors import JobFilesLostError, NoResultError
 from service.http.answers import Answer
 from service.http.context import Context
 from service.http.exchange import Exchange
@@ -77,7 +77,10 @@ async def kept_sheets(job: Job, form: str, jobs: Jobs) -> AsyncIterator[Sheet]:
     words = bool(job.choices["words"]) or (form in FORMATS and FORMATS[form].words)
     position = 0
     while position < job.position:
-        rows = await jobs.pages(job, position, min(ROWS, job.position - position))
+        count = min(ROWS, job.position - position)
+        rows = await jobs.pages(job, position, count)
+        if len(rows) < count:  # or what came of it would look whole
+            raise JobFilesLostError("the job was removed, or begun anew, while its result was sent")
         for row in rows:
             yield Sheet(row.file, row.page, await _outcome(job, row, jobs, words=words))
         position += ROWS

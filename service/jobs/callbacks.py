@@ -9,8 +9,11 @@ import hmac
 import http.client
 import json
 import logging
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from service.engine.threads import wait_in_thread
@@ -23,9 +26,12 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+AT_A_TIME = 4
+"""Calls under way: one who is slow to answer does not keep all others waiting."""
 PERIOD = 1.0
 """Seconds between two looks for callbacks that are due."""
 TIMEOUT = 10.0
+"""Seconds that a call may take, however often a byte of its answer comes."""
 FIRST_RETRY = 10.0
 """Seconds until the second try; each time twice as many."""
 TRIES = 10
@@ -52,6 +58,9 @@ class Callbacks:
 
     async def run(self) -> None:
         """Call until cancelled."""
+        await asyncio.gather(*[self._keep_calling() for _ in range(AT_A_TIME)])
+
+    async def _keep_calling(self) -> None:
         while True:
             called = False
             try:
@@ -87,8 +96,9 @@ class Callbacks:
         try:
             body = _body(job)
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-            connection.request("POST", path, body, _headers(job, body, self._clock(), self._secret()))
-            status = connection.getresponse().status
+            with _cut_after(TIMEOUT, connection):
+                connection.request("POST", path, body, _headers(job, body, self._clock(), self._secret()))
+                status = connection.getresponse().status
         except (OSError, http.client.HTTPException, ValueError) as error:
             log.warning("a callback failed: %s", type(error).__name__, extra={"job": job.id})
             return False
@@ -102,6 +112,23 @@ class Callbacks:
         secret = self._settings.jobs_callback_secret.get_secret_value()
         encoded = secret.removeprefix("whsec_")
         return base64.b64decode(encoded) if encoded != secret else secret.encode()
+
+
+@contextmanager
+def _cut_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Cut a connection after some time; its own limit begins anew with each byte."""
+
+    def cut() -> None:
+        with suppress(OSError, AttributeError):  # it has ended, or never began
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _body(job: Job) -> bytes:

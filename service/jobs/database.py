@@ -156,8 +156,8 @@ class SqliteDatabase(Database):
     def _make(self) -> None:
         """Make the file, if there is none, for the owner's eyes: passwords of PDFs are in it.
 
-        What SQLite makes beside it has the same mode. A file that is there is not opened: by closing it the process would
-        lose the locks of all its connections (POSIX), and whoever else closes the file would take its log for nobody's.
+        What SQLite makes beside it has the same mode. A file that is there is not opened: by closing it this process
+        would lose the locks of all its connections (POSIX), and whoever else has the file would delete its log.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._making, suppress(FileExistsError):

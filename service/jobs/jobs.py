@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -203,9 +204,14 @@ class Jobs:
 
     async def _forget(self, job: Job) -> None:
         try:
-            await self._call(lambda: self._remove(job))
+            await self._call(lambda: self._withdraw(job))
         except JobStoreError:
             log.warning("a job that was refused is left to be swept", extra={"job": job.id})
+
+    def _withdraw(self, job: Job) -> None:
+        # A server that went away while it was told to accept the job may have done so: then it is worked on.
+        if self._store.withdraw(job.id) or self._store.find(job.id) is None:
+            self._remove(job)
 
     def _remove(self, job: Job) -> None:
         # The files first: what is left if the store fails in between is swept later.
@@ -226,9 +232,15 @@ class Jobs:
             await asyncio.sleep(SWEEP)
 
     async def _remove_expired(self) -> None:
-        for job in await self._call(lambda: self._store.expired(self._clock(), EXPIRED)):
-            await self._call(lambda: self._remove(job))  # noqa: B023
-            log.info("a job was removed", extra={"job": job.id, "state": job.state})
+        removed, expired = 1, EXPIRED
+        while removed and expired == EXPIRED:  # more may expire between two looks than are removed at a time
+            found = await self._call(lambda: self._store.expired(self._clock(), EXPIRED))
+            removed, expired = 0, len(found)
+            for job in found:
+                with suppress(JobStoreError):  # one that cannot be removed, which the log says, keeps no other
+                    await self._call(lambda: self._remove(job))  # noqa: B023
+                    removed += 1
+                    log.info("a job was removed", extra={"job": job.id, "state": job.state})
 
     async def _count(self) -> None:
         queued, running, oldest = await self._call(self._store.waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ocr_core.pipeline.result import Line, Page, Quad, Word
 from service.engine.image_job import Reading
+from service.errors import JobFilesLostError
 
 LEVEL = 1
 """Of compression: words and their boxes shrink to an eighth in a millisecond."""
@@ -34,8 +36,15 @@ def dump_page(reading: Reading) -> bytes:
 
 
 def load_page(data: bytes, *, words: bool) -> Reading:
-    """Return a page that was kept, without its words if they are not wanted."""
-    kept: dict[str, Any] = json.loads(gzip.decompress(data).decode("utf-8", "surrogatepass"))
+    """Return a page that was kept, without its words if they are not wanted.
+
+    Raises:
+        JobFilesLostError: it is damaged.
+    """
+    try:
+        kept: dict[str, Any] = json.loads(gzip.decompress(data).decode("utf-8", "surrogatepass"))
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise JobFilesLostError("a page of this job is damaged") from error
     lines = [
         Line(**_load(line), words=tuple(Word(**_load(word)) for word in line["words"]) if words else (), source=source)
         for line, source in zip(kept.pop("lines"), kept.pop("sources"), strict=True)

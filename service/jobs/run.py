@@ -149,6 +149,8 @@ class Run:
 
     async def _attempt(self) -> None:
         self.job = await self._look_again()
+        if self.job.worked >= self._settings.jobs_timeout_seconds:  # also where its files cannot be had all the while
+            raise DeadlineExceededError("the job took longer than jobs may")
         counts = self.job.pages
         if counts is None:
             counts = await wait_in_thread(self._count, "count")

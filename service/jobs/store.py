@@ -60,7 +60,8 @@ class JobStore:
         Args:
             job: the job.
             most: jobs that its caller may have inside.
-            dead: those that have been accepted since before then were left behind, and give their key away.
+            dead: those that have been accepted since before then were left behind, and give their key away, as those
+                do that have expired.
 
         Returns:
             The one that was there before, or `job`; None if there are too many.
@@ -69,7 +70,8 @@ class JobStore:
             if job.idempotency_key is not None:
                 transaction.change(
                     "UPDATE ocr_jobs SET idempotency_key = NULL WHERE owner = :owner AND idempotency_key = :key "
-                    "AND state = 'accepting' AND created < :dead",
+                    f"AND ((state = 'accepting' AND created < :dead) OR (expires <= :now AND NOT {INSIDE}))",
+                    now=job.created,
                     owner=job.owner,
                     key=job.idempotency_key,
                     dead=dead,
@@ -96,6 +98,14 @@ class JobStore:
         """Let work on a reserved job begin."""
         sql = "UPDATE ocr_jobs SET state = 'queued', expires = :expires WHERE id = :id AND state = 'accepting'"
         return self._change(sql, id=job, expires=expires) == 1
+
+    def withdraw(self, job: str) -> bool:
+        """Let a reserved job be what has expired; return whether it was still reserved."""
+        sql = (
+            "UPDATE ocr_jobs SET state = 'cancelled', expires = 0, idempotency_key = NULL "
+            "WHERE id = :id AND state = 'accepting'"
+        )
+        return self._change(sql, id=job) == 1
 
     def find(self, job: str) -> Job | None:
         """Return a job."""
@@ -245,8 +255,11 @@ class JobStore:
     # What must be done from time to time
 
     def expired(self, now: float, limit: int) -> list[Job]:
-        """Return jobs that are to be removed."""
-        sql = "SELECT * FROM ocr_jobs WHERE expires < :now AND state != 'running' ORDER BY expires LIMIT :limit"
+        """Return jobs that are to be removed; none that waits or is worked on, whatever the clock says."""
+        sql = (
+            "SELECT * FROM ocr_jobs WHERE expires < :now AND state NOT IN ('queued', 'running') "
+            "ORDER BY expires LIMIT :limit"
+        )
         with self._database.transaction(write=False) as transaction:
             return _jobs(transaction, sql, now=now, limit=limit)
 
@@ -267,12 +280,12 @@ class JobStore:
 
     def take_callback(self, now: float, retry_at: float) -> Job | None:
         """Take a callback that is due; unless it is done by `retry_at`, it will be due again."""
+        due = "SELECT * FROM ocr_jobs WHERE callback_at <= :now ORDER BY callback_at LIMIT 1"
+        with self._database.transaction(write=False) as transaction:  # asked all the time, it keeps nobody waiting
+            if not transaction.rows(due, now=now):
+                return None
         with self._database.transaction() as transaction:
-            found = _jobs(
-                transaction,
-                "SELECT * FROM ocr_jobs WHERE callback_at <= :now ORDER BY callback_at LIMIT 1",
-                now=now,
-            )
+            found = _jobs(transaction, due, now=now)
             sql = (
                 "UPDATE ocr_jobs SET callback_at = :retry_at, callback_tries = callback_tries + 1 "
                 "WHERE id = :id AND callback_tries = :tries"

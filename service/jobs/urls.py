@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -30,7 +33,8 @@ def is_below(url: str, prefixes: Sequence[str]) -> bool:
         port = parts.port
     except ValueError:
         return False
-    steps = unquote(parts.path).split("/")
+    # Some servers take what comes after a semicolon for a parameter of the step, and `..;` for a step upwards.
+    steps = [step.partition(";")[0] for step in unquote(parts.path).split("/")]
     escaped = re.search("%2[ef5]", url, re.IGNORECASE)
     if "@" in parts.netloc or parts.fragment or {".", ".."} & set(steps) or escaped:
         return False
@@ -42,8 +46,30 @@ def is_below(url: str, prefixes: Sequence[str]) -> bool:
     return False
 
 
-def fetch(url: str, prefixes: Sequence[str], most: int) -> bytes:
-    """Return a file that a client names; blocks.
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a client names, and may."""
+
+    fs: AbstractFileSystem
+    path: str
+    size: int
+    """Bytes that it has, or may have where its store does not tell."""
+
+    def read(self) -> bytes:
+        """Return what is in it; blocks.
+
+        Raises:
+            InvalidRequestError: it cannot be read, or has grown.
+        """
+        with _refusing(), self.fs.open(self.path, "rb") as file:
+            data: bytes = file.read(self.size + 1)
+        if len(data) > self.size:
+            raise _refused("has grown while it was read")
+        return data
+
+
+def find_named(url: str, prefixes: Sequence[str], most: int) -> NamedFile:
+    """Return a file that a client names, unread: what it takes must be known before; blocks.
 
     Raises:
         InvalidRequestError: it is not below any of the prefixes, or cannot be read.
@@ -51,22 +77,27 @@ def fetch(url: str, prefixes: Sequence[str], most: int) -> bytes:
     """
     if not is_below(url, prefixes) or re.search(r"[?*\[\]]", url):
         raise _refused("is not below a prefix that is allowed here")
-    try:
+    with _refusing():
         fs, path = url_to_fs(url)
         if isinstance(fs, LocalFileSystem):
             roots = [os.path.realpath(url_to_fs(prefix)[1]) for prefix in prefixes if is_below(url, [prefix])]
             real = os.path.realpath(path)
             if not any(real.startswith(f"{root.rstrip('/')}/") for root in roots) or not Path(real).is_file():
                 raise _refused("cannot be read")
-        with fs.open(path, "rb") as file:
-            data: bytes = file.read(most + 1)
+        size = fs.size(path)
+    if size is not None and size > most:
+        raise PayloadTooLargeError(f"the file is over the limit of {most} bytes")
+    return NamedFile(fs, path, most if size is None else size)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
     except InvalidRequestError:
         raise
     except Exception as error:  # each file system has errors of its own
         raise _refused("cannot be read") from error
-    if len(data) > most:
-        raise PayloadTooLargeError(f"the file is over the limit of {most} bytes")
-    return data
 
 
 def _refused(reason: str) -> InvalidRequestError:

@@ -40,7 +40,7 @@ from service.http.schemas import OcrResponse
 from service.http.uploads import Received, Upload, counted, disconnected, merge, receive
 from service.jobs.job import Job
 from service.jobs.jobs import Jobs, Submission
-from service.jobs.urls import fetch, is_below
+from service.jobs.urls import find_named, is_below
 from service.observe.metrics import JOBS_ENDPOINT
 from service.settings import Settings
 
@@ -193,9 +193,10 @@ async def _receive(request: Request, query: JobFields, settings: Settings, count
     fields = merge(query, order.model_dump(exclude={"image", "url"}, exclude_unset=True))
     if order.url is None:
         return Received((Upload("image-1", order.image or b""),), fields)
-    data = await wait_in_thread(partial(fetch, order.url, settings.jobs_sources, settings.payload_limit), "fetch")
-    count(len(data))
-    return Received((Upload(order.url.rpartition("/")[2], data),), fields)
+    find = partial(find_named, order.url, settings.jobs_sources, settings.payload_limit)
+    file = await wait_in_thread(find, "fetch")
+    count(file.size)  # before it is read: many such requests are short, and all of them come in
+    return Received((Upload(order.url.rpartition("/")[2], await wait_in_thread(file.read, "fetch")),), fields)
 
 
 def _jobs(context: Context) -> Jobs:

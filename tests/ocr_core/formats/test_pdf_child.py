@@ -22,6 +22,7 @@ from ocr_core.formats.base import Original
 from ocr_core.formats.qpdf import process as qpdf
 from ocr_core.formats.searchable_pdf import SearchablePdfWriter
 from ocr_core.pages.limits import Limits
+from ocr_core.pages.pdfium.process import PdfiumProcess
 
 READ = page(line("read"))
 GOOD = document([paragraph(LINES), paragraph(LINES)])
@@ -39,6 +40,17 @@ def started(monkeypatch):
 
     monkeypatch.setattr(ChildProcess, "__init__", note)
     return found
+
+
+def test_a_child_is_ended_by_whoever_began_it():
+    """A terminal and systemd tell all processes at once to end; a page that is drawn just then is not damaged."""
+    child = PdfiumProcess()
+    child.ask({"password": None, "memory": 1 << 28}, GOOD, limit=0, seconds=60)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(child._process.pid, number)
+        _, pixels = child.ask({"page": 0, "width": 8, "height": 8}, limit=192, seconds=60)
+        assert len(pixels) == 192
+    child.kill()
 
 
 def original(data):

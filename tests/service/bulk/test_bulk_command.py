@@ -20,6 +20,7 @@ from bulk_fakes import here, load_fake, tree
 from service_fakes import bundle, encoded
 from typer.testing import CliRunner
 
+from ocr_core.errors import BundleNotFoundError
 from service.bulk.reading import SUFFIXES, Order
 from service.cli import app
 
@@ -38,7 +39,12 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
         asked.append(order)
         return here(replace(order, load=load_fake))(tasks, on_page)
 
-    store = SimpleNamespace(open=lambda name: bundle(name))
+    def open_bundle(name: str) -> object:
+        if name == "none":
+            raise BundleNotFoundError("no such model")
+        return bundle(name)
+
+    store = SimpleNamespace(open=open_bundle)
     monkeypatch.setattr("service.engine.loading.open_model_store", lambda _: store)
     monkeypatch.setattr("service.bulk.processes.read_in_processes", read)
     return asked
@@ -103,11 +109,20 @@ def test_a_dry_run_names_what_would_be_read_and_writes_nothing(orders: list[Orde
         (["scans", "out", "--format", "docx"], "'docx' is none of jsonl, text"),
         (["scans", "out", "--pages", "x"], "--pages"),
         (["scans", "nowhere://x"], "nowhere://x"),
+        (["zip://x", "out"], "zip://x cannot be opened"),
+        (["unreadable", "out"], "Permission denied"),
+        (["scans", "out", "--model", "none"], "no such model"),
+        (["scans", "scans/b.png/out"], "cannot be written to: Not a directory"),
     ],
 )
 def test_what_cannot_be_done_is_a_line_and_2(
-    orders: list[Order], scans: Path, arguments: list[str], message: str
+    orders: list[Order], scans: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    Path("unreadable").touch()
     code, out, err = ocr(*arguments)
     assert (code, out) == (2, "")
     assert message in " ".join(err.split())
@@ -122,6 +137,16 @@ def test_a_full_disk_is_75(orders: list[Order], scans: Path, monkeypatch: pytest
     code, _, err = ocr("scans", "out")
     assert code == 75
     assert "error: out cannot be written to: No space left on device. What was read so far is kept" in err
+
+
+def test_a_disk_that_is_full_at_the_start_is_75(
+    orders: list[Order], scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    assert ocr("scans", "out")[0] == 75
 
 
 def test_the_shard_is_that_of_kubernetes(orders: list[Order], scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:

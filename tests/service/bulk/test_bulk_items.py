@@ -55,6 +55,17 @@ def test_a_list_names_files_whatever_their_suffix(
     assert names("-") == ["b.png", "deep/c.pdf", "notes.txt"]
 
 
+def test_a_list_may_begin_as_editors_on_windows_begin_it_and_have_addresses_of_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "list").write_bytes(b"\xef\xbb\xbfb.png\r\nfile://" + bytes(folder / "a.JPG") + b"\r\n")
+    assert [(item.name, item.size) for item in list_items("list", Shard(), target="out")] == [
+        ("b.png", 8),
+        (str(folder / "a.JPG").lstrip("/"), 8),
+    ]
+
+
 def test_files_elsewhere_go_by_their_whole_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder / "deep")
     (folder / "list").write_text(f"{folder}/b.png\n../a.JPG\ns3://bucket/key.png\n")

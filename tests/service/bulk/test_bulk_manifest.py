@@ -9,6 +9,7 @@ import fsspec
 import pytest
 
 from service.bulk.destination import LocalDestination, StoreDestination
+from service.bulk.errors import StoppedError
 from service.bulk.items import Shard
 from service.bulk.manifest import Entry, Manifest
 
@@ -76,6 +77,7 @@ def test_cut_off_at_any_byte_it_keeps_what_is_whole(tmp_path: Path) -> None:
         b'{"name":3,"status":"done"}\n',
         b'{"name":"x","status":"done","attempts":"many"}\n',
         b"\xff\n",
+        b"[" * 100_000 + b"\n",
     ],
 )
 def test_damaged_lines_are_left_out(tmp_path: Path, damage: bytes) -> None:
@@ -85,6 +87,18 @@ def test_damaged_lines_are_left_out(tmp_path: Path, damage: bytes) -> None:
     assert len(opened(tmp_path)) == 1
     written(tmp_path, FAILED)
     assert (tmp_path / FILE).read_bytes() == DONE.line() + FAILED.line()
+
+
+def test_a_manifest_that_cannot_be_read_or_written_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir(parents=True)
+    with pytest.raises(StoppedError, match=r"manifest.*directory"):
+        opened(tmp_path)
+    (tmp_path / FILE).rmdir()
+    manifest = opened(tmp_path)
+    (tmp_path / FILE).mkdir()
+    manifest._orderly = True
+    with pytest.raises(StoppedError, match="cannot be written to"):
+        manifest.begin()
 
 
 def test_the_last_entry_of_a_file_counts(tmp_path: Path) -> None:
@@ -133,6 +147,14 @@ class TestInAStore:
         killed.close()
         assert self.paths(store) == ["failed-00000-of-00001.jsonl", "manifest-00000-of-00001.jsonl"]
         assert Manifest(store, Shard()).failed() == [FAILED, replace(DONE, status="failed")]
+
+    def test_another_number_of_shards_knows_what_a_killed_run_did(self, store: StoreDestination) -> None:
+        killed = Manifest(store, Shard())
+        killed.begin()
+        killed.add(DONE)
+        killed.flush()
+        shards = [Shard(i, 2) for i in range(2)]
+        assert sorted(len(Manifest(store, shard)) for shard in shards) == [0, 1]
 
     def test_two_runs_at_once_lose_nothing(self, store: StoreDestination) -> None:
         first, second = Manifest(store, Shard()), Manifest(store, Shard())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -54,6 +55,18 @@ def test_a_file_over_which_its_process_dies_fails_and_all_others_are_read(source
     assert failed["04.png"].attempts == 3
     assert len(list((tmp_path / "out").glob("*.jsonl"))) == 11
     assert len(pages) >= 11
+
+
+@pytest.mark.slow
+def test_processes_leave_it_to_whoever_began_them_to_end(source: Path, tmp_path: Path) -> None:
+    """A terminal and systemd tell them all."""
+    found: list[Entry] = []
+    for entry in filter(None, read_in_processes(tasks(source), order_for(tmp_path / "out"), processes=1)):
+        found.append(entry)
+        for process in multiprocessing.active_children():
+            os.kill(process.pid or 0, signal.SIGTERM)
+    assert {(entry.status, entry.attempts) for entry in found} == {("done", 1)}
+    assert len(found) == 12
 
 
 @pytest.mark.slow

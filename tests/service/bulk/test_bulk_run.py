@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
@@ -24,7 +25,7 @@ from service.bulk.errors import BulkError, StoppedError
 from service.bulk.items import Item, Shard, list_items
 from service.bulk.jsonl import JsonLinesWriter
 from service.bulk.manifest import Entry
-from service.bulk.reading import SUFFIXES, FileReader, Task
+from service.bulk.reading import SUFFIXES, FileReader, Task, failed_entry
 from service.bulk.run import Choices, run_batch
 from service.http.schemas import Page as PageBody
 
@@ -253,6 +254,21 @@ def test_a_run_that_is_interrupted_keeps_what_it_did(source: Path, target: Path)
     _, tally = run_batch(items, order, Shard(), here(order), Choices(), interrupted=lambda: True)
     assert (tally.outcome, tally.files) == ("interrupted", 1)
     assert len(batch(source, target)[2]) == 3
+
+
+def test_what_fails_once_a_run_was_told_to_end_is_read_again(source: Path, target: Path) -> None:
+    """Terminals and systemd tell all processes of a run, those too that draw PDFs."""
+    order = order_for(target)
+    items = list_items(str(source), Shard(), target=str(target))
+    told: list[None] = []
+
+    def read_all(tasks: Iterable[Task], _: object) -> Generator[Entry | None, None, None]:
+        told.append(None)
+        yield failed_entry(next(iter(tasks)), order, "damaged_document", "its process was told to end")
+
+    _, tally = run_batch(items, order, Shard(), read_all, Choices(), interrupted=lambda: bool(told))
+    assert (tally.outcome, tally.failed) == ("interrupted", 0)
+    assert len(batch(source, target)[2]) == 4
 
 
 def test_pages_are_those_of_the_api() -> None:

@@ -88,6 +88,46 @@ async def test_a_job_waits_while_its_store_is_gone_and_loses_nothing(
         assert widths(await client.get(f"/v1/jobs/{job}/result")) == ALL
 
 
+async def test_a_server_that_goes_away_after_it_has_accepted_a_job_has_it(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = JobStore.accept
+
+    def go_away(store: JobStore, job: str, expires: float) -> bool:
+        accept(store, job, expires)
+        raise JobStoreError("gone")
+
+    monkeypatch.setattr(JobStore, "accept", go_away)
+    away = Fault(monkeypatch, JobStore, "remove", JobStoreError("gone"))
+    away.on = True
+    async with serve_jobs() as client:
+        headers = {"Idempotency-Key": "scan"}
+        await submit(client, status=503, headers=headers)
+        monkeypatch.setattr(JobStore, "accept", accept)
+        assert (await ended(client, await submit(client, headers=headers)))["pages_done"] == 6
+
+
+async def test_a_job_whose_files_cannot_be_had_takes_no_longer_than_it_may(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Fault(monkeypatch, JobFiles, "upload", JobStoreError("input/output error")).on = True
+    async with serve_jobs(jobs_timeout_seconds=0.3) as client:
+        status = await ended(client, await submit(client))
+        assert (status["state"], status["error"]["code"]) == ("failed", "deadline_exceeded")
+
+
+async def test_a_result_whose_job_is_removed_meanwhile_is_not_taken_for_whole(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = JobStore.pages
+    monkeypatch.setattr(JobStore, "pages", lambda *args, **kwargs: pages(*args, **kwargs)[:2])
+    async with serve_jobs() as client:
+        job = await submit(client)
+        await ended(client, job)
+        answer = await client.get(f"/v1/jobs/{job}/result")
+        assert (answer.status_code, answer.json()["code"]) == (404, "job_files_lost")
+
+
 async def test_nobody_is_taken_for_dead_while_the_store_is_gone(
     serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def test_nobody_else_reads_uploads(tmp_path: Path) -> None:
     assert (tmp_path / "files" / JOB).stat().st_mode & 0o077 == 0
 
 
+GZIPPED = gzip.compress(b"no JSON")
 TEXTS = st.text(st.characters(codec=None), max_size=8)
 CONFIDENCES = st.floats(0, 1)
 QUADS = st.lists(st.floats(-1e5, 1e5, width=32), min_size=8, max_size=8).map(
@@ -71,6 +73,15 @@ LINES = st.builds(
     words=st.lists(WORDS, max_size=2).map(tuple),
     source=st.sampled_from(["ocr", "embedded"]),
 )
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"", lambda data: data[:50], lambda data: b"garbage", lambda _: GZIPPED]
+)
+def test_a_damaged_page_is_as_good_as_lost(damage: Callable[[bytes], bytes]) -> None:
+    kept = dump_page(Reading(Page(width=5, height=6, rotation=0, lines=(), number=1, source="ocr", dpi=None), {}))
+    with pytest.raises(JobFilesLostError):
+        load_page(damage(kept), words=True)
 
 
 @given(st.lists(LINES, max_size=3), st.none() | st.floats(1, 1000), st.sampled_from(["ocr", "embedded"]))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 from job_clients import MANY, HeldAt, ServeJobs, ended, job_when, submit, widths
-from service_fakes import FakeReader
+from service_fakes import PATIENCE, FakeReader
 
+from service.errors import JobStoreError
 from service.jobs import worker
+from service.jobs.files import JobFiles
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +106,32 @@ async def test_a_job_that_has_expired_goes_with_all_its_files(
         assert (await client.get("/v1/jobs")).json()["jobs"] == []
     async with serve_jobs() as client:
         assert await submit(client, MANY) != good
+
+
+async def test_what_cannot_be_removed_keeps_nothing_else(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("service.jobs.jobs.EXPIRED", 2)  # and more expire than are removed at a time
+    remove = JobFiles.remove
+
+    def refuse(files: JobFiles, job: str) -> None:
+        if job == first:
+            raise JobStoreError("not permitted")
+        remove(files, job)
+
+    async with serve_jobs() as client:
+        first, *others = [await submit(client) for _ in range(6)]
+        for job in (first, *others):
+            await ended(client, job)
+    monkeypatch.setattr(JobFiles, "remove", refuse)
+    with sqlite3.connect(tmp_path / "jobs" / "jobs.db") as connection:
+        connection.execute("UPDATE ocr_jobs SET expires = CASE id WHEN ? THEN 1 ELSE 2 END", [first])
+    files = tmp_path / "jobs" / "files"
+    async with serve_jobs():
+        end = time.monotonic() + PATIENCE
+        while [path.name for path in files.iterdir()] != [first]:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
 
 
 async def test_nothing_is_left_of_a_job_that_is_removed_while_a_page_is_read(

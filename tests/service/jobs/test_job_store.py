@@ -155,6 +155,33 @@ def test_a_request_that_died_gives_its_idempotency_key_away(store: JobStore) -> 
     assert store.reserve(again, 100, dead=left.created + 1) is again
 
 
+def test_a_job_that_has_expired_gives_its_idempotency_key_away(store: JobStore) -> None:
+    """Or the client would be given a job that it cannot see, until that is swept."""
+    old, again = a_job(key="scan"), a_job(9, key="scan")
+    queued(store, old)
+    assert store.reserve(again, 100) != again  # it waits, whatever the clock says
+    store.cancel(old.id, 1000.0, again.created)
+    assert store.reserve(again, 100) is again
+
+
+def test_what_waits_does_not_expire(store: JobStore) -> None:
+    job = a_job()
+    store.reserve(job, 1)
+    assert [one.id for one in store.expired(3e9, 10)] == [job.id]  # left behind by a request that died
+    store.accept(job.id, 2e9)
+    assert store.expired(3e9, 10) == []
+
+
+def test_only_what_was_not_accepted_is_withdrawn(store: JobStore) -> None:
+    left, accepted = a_job(key="scan"), a_job(1)
+    store.reserve(left, 10)
+    queued(store, accepted)
+    assert [store.withdraw(left.id), store.withdraw(accepted.id)] == [True, False]
+    assert [job.id for job in store.expired(1000.0, 10)] == [left.id]
+    again = a_job(2, key="scan")
+    assert store.reserve(again, 10) is again
+
+
 def test_what_has_expired_is_found_and_removed_with_its_pages(store: JobStore) -> None:
     queued(store, a_job())
     job = store.take("mine", 1.0)

@@ -7,18 +7,22 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from job_clients import ServeJobs, ended, submit
 from service_fakes import PATIENCE, encoded
 
-from service.jobs import callbacks
+from service.jobs import callbacks, urls
 from service.jobs.urls import is_below
 from service.settings import Settings
 
@@ -90,6 +94,8 @@ def test_what_lies_below_a_prefix(url: str) -> None:
         "https://hooks.example/ocr/%2e%2e/admin",
         "https://hooks.example/ocr/%2E./admin",
         "https://hooks.example/ocr/..%2fadmin",
+        "https://hooks.example/ocr/..;/admin",
+        "https://hooks.example/ocr/..;x=1/admin",
         "https://hooks.example/ocr/%252e%252e/admin",
         "https://hooks.example@evil.example/ocr/1",
         "https://evil.example@hooks.example/ocr/1",
@@ -147,6 +153,34 @@ async def test_a_client_that_never_answers_is_given_up(
             await asyncio.sleep(0.01)
 
 
+async def test_a_client_that_answers_without_end_is_given_up_and_keeps_nobody_waiting(
+    serve_jobs: ServeJobs, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "TRIES", 1)
+    monkeypatch.setattr(callbacks, "TIMEOUT", 1.0)
+    monkeypatch.setattr(callbacks, "AT_A_TIME", 2)
+    ended_by_us = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.01)
+        ended_by_us.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as endless:
+        threading.Thread(target=lambda: drip(endless.accept()[0]), daemon=True).start()
+        slow = f"http://127.0.0.1:{endless.getsockname()[1]}"
+        settings = {"jobs_callbacks": f"{slow},{listener.url}", "jobs_callback_secret": SECRET}
+        async with serve_jobs(**settings) as client:
+            await ended(client, await submit(client, callback_url=slow))
+            await ended(client, await submit(client, callback_url=listener.url))
+            await _until(lambda: listener.calls)
+            assert not ended_by_us.is_set()
+            await _until(ended_by_us.is_set)
+
+
 async def test_nobody_is_called_who_was_not_allowed(serve_jobs: ServeJobs, listener: Listener) -> None:
     async with serve_jobs() as client:
         assert await submit(client, status=422, callback_url=f"{listener.url}/hooks") == "invalid_request"
@@ -194,6 +228,32 @@ async def test_nothing_is_fetched_from_elsewhere(serve_jobs: ServeJobs, tmp_path
             assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
             assert str(tmp_path) not in answer.text
         assert (await client.get("/v1/jobs")).json()["jobs"] == []
+
+
+async def test_files_that_are_named_take_memory_before_they_are_read(serve_jobs: ServeJobs, tmp_path: Path) -> None:
+    (tmp_path / "scan.png").write_bytes(encoded() + bytes(6_000))
+    reads: list[str] = []
+    gate = threading.Event()
+
+    class Held(LocalFileSystem):
+        def _open(self, path: str, *args: Any, **kwargs: Any) -> Any:
+            reads.append(path)
+            assert gate.wait(PATIENCE)
+            return super()._open(path, *args, **kwargs)
+
+    # Bodies count twice: three of these files do not fit, two do.
+    settings = {"payload_limit": 10_000, "max_pixels": 2_000, "max_memory": 36_000}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(urls, "url_to_fs", lambda url: (Held(), url))
+        async with serve_jobs(jobs_sources=str(tmp_path), **settings) as client:
+            post = partial(client.post, "/v1/jobs", json={"url": f"{tmp_path}/scan.png"})
+            asking = [asyncio.ensure_future(post()) for _ in range(2)]
+            await _until(lambda: len(reads) == 2)
+            refused = await post()
+            assert (refused.status_code, refused.json()["code"]) == (429, "memory_exhausted")
+            assert len(reads) == 2
+            gate.set()
+            assert {answer.status_code for answer in await asyncio.gather(*asking)} == {202}
 
 
 async def test_a_file_is_sent_or_named_and_no_larger_than_may_be(serve_jobs: ServeJobs, tmp_path: Path) -> None:
