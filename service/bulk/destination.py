@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import logging
 import shutil
 import tempfile
@@ -58,6 +59,14 @@ class Destination(ABC):
         Raises:
             StoppedError: it cannot be read.
         """
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Yield the lines of a file, with their line feeds; none if there is no such file.
+
+        Raises:
+            StoppedError: it cannot be read.
+        """
+        yield from io.BytesIO(self.read(path) or b"")
 
     @abstractmethod
     def has(self, path: str, size: int) -> bool:
@@ -132,10 +141,21 @@ class LocalDestination(Destination):
 
     def read(self, path: str) -> bytes | None:
         """As `Destination.read` tells."""
+        with self._reading(path) as file:
+            return None if file is None else file.read()
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """As `Destination.lines` tells; one line is in memory at a time."""
+        with self._reading(path) as file:
+            yield from file or ()
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[IO[bytes] | None]:
         try:
-            return self.path(path).read_bytes()
+            with self.path(path).open("rb") as file:
+                yield file
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            yield None
         except OSError as error:
             raise StoppedError(f"{self.place} cannot be read: {path}: {error.strerror}") from error
 

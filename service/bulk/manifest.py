@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import IO, Literal
@@ -93,14 +93,14 @@ class Manifest:
         self._orderly = False
         """Whether the file of the manifest is what `_write` would write."""
         for path in self._others(shard):
-            self._take(destination.read(path) or b"", only=shard)
-        own = destination.read(self._name)
-        self._orderly = own is not None and not self._lines
-        self._take(own or b"")
+            self._take(destination.lines(path), only=shard)
+        self._orderly = not self._lines
+        own = self._take(destination.lines(self._name))
+        self._orderly = self._orderly and own > 0
         if not isinstance(destination, LocalDestination):
             self._parts = [f"{self._folder}/{name}" for name in destination.names(self._folder)]
             for part in self._parts:
-                self._take(destination.read(part) or b"")
+                self._take(destination.lines(part))
         last = re.search(r"(\d+)-[^/]*$", self._parts[-1]) if self._parts else None
         self._number = int(last[1]) + 1 if last else 0
 
@@ -116,21 +116,21 @@ class Manifest:
             else:
                 yield from (f"{path}/{part}" for part in self._destination.names(path))
 
-    def _take(self, data: bytes, *, only: Shard | None = None) -> None:
-        damaged = 0
-        *lines, rest = data.split(b"\n")
-        if rest:  # cut off, if only its line feed
-            self._orderly = False
-            lines.append(rest)
-        for line in lines:
+    def _take(self, lines: Iterable[bytes], *, only: Shard | None = None) -> int:
+        """Take in what was written; return how many lines that was."""
+        number = damaged = 0
+        for number, line in enumerate(lines, start=1):  # noqa: B007 — counts
+            whole = line.endswith(b"\n")
+            self._orderly = self._orderly and whole  # cut off, if only its line feed
             entry = Entry.parse(line)
             if entry is None:
                 damaged += 1
                 self._orderly = False
             elif only is None or only.has(entry.name):
-                self._keep(entry, line + b"\n")
+                self._keep(entry, line if whole else line + b"\n")
         if damaged:
             log.warning("%d damaged lines of %s are left out: these files are read again", damaged, self._name)
+        return number
 
     def _keep(self, entry: Entry, line: bytes) -> None:
         self._orderly = self._orderly and entry.name not in self._lines
@@ -198,7 +198,8 @@ class Manifest:
     def _write(self) -> None:
         """Write all of it in one piece, if it is not: of each file one entry."""
         if self._parts or not self._orderly:
-            self._destination.write(self._name, b"".join(self._lines.values()))
+            with self._destination.writing(self._name) as file:
+                file.writelines(self._lines.values())
             self._orderly = True
         for part in self._parts:
             self._destination.remove(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,22 @@ def test_a_manifest_that_cannot_be_read_or_written_stops_the_run(tmp_path: Path)
     manifest._orderly = True
     with pytest.raises(StoppedError, match="cannot be written to"):
         manifest.begin()
+
+
+def test_a_manifest_is_in_memory_once(tmp_path: Path) -> None:
+    entries = [replace(FAILED, name=f"{i}.png", error={"code": "x", "detail": "y" * 10_000}) for i in range(500)]
+    written(tmp_path, *entries)
+    size = (tmp_path / FILE).stat().st_size
+    tracemalloc.start()
+    try:
+        manifest = opened(tmp_path)
+        manifest._keep(entries[0], entries[0].line())  # so that all is written anew
+        manifest.begin()
+        assert size < tracemalloc.get_traced_memory()[1] < 1.5 * size
+    finally:
+        tracemalloc.stop()
+    manifest.close()
+    assert len(opened(tmp_path)) == 500
 
 
 def test_the_last_entry_of_a_file_counts(tmp_path: Path) -> None:
