@@ -1,11 +1,11 @@
 """Rows of the paper's Tables 2 and 3, trained small: does each part of the recipe help?
 
-    python -m benchmarks.ablation --data DIR [--tables recognizer] [--seeds 1 2 3] [--minutes 12] [--teacher STATE]
+    python -m benchmarks.ablation --data DIR [--tables detector] [--seeds 1 2 3] [--steps 600] [--rows db cml]
     python -m benchmarks.ablation --show
 
-A cell is a row and a seed. All cells of a table take the same number of steps, so that they see the same samples, as in
-the paper: as many as the slowest row does in --minutes here, or --steps. Finished cells are appended to --results and
-never trained again; a cell that was stopped goes on. Rows of one seed share its data, so gains are paired by seed.
+A cell is a row and a seed. Finished cells are appended to --results and never trained again; a cell that was stopped
+goes on from its checkpoint. All rows of a seed are trained before the next seed, and share its data, so that gains are
+paired. A cell belongs to a recipe: configurations, steps, the teacher's maps and the commit, which must be clean.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ import argparse
 import hashlib
 import itertools
 import json
-import statistics
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.ablation_rows import TABLES, TEACHER, Row, Table
-from benchmarks.common import RESULTS, ROOT, machine, print_table
+from benchmarks.ablation_rows import TABLES, Row, Table
+from benchmarks.ablation_tables import Cell, print_cells
+from benchmarks.common import RESULTS, ROOT, machine
 from benchmarks.runs import Run, trainer
 
-TRIAL_STEPS = 20
-CENTER_BATCHES = 60
-Cell = dict[str, Any]
+CENTER_BATCHES = 120
+CENTER_SHARE = 0.075
+"""Of the loss, in the middle of the 5 to 10 % that `enhanced-light` is to have."""
+CENTER_WEIGHT = 0.05
+"""The paper's lambda, which `enhanced` takes."""
+SEARCH_SEED = 0
 
 
 class Ablation:
@@ -36,89 +39,139 @@ class Ablation:
         self.table = table
         self.args = args
         self.work: Path = args.work / table.kind
-        self.steps: int = args.steps or self._affordable(table.row(table.slowest))
-        self.recipe = recipe(table, args.set, self.steps, args.teacher_steps)
+        self.steps: int = args.steps or table.steps
+        self.recipe = recipe(table, args.set, self.steps, maps_digest(table, args.data), commit())
 
     def finished(self) -> Iterator[Cell]:
         """Train the cells that are missing in the results, all rows of a seed first, and yield them."""
-        for seed, row in itertools.product(self.args.seeds, self.table.rows):
-            if not any(self._is(cell, row, seed) for cell in read_cells(self.args.results)):
-                run = self.train(row, seed)
-                yield self._cell(row, seed, run)
+        wanted = [row for row in self.table.rows if not self.args.rows or row.name in self.args.rows]
+        for row in wanted:
+            if self.table.rates and row.rate_of == row.name:
+                for rate in self.table.rates:
+                    yield from self._cell(row, SEARCH_SEED, rate)
+        for seed, row in itertools.product(self.args.seeds, wanted):
+            yield from self._cell(row, seed, self.rate(row))
 
-    def train(self, row: Row, seed: int) -> Run:
+    def rate(self, row: Row) -> str | None:
+        """Return the learning rate that was best for a row on the seed of the search."""
+        if not self.table.rates:
+            return None
+        tried = [cell for cell in self._cells() if cell["row"] == row.rate_of and cell["seed"] == SEARCH_SEED]
+        if len(tried) < len(self.table.rates):
+            sys.exit(f"{row.name}: the learning rate of {row.rate_of} is unknown: let that row be trained too")
+        return str(max(tried, key=lambda cell: cell["figures"][self.table.metric])["rate"])
+
+    def _cells(self) -> list[Cell]:
+        return [cell for cell in read_cells(self.args.results) if cell["recipe"] == self.recipe]
+
+    def _cell(self, row: Row, seed: int, rate: str | None) -> Iterator[Cell]:
+        if any((cell["row"], cell["seed"], cell["rate"]) == (row.name, seed, rate) for cell in self._cells()):
+            return
+        run = self.train(row, seed, rate)
+        figures = run.figures()
+        self._refuse_bad_teacher(row, seed, figures)
+        about = {"table": self.table.number, "kind": self.table.kind, "row": row.name, "seed": seed, "rate": rate}
+        effort = {"table_steps": self.steps, "batch": run.batch(), "cpu_seconds": round(run.cpu_seconds(), 1)}
+        judged = {"figures": figures, "shares": run.shares(), "items": run.items()}
+        yield about | {"recipe": self.recipe} | effort | judged | {"machine": machine()}
+
+    def train(self, row: Row, seed: int, rate: str | None) -> Run:
         """Train a cell, or go on with it."""
-        run = Run(self.work / f"{self.recipe}-{row.name}-{seed}")
-        run.train(self.table.config, self._overrides(row, seed, self.steps), self.args.data)
+        run = self._run(row, seed, rate)
+        if not run.state.exists() or not run.done(self._steps(row)):
+            files = _Files(self, row, seed, rate)
+            changes = [change.format_map(files) for change in row.changes]
+            rates = [f"optimizer.lr={rate}"] if rate else []
+            common = [f"seed={seed}", f"schedule.steps={self._steps(row)}", *rates]
+            starts = self._starts(row, seed, rate)
+            run.train(self.table.config, [*common, *changes, *self.args.set], self.args.data, starts)
         return run
 
-    def _overrides(self, row: Row, seed: int, steps: int) -> list[str]:
-        changes = [change.format_map(_Files(self, seed)) for change in row.changes]
-        return [f"seed={seed}", f"schedule.steps={steps}", *changes, *self.args.set]
+    def _run(self, row: Row, seed: int, rate: str | None) -> Run:
+        return Run(self.work / "-".join(filter(None, (self.recipe, row.name, str(seed), rate))))
 
-    def _affordable(self, row: Row) -> int:
-        """Return the steps of a row that fit into the minutes, found by a few of them; remembered in `work`."""
-        kept = self.work / f"steps-{row.name}-{self.args.minutes:g}"
-        if not kept.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                trial = Run(Path(folder))
-                short = ["compute.log_every=5", f"schedule.steps={TRIAL_STEPS}", "schedule.warmup=0"]
-                trial.train(self.table.config, [*self._overrides(row, 0, TRIAL_STEPS), *short], self.args.data)
-                seconds = trial.batch() / statistics.median(r["images_per_second"] for r in trial.rows("train"))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(f"{max(1, int(60 * self.args.minutes / seconds))}\n")
-        return int(kept.read_text())
+    def _steps(self, row: Row) -> int:
+        return max(1, round(self.steps * row.effort))
 
-    def teacher(self) -> Path:
-        """Return the state of the teacher, the same for all seeds: the one given, or one that is trained here."""
-        if self.args.teacher:
-            return Path(self.args.teacher).resolve()
-        run = Run(self.work / f"{self.recipe}-teacher")
+    def _starts(self, row: Row, seed: int, rate: str | None) -> list[str]:
+        if row.after:
+            before = self.train(self.table.row(row.after), seed, rate)
+            return ["--init", str(before.state), "--init-peer", str(before.peer)]
+        return ["--init-backbone", str(self.pretrained())] if self.table.pretrain else []
+
+    def pretrained(self) -> Path:
+        """Return the state whose backbone all rows start from; drawn pages alone, and one for all seeds."""
+        assert self.table.pretrain is not None
+        digest = hashlib.sha256(self.table.pretrain.read_bytes() + commit().encode()).hexdigest()[:8]
+        run = Run(self.args.work / f"{self.table.pretrain.stem}-{digest}")
         if not run.state.exists():
-            steps = self.args.teacher_steps or self._affordable(TEACHER)
-            run.train(self.table.config, self._overrides(TEACHER, 0, steps), self.args.data)
-            print(f"teacher: {self.table.metric} {run.figures()[self.table.metric]:.3f}", flush=True)
+            run.train(self.table.pretrain, [], self.args.data)
         return run.state
 
-    def centers(self, seed: int) -> Path:
-        """Return class centers of the plain recognizer of a seed."""
-        plain = self.train(self.table.row("lcnet"), seed)
-        path = plain.folder / "centers.safetensors"
+    def centers(self, row: Row, seed: int, rate: str | None) -> Path:
+        """Return the class centers of the state that a row continues."""
+        run = self._run(self.table.row(row.after), seed, rate)
+        path = run.folder / "centers.safetensors"
         if not path.exists():
-            options = ["--state", str(plain.state), "--out", str(path), "--batches", str(CENTER_BATCHES)]
+            options = ["--state", str(run.state), "--out", str(path), "--batches", str(CENTER_BATCHES)]
             overrides = [f"seed={seed}", *self.args.set]
             options += [part for override in overrides for part in ("--set", override)]
             trainer("centers", str(self.table.config), "--data", str(self.args.data), *options)
         return path
 
-    def _is(self, cell: Cell, row: Row, seed: int) -> bool:
-        return (cell["recipe"], cell["row"], cell["seed"]) == (self.recipe, row.name, seed)
+    def weight(self, seed: int, rate: str | None) -> float:
+        """Return the weight at which the center term would have had `CENTER_SHARE` of the loss of `enhanced`."""
+        share = self._run(self.table.row("enhanced"), seed, rate).shares()["share/center"]
+        return float(f"{CENTER_WEIGHT * (CENTER_SHARE / (1 - CENTER_SHARE)) * ((1 - share) / share):.3g}")
 
-    def _cell(self, row: Row, seed: int, run: Run) -> Cell:
-        about = {"table": self.table.number, "kind": self.table.kind, "row": row.name, "seed": seed}
-        effort = {"steps": self.steps, "batch": run.batch(), "step_seconds": round(run.step_seconds(), 1)}
-        return about | {"recipe": self.recipe} | effort | {"figures": run.figures(), "machine": machine()}
+    def _refuse_bad_teacher(self, row: Row, seed: int, figures: dict[str, float]) -> None:
+        teacher = figures.get("teacher_hmean")
+        alone = [c["figures"]["hmean"] for c in self._cells() if (c["row"], c["seed"]) == (row.over, seed)]
+        if teacher is not None and alone and teacher <= alone[0]:
+            sys.exit(f"{row.name}: the teacher ({teacher:.3f}) is no better than the student alone ({alone[0]:.3f})")
 
 
 class _Files(dict[str, str]):
-    """The files that `Row.changes` name, made when they are asked for."""
+    """What `Row.changes` name, made when it is asked for."""
 
-    def __init__(self, ablation: Ablation, seed: int) -> None:
+    def __init__(self, ablation: Ablation, row: Row, seed: int, rate: str | None) -> None:
         super().__init__()
-        self._ablation = ablation
-        self._seed = seed
+        self._made = {
+            "centers": lambda: ablation.centers(row, seed, rate),
+            "weight": lambda: ablation.weight(seed, rate),
+        }
 
     def __missing__(self, name: str) -> str:
-        path = self._ablation.teacher() if name == "teacher" else self._ablation.centers(self._seed)
-        return str(path)
+        return str(self._made[name]())
 
 
-def recipe(table: Table, overrides: Sequence[str], steps: int, teacher_steps: int = 0) -> str:
+def recipe(table: Table, overrides: Sequence[str], steps: int, teacher: str, revision: str) -> str:
     """Return a short hash of everything that the cells of a table share: only cells of one recipe are compared."""
-    changes = [row.changes for row in table.rows]
-    effort = [steps, teacher_steps] if table.kind == "detector" else [steps]
-    text = json.dumps([table.config.read_text("utf-8"), changes, TEACHER.changes, list(overrides), *effort])
+    configs = [path.read_text("utf-8") for path in (table.config, table.pretrain) if path]
+    rows = [[row.name, row.changes, row.effort, row.after] for row in table.rows]
+    text = json.dumps([configs, rows, list(overrides), steps, teacher, revision])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def maps_digest(table: Table, data: Path) -> str:
+    """Return a hash of the teacher's maps, which is all of the teacher that a student sees; empty without them."""
+    digest = hashlib.sha256()
+    for folder in table.maps:
+        for path in sorted((data / folder).rglob("*.png")):
+            digest.update(f"{path.relative_to(data)}".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16] if table.maps else ""
+
+
+def commit() -> str:
+    """Return the commit that cells are trained with; ends this program where the tree has changes besides results."""
+    clean = [":/", ":(exclude,top)benchmarks/results"]
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "-uno", "--", *clean], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    if status.stdout:
+        sys.exit(f"commit first: a cell is of a commit, and this tree has changes\n{status.stdout}")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return head.stdout.strip()
 
 
 def read_cells(path: Path) -> list[Cell]:
@@ -126,52 +179,13 @@ def read_cells(path: Path) -> list[Cell]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
-def spread(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation of a sample; None where there are too few for it."""
-    return (
-        statistics.mean(values) if values else None,
-        statistics.stdev(values) if len(values) > 1 else None,
-    )
-
-
-def summary(table: Table, cells: Iterable[Cell]) -> list[list[object]]:
-    """Return the rows to print for cells of one recipe: gains are over the first row, seed by seed."""
-    by_row: dict[str, dict[int, Cell]] = {row.name: {} for row in table.rows}
-    for cell in cells:
-        by_row[cell["row"]][cell["seed"]] = cell["figures"]
-    first = by_row[table.rows[0].name]
-    lines = []
-    for row in table.rows:
-        found = by_row[row.name]
-        values = [figures[table.metric] for figures in found.values()]
-        gains = [found[seed][table.metric] - first[seed][table.metric] for seed in found if seed in first]
-        others = [spread([figures[name] for figures in found.values()])[0] for name in table.others]
-        paper = (row.paper, row.paper - table.rows[0].paper)
-        lines.append([row.title, len(values), *spread(values), *spread(gains), *others, *paper])
-    return lines
-
-
-def print_cells(cells: Sequence[Cell]) -> None:
-    def key(cell: Cell) -> tuple[int, str]:
-        return cell["table"], cell["recipe"]
-
-    for (number, name), group in itertools.groupby(sorted(cells, key=key), key):
-        same = list(group)
-        table = TABLES[same[0]["kind"]]
-        print(f"\nTable {number}, recipe {name}: {same[0]['steps']} steps of {same[0]['batch']}")
-        header = [table.metric, "std", "gain", "std", *table.others, "paper", "gain"]
-        print_table([table.kind, "n", *header], summary(table, same))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds the sets which the configurations name")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--minutes", type=float, default=12, help="for the steps of the slowest row; default 12")
-    parser.add_argument("--steps", type=int, default=0, help="of every cell; default: what --minutes affords")
-    parser.add_argument("--teacher-steps", type=int, default=0, help="of its training; default: what --minutes affords")
-    parser.add_argument("--teacher", help="state of a trained detector; default: one is trained for --minutes")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="train only these")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--steps", type=int, default=0, help="of a row; some take a multiple; default: the table's")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="override an option of every cell")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "ablation", help="folder of the runs")
     parser.add_argument("--results", type=Path, default=RESULTS / "ablation.jsonl")
@@ -184,10 +198,10 @@ def main() -> None:
         for kind in args.tables:
             for cell in Ablation(TABLES[kind], args).finished():
                 with args.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(cell) + "\n")
+                    file.write(json.dumps(cell, separators=(",", ":")) + "\n")
                 metric = TABLES[kind].metric
                 print(f"{cell['row']} {cell['seed']}: {metric} {cell['figures'][metric]:.3f}", flush=True)
-    print_cells(read_cells(args.results))
+    print_cells(TABLES, read_cells(args.results))
 
 
 if __name__ == "__main__":

@@ -27,11 +27,24 @@ class Run:
         """The trained student."""
         return self.folder / STATE
 
-    def train(self, config: Path, overrides: Sequence[str], data: Path = ROOT) -> None:
-        """Train, or go on where the run was stopped; ends this program if the trainer fails or is told to stop."""
+    @property
+    def peer(self) -> Path:
+        """What was trained beside it."""
+        return self.folder / "peer.safetensors"
+
+    def train(self, config: Path, overrides: Sequence[str], data: Path = ROOT, starts: Sequence[str] = ()) -> None:
+        """Train, or go on where the run was stopped; ends this program if the trainer fails or is told to stop.
+
+        `starts`: options of `trainer train` that name states to start from.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         options = [part for override in overrides for part in ("--set", override)]
-        trainer("train", str(config), "--data", str(data), "--run", str(self.folder), *options)
+        trainer("train", str(config), "--data", str(data), "--run", str(self.folder), *starts, *options)
+
+    def done(self, steps: int) -> bool:
+        """Whether the run was judged after so many steps."""
+        found = self.rows("validation")
+        return bool(found) and found[-1]["step"] >= steps
 
     def rows(self, event: str) -> list[dict[str, Any]]:
         """Return what the log says of an event, one row a step: a run that was killed repeats some."""
@@ -42,6 +55,17 @@ class Run:
     def figures(self) -> dict[str, float]:
         """Return the figures of the last validation."""
         return {name: value for name, value in self.rows("validation")[-1].items() if name not in NOT_FIGURES}
+
+    def items(self) -> dict[str, list[list[int]]]:
+        """Return what the last validation counted in each sample, by set."""
+        found: dict[str, list[list[int]]] = json.loads((self.folder / "items.json").read_text("utf-8"))
+        return found
+
+    def shares(self) -> dict[str, float]:
+        """Return the mean of each term's share that the log tells, say of the center loss in the loss."""
+        names = {name for row in self.rows("train") for name in row if name.startswith("share/")}
+        found = {name: [row[name] for row in self.rows("train") if name in row] for name in names}
+        return {name: sum(values) / len(values) for name, values in found.items()}
 
     def batch(self) -> int:
         """Return the images of a batch."""
@@ -55,6 +79,10 @@ class Run:
             seconds += (row["step"] - before) * self.batch() / row["images_per_second"]
             before = row["step"]
         return seconds
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that all training steps took, which other work on the machine hardly lengthens."""
+        return float(sum(row["cpu_seconds"] for row in self.rows("train")))
 
 
 def trainer(*arguments: str) -> None:

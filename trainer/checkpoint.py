@@ -5,6 +5,7 @@ Every file is written aside and renamed, so that a reader, or a run killed while
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -41,6 +42,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(f"{path} is not a file of weights written by this trainer: {error}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the digest of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

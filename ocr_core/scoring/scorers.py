@@ -130,15 +130,20 @@ class RecognitionScorer:
 
     def add(self, label: str, found: str) -> None:
         """Count one line."""
-        label, found = label.replace(" ", ""), found.replace(" ", "")
         self.lines += 1
-        self._equal += label == found
+        self._equal += same_text(label, found)
+        label, found = label.replace(" ", ""), found.replace(" ", "")
         self._distance += edit_distance(label, found) / max(len(label), len(found), 1)
 
     def figures(self) -> dict[str, float]:
         """Return the figures of all lines so far; 0 where there are none."""
         count = max(self.lines, 1)
         return {"acc": self._equal / count, "similarity": (self.lines - self._distance) / count}
+
+
+def same_text(label: str, found: str) -> bool:
+    """Whether two texts are equal but for spaces, case and all."""
+    return label.replace(" ", "") == found.replace(" ", "")
 
 
 def _words(regions: Iterable[Region]) -> list[str]:

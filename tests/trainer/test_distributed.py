@@ -12,7 +12,7 @@ from trainer.config import parse_config
 from trainer.data.stream import stream
 from trainer.distributed import World
 from trainer.run.loop import Loop
-from trainer.run.train import start_from, train
+from trainer.run.train import Start, start_from, train
 from trainer.tasks.build import build_task
 
 CPU = torch.device("cpu")
@@ -90,7 +90,7 @@ def test_processes_share_the_groups_and_each_goes_on_where_it_stood(workers, pos
 def test_a_peer_starts_from_the_state_but_stays_another(recognizer_table, data, tmp_path):
     train(parse_config(recognizer_table), tmp_path, data)
     task = build_task(parse_config(recognizer_table | {"method": {"distill": "udml"}}), data)
-    start_from(task, tmp_path / "state.safetensors")
+    start_from(task, Start(tmp_path / "state.safetensors"))
     student, peer = task.method.student, task.method.peer
     assert all(
         torch.equal(a, b) for a, b in zip(student.backbone.parameters(), peer.backbone.parameters(), strict=True)

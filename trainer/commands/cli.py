@@ -47,8 +47,10 @@ def _add_training(commands: Any) -> None:
     _configured(train)
     # torchrun takes `--run` for an abbreviation of an option of its own.
     train.add_argument("--out", "--run", dest="run", type=Path, help="folder of the run (default: runs/NAME)")
-    train.add_argument("--init", type=Path, help="state of an earlier run to start from")
+    train.add_argument("--init", type=Path, help="state of an earlier run to start the student from")
     train.add_argument("--fresh", action="append", default=[], metavar="PREFIX", help="tensors that --init may lack")
+    train.add_argument("--init-backbone", type=Path, help="state whose backbone student and peer start from")
+    train.add_argument("--init-peer", type=Path, help="state that the peer starts from")
 
     pack = _command(
         commands, "pack", _pack, "gather all that a run reads into one folder, for a machine without network"
@@ -145,10 +147,11 @@ def _configured(command: argparse.ArgumentParser) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     from trainer.config import load_config
-    from trainer.run.train import train
+    from trainer.run.train import Start, train
 
     config = load_config(args.config, args.set)
-    train(config, args.run or Path("runs") / config.name, args.data, args.init, tuple(args.fresh))
+    start = Start(args.init, tuple(args.fresh), args.init_backbone, args.init_peer)
+    train(config, args.run or Path("runs") / config.name, args.data, start)
 
 
 def _pack(args: argparse.Namespace) -> None:

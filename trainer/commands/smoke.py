@@ -35,7 +35,7 @@ from trainer.data.problems import Problems
 from trainer.errors import GateError
 from trainer.release.gate import Scores
 from trainer.release.publish import publish
-from trainer.run.train import train
+from trainer.run.train import Start, train
 from trainer.teach.collect_centers import centers_of
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "smoke"
@@ -100,7 +100,7 @@ def _train(name: str, folder: Path, seed: int, *overrides: str, init: Path | Non
     path = CONFIGS / f"{name}.toml"
     config = load_config(path, [*overrides, f"seed={load_config(path).seed + seed}"])
     shutil.rmtree(folder / name, ignore_errors=True)
-    train(config, folder / name, Path(), init)
+    train(config, folder / name, Path(), Start(init))
     return config
 
 

@@ -24,8 +24,10 @@ class LabelledSource(Strict):
     """Share of the samples drawn from this source, relative to the others."""
     rows: Literal["train", "validate", "all"] = "train"
     """`train` leaves out the images that validate: sha1 of the file name, as a number, mod 8 is 0."""
+    skip: int = Field(default=0, ge=0)
+    """Leave out the first so many of these images."""
     limit: int = Field(default=0, ge=0)
-    """Take the first so many images; 0: all."""
+    """Take the first so many of the others; 0: all."""
     maps: str = ""
     """Folder of a teacher's maps of these pages, written by `trainer label --maps`, relative to --data."""
     recut: bool = False
@@ -157,7 +159,7 @@ class DetectorData(Strict):
     batch: int = Field(default=8, ge=1)
     """Views in a batch (of each process); 8 in the paper."""
     group: int = Field(default=4, ge=1)
-    """Batches prepared together: their pages give each other text to paste."""
+    """Batches prepared together; drawn pages give each other text to paste within them."""
     views: int = Field(default=1, ge=1)
     """Views cut out of each page, each augmented on its own: rendering a page costs more than cutting one."""
     size: int = Field(default=960, ge=CELL, multiple_of=CELL)

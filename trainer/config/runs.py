@@ -81,6 +81,8 @@ class DetectorMethod(Strict):
     """`dml`: two students learn from each other; `cml`: and from a teacher (PP-OCRv2, section 2.1)."""
     shrink_loss: Literal["bce", "dice"] = "bce"
     """Loss of the probability map: `bce` with hard negatives, as in the paper, or `dice`, as released (facts D1)."""
+    dml_weight: float = Field(default=1.0, ge=0)
+    """Weight of what draws the two students to each other; 1 in the paper."""
     teacher: str = ""
     """For `cml`: the state of a trained detector, or `maps` for maps on disk (for rendered pages: the truth)."""
 

@@ -64,6 +64,8 @@ class ComputeConfig(Strict):
     """Store images channels last: faster convolutions on most hardware."""
     seconds: float = Field(default=0.0, ge=0)
     """Stop after so long as if told by SIGTERM, saved and with exit code 75; 0: run to the end."""
+    report: bool = True
+    """Write the run's report at the end, for which all validation data is judged once more."""
     log_every: int = Field(default=50, ge=1)
     """Steps between two lines of the log."""
     validate_every: int = Field(default=1000, ge=1)

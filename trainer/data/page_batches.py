@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,20 @@ from trainer.data.lines import LEFT_OUT, shares
 from trainer.data.mix import Mix
 from trainer.data.page_sources import Pages
 from trainer.data.pages import PageSample, cut_view
-from trainer.render.draws import sample_rng, whole
+from trainer.render.draws import pick, sample_rng, whole
 
 Batch = dict[str, NDArray[np.generic]]
 
 
+PASTE_SEED = 2**60
+"""What is pasted is drawn apart from how views are cut, so that runs with and without it see the same views."""
+
+
 class PageGroups:
-    """Group g of the training stream: `group` batches of views; text is pasted from other pages of the same group."""
+    """Group g of the training stream: `group` batches of views.
+
+    Text is pasted from any other page of the same source or, where pages are drawn without end, of the same group.
+    """
 
     def __init__(
         self, sources: Sequence[Pages], weights: Sequence[float], data: DetectorData, seed: int, teacher_maps: bool
@@ -40,11 +47,16 @@ class PageGroups:
         """
         data = self.data
         count = max(1, data.batch * data.group // data.views)
-        found = (self._page(position) for position in range(number * count, (number + 1) * count))
-        pages = [page for page in found if page is not None]
+        found = {position: self._page(position) for position in range(number * count, (number + 1) * count)}
+        pages = {position: page for position, page in found.items() if page is not None}
+        donors = {position: self._donor(position, pages) for position in pages} if data.copy_paste else {}
         rng = sample_rng(self.seed, number)
-        order = rng.permutation(len(pages) * data.views)[: data.batch * data.group]
-        views = [self._view(pages, int(place) // data.views, rng) for place in order]
+        order = rng.permutation(np.repeat(list(pages), data.views))[: data.batch * data.group]
+        seeds = rng.integers(2**63, size=len(order))
+        views = [
+            self._view(pages[int(position)], donors.get(int(position)), int(seed))
+            for position, seed in zip(order, seeds, strict=True)
+        ]
         batches = [collate(part, data.min_text, self.teacher_maps) for part in shares(views, data.group)]
         batches[0][LEFT_OUT] = np.array(count - len(pages))
         return batches
@@ -53,12 +65,20 @@ class PageGroups:
         source, index = self.mix.locate(position)
         return self.sources[source].page(index)
 
-    def _view(self, pages: Sequence[PageSample], number: int, rng: np.random.Generator) -> PageSample:
-        page = pages[number]
-        if self.data.copy_paste and len(pages) > 1:
-            donor = pages[(number + whole(rng, 1, len(pages) - 1)) % len(pages)]
-            page = copy_paste(page, donor, self.data.copy_paste, rng)
-        return cut_view(page, self.data, rng)
+    def _donor(self, position: int, pages: Mapping[int, PageSample]) -> PageSample | None:
+        """Return another page of the source of the page at `position`, if there is one; `pages`: those of its group."""
+        rng = sample_rng(self.seed + PASTE_SEED, position)
+        source, index = self.mix.locate(position)
+        size = self.sources[source].size
+        if size is None:
+            others = [page for other, page in pages.items() if other != position]
+            return pick(rng, others) if others else None
+        return self.sources[source].page((index + whole(rng, 1, size - 1)) % size) if size > 1 else None
+
+    def _view(self, page: PageSample, donor: PageSample | None, seed: int) -> PageSample:
+        if donor is not None:
+            page = copy_paste(page, donor, self.data.copy_paste, sample_rng(self.seed + PASTE_SEED, seed))
+        return cut_view(page, self.data, sample_rng(self.seed, seed))
 
 
 def collate(views: Sequence[PageSample], min_text: float, teacher_maps: bool) -> Batch:

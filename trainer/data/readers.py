@@ -33,7 +33,7 @@ _BOXES = TypeAdapter(tuple[_PaddleBox, ...])
 
 
 def read_source(source: LabelledSource, root: Path) -> LabelledSet:
-    """Return the rows of a source that its `rows` and `limit` select.
+    """Return the rows of a source that its `rows`, `skip` and `limit` select.
 
     Raises:
         ConfigError: the source is missing, damaged, or has no such row.
@@ -53,10 +53,10 @@ def _select(rows: LabelledSet, source: LabelledSource) -> LabelledSet:
     def wanted(image: str) -> bool:
         return source.rows == "all" or validates(image) == (source.rows == "validate")
 
-    count = source.limit or None
+    part = slice(source.skip, source.skip + source.limit if source.limit else None)
     if isinstance(rows, PageSet):
-        return replace(rows, rows=tuple(row for row in rows.rows if wanted(row.image))[:count])
-    return replace(rows, rows=tuple(row for row in rows.rows if wanted(row.image))[:count])
+        return replace(rows, rows=tuple(row for row in rows.rows if wanted(row.image))[part])
+    return replace(rows, rows=tuple(row for row in rows.rows if wanted(row.image))[part])
 
 
 def read_paddle(path: Path) -> LabelledSet:

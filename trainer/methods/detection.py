@@ -40,8 +40,9 @@ class PlainDetection(nn.Module):
 class DmlDetection(PlainDetection):
     """Two networks of one shape that learn from the labels and from each other, from different random states."""
 
-    def __init__(self, config: DetectorConfig, shrink_loss: ShrinkLoss = "bce") -> None:
+    def __init__(self, config: DetectorConfig, shrink_loss: ShrinkLoss = "bce", dml_weight: float = 1.0) -> None:
         super().__init__(config, shrink_loss)
+        self.dml_weight = dml_weight
         self.peer = build_detector(config)
 
     def forward(self, batch: DetectionBatch, progress: float = 0.0) -> Losses:  # noqa: ARG002
@@ -52,7 +53,7 @@ class DmlDetection(PlainDetection):
         """Return the terms that need no teacher."""
         losses = self.label_losses(student, batch)
         losses |= {f"peer_{name}": loss for name, loss in self.label_losses(peer, batch).items()}
-        return losses | {"dml": mutual_map_loss(student.shrink, peer.shrink)}
+        return losses | {"dml": self.dml_weight * mutual_map_loss(student.shrink, peer.shrink)}
 
 
 class FrozenTeacher(nn.Module):
@@ -87,9 +88,13 @@ class CmlDetection(DmlDetection):
     """Two students that learn from the labels, from each other and from a frozen teacher (eq. 4)."""
 
     def __init__(
-        self, config: DetectorConfig, teacher: FrozenTeacher | TeacherMaps, shrink_loss: ShrinkLoss = "bce"
+        self,
+        config: DetectorConfig,
+        teacher: FrozenTeacher | TeacherMaps,
+        shrink_loss: ShrinkLoss = "bce",
+        dml_weight: float = 1.0,
     ) -> None:
-        super().__init__(config, shrink_loss)
+        super().__init__(config, shrink_loss, dml_weight)
         self.teacher = teacher
 
     def forward(self, batch: DetectionBatch, progress: float = 0.0) -> Losses:  # noqa: ARG002

@@ -79,7 +79,8 @@ class _Pack:
         return self._rendered(source)
 
     def _labelled(self, source: LabelledSource) -> dict[str, Any]:
-        name = f"{source.path.replace('/', '-')}-{source.rows}{'-recut' if source.recut else ''}"
+        part = f"-{source.skip}-{source.limit}" if source.skip or source.limit else ""
+        name = f"{source.path.replace('/', '-')}-{source.rows}{part}{'-recut' if source.recut else ''}"
         if name not in self.done:
             rows, out = read_source(source, self.root), self.out / name
             if not isinstance(self.config, DetectorRun):
@@ -91,7 +92,8 @@ class _Pack:
                 raise ConfigError(f"{source.path} holds lines, not pages")
             self.done[name] = name
             log.info("%s: %d", name, count)
-        return source.model_dump() | {"kind": "labels", "path": name, "rows": "all", "limit": 0, "maps": ""}
+        packed = {"kind": "labels", "path": name, "rows": "all", "skip": 0, "limit": 0, "maps": ""}
+        return source.model_dump() | packed
 
     def _rendered(self, source: RenderedLinesSource | RenderedPagesSource) -> dict[str, Any]:
         characters = frozenset(getattr(source, "characters", "".join(self.charset.entries)))

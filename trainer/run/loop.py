@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +29,11 @@ from trainer.run.optim import Ema, build_optimizer, learning_rate, set_learning_
 from trainer.run.report import write_report
 from trainer.tasks.base import Task
 
+ITEMS = "items.json"
+"""What the last validation counted in each sample."""
+CENTER = "center"
+"""What names of the terms of Enhanced CTC end in."""
+PEER = "peer.safetensors"
 WORST = 40
 """Failures shown in a run's report."""
 
@@ -36,7 +42,8 @@ class Loop:
     """Steps, validations and checkpoints of one run, in `folder`.
 
     `checkpoint.safetensors` resumes the run bit for bit (on a CPU, with the same number of threads);
-    `state.safetensors` is the student alone, in bf16, after the last validation, `best.safetensors` after the best.
+    `state.safetensors` is the student alone, in bf16, after the last validation, `best.safetensors` after the best;
+    `peer.safetensors` is its peer, if it has one, as it stands and not as a moving average.
     """
 
     def __init__(self, task: Task, config: AnyRun, folder: Path, device: torch.device, world: World) -> None:
@@ -65,6 +72,8 @@ class Loop:
         # On the device until they are logged: reading one would wait for all that a GPU has still to do.
         self._device_sums: dict[str, torch.Tensor] = {}
         self._left_out = 0
+        self._shares: dict[str, float] = {}
+        self._cpu = 0.0
 
     @property
     def judged(self) -> nn.Module:
@@ -86,7 +95,7 @@ class Loop:
             signal.signal(signal.SIGTERM, previous)
             if log:
                 log.close()
-        if log:
+        if log and self.config.compute.report:
             write_report(self.folder, self.config.name, self.task.failures(self.judged, self.device, WORST))
         self.world.wait()
 
@@ -100,17 +109,18 @@ class Loop:
     def _take_steps(self, batches: Iterator[Arrays], log: RunLog | None) -> None:
         compute, steps = self.config.compute, self.config.schedule.steps
         since = started = time.perf_counter()
+        self._cpu = time.process_time()
         while self.step < steps:
             self.train_step(batches)
             last = self.step == steps
             if log and (self.step % compute.log_every == 0 or last):
                 log.write("train", self.step, self._figures(time.perf_counter() - since))
-                since = time.perf_counter()
+                since, self._cpu = time.perf_counter(), time.process_time()
             if log:
                 log.advance(self.step)
             if self.step % compute.validate_every == 0 or last:
                 self._validate(log)
-                since = time.perf_counter()
+                since, self._cpu = time.perf_counter(), time.process_time()
             late = 0 < compute.seconds <= time.perf_counter() - started
             stop = self.world.any(self._told_to_stop or late, self.device)
             if self.step % compute.save_every == 0 or last or stop:
@@ -145,11 +155,32 @@ class Loop:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
             losses = self.method(batch, self.step / self.config.schedule.steps)
         loss = torch.stack(list(losses.values())).sum() / self.config.accumulate
+        self._add_shares(losses)
         loss.backward()  # type: ignore[no-untyped-call]
         self._sums["images"] += len(batch["images"])
         self._add("loss", loss)
         for name, value in losses.items():
             self._add(f"loss/{name}", value / self.config.accumulate)
+
+    def _add_shares(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Note what share of the loss the center terms have and, now and then, of the gradient: they must stay small.
+
+        The share of the gradient is |g| / (|g| + |h|) with g that of the center terms and h that of all others.
+        """
+        center = [value for name, value in losses.items() if name.endswith(CENTER)]
+        if not center:
+            return
+        others = [value for name, value in losses.items() if not name.endswith(CENTER)]
+        g, h = (torch.stack(values).sum() for values in (center, others))
+        self._add("share/center", (g / (g + h)).detach())
+        if self.step % self.config.compute.log_every == 0 and self.world.size == 1:
+            mine, theirs = (self._gradient(value) for value in (g, h))
+            self._shares["share/center_gradient"] = mine / (mine + theirs)
+
+    def _gradient(self, loss: torch.Tensor) -> float:
+        trained = [p for p in self.method.parameters() if p.requires_grad]
+        found = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True)
+        return float(torch.stack([gradient.norm() for gradient in found if gradient is not None]).norm())
 
     def _add(self, name: str, value: torch.Tensor) -> None:
         before = self._device_sums.get(name)
@@ -165,14 +196,18 @@ class Loop:
         rate = self.optimizer.param_groups[0]["lr"]
         speed = images * self.world.size / seconds
         figures |= {"lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}
-        return figures | {"left_out": self._left_out}
+        figures["cpu_seconds"] = time.process_time() - self._cpu
+        return figures | self._shares | {"left_out": self._left_out}
 
     def _validate(self, log: RunLog | None) -> None:
         if log:
             started = time.perf_counter()
-            figures = self.task.evaluate(self.judged.eval(), self.device)
+            figures, items = self.task.evaluate(self.judged.eval(), self.device)
             log.write("validation", self.step, figures | {"seconds": time.perf_counter() - started})
+            (self.folder / ITEMS).write_text(json.dumps(items, separators=(",", ":")) + "\n", "utf-8")
             self.save_state("state.safetensors", figures)
+            if isinstance(peer := getattr(self.task.method, "peer", None), nn.Module):
+                write_tensors(self.folder / PEER, portable(peer), {"step": self.step})
             if figures[self.task.metric] > self.best:
                 self.best = figures[self.task.metric]
                 self.save_state("best.safetensors", figures)

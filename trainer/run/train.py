@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ocr_core.memory import keep_large_blocks
-from trainer.checkpoint import load_weights
+from trainer.centers import check_origin
+from trainer.checkpoint import load_weights, split_prefix
 from trainer.config import AnyRun, ComputeConfig, RecognizerRun, parse_config
 from trainer.distributed import World
+from trainer.errors import ConfigError
 from trainer.methods.detection import DmlDetection
 from trainer.methods.recognition import UdmlRecognition
 from trainer.run.classes import carried
@@ -26,15 +29,31 @@ from trainer.tasks.build import build_task
 log = logging.getLogger(__name__)
 
 
-def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fresh: tuple[str, ...] = ()) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """States that a run starts from; what none of them gives starts at random."""
+
+    student: Path | None = None
+    """For the student; the peer gets its backbone alone."""
+    fresh: tuple[str, ...] = ()
+    """Tensors whose names start so may start at random where `student` does not fit."""
+    backbone: Path | None = None
+    """For the backbones of student and peer, with fresh necks and heads, as in the paper."""
+    peer: Path | None = None
+    """For the peer."""
+
+
+NOTHING = Start()
+
+
+def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> None:
     """Train `config` in `folder`, reading data below `root`.
 
     Args:
         config: what to train.
         folder: of the run; a checkpoint there is resumed.
         root: folder that the configuration's data lies below.
-        init: state to start the student from.
-        fresh: tensors whose names start so may start at random where `init` does not fit.
+        start: states to start from.
 
     Raises:
         ConfigError: data or weights that do not fit.
@@ -46,8 +65,7 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     task = build_task(config, root)
-    if init is not None:
-        start_from(task, init, fresh, config if isinstance(config, RecognizerRun) else None)
+    start_from(task, start, config if isinstance(config, RecognizerRun) else None)
     if world.leads:
         (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:
@@ -56,17 +74,42 @@ def train(config: AnyRun, folder: Path, root: Path, init: Path | None = None, fr
         world.leave()
 
 
-def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), run: RecognizerRun | None = None) -> None:
-    """Load a state into the student, and into its peer's backbone.
+def start_from(task: Task, start: Start, run: RecognizerRun | None = None) -> None:
+    """Load the states of `start` into the student and its peer.
 
-    With `run`, the state's classes are carried over to its characters, and a student twice as wide takes over what
-    the state computes.
-
-    The peer's other parts stay random: two equal networks would have nothing to tell each other, ever.
+    With `run`, the student's classes are carried over to its characters, and one twice as wide takes over what its
+    state computes. A peer without a state of its own keeps a random neck and head: two equal networks would have
+    nothing to tell each other, ever.
 
     Raises:
-        ConfigError: the state does not fit.
+        ConfigError: a state does not fit, is meant for a peer that there is not, or is not that of the centers.
     """
+    method = task.method
+    peer = method.peer if isinstance(method, (DmlDetection, UdmlRecognition)) else None
+    if start.backbone is not None:
+        for network in (task.student, peer) if peer else (task.student,):
+            _load_backbone(network, start.backbone)
+    if start.student is not None:
+        _load_student(task, start.student, start.fresh, run)
+        if peer:
+            peer.backbone.load_state_dict(task.student.get_submodule("backbone").state_dict())
+    if start.peer is not None:
+        if peer is None:
+            raise ConfigError("--init-peer: this run trains no peer")
+        log.info("%d tensors of %s loaded into the peer", load_weights(peer, start.peer), start.peer)
+    if run is not None and run.method.centers:
+        check_origin(Path(run.method.centers), start.student)
+
+
+def _load_backbone(network: nn.Module, state: Path) -> None:
+    def adapt(tensors: Mapping[str, Tensor], _: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        return split_prefix(tensors, "backbone.")
+
+    loaded = load_weights(network.get_submodule("backbone"), state, adapt=adapt)
+    log.info("%d tensors of %s loaded into a backbone", loaded, state)
+
+
+def _load_student(task: Task, state: Path, fresh: tuple[str, ...], run: RecognizerRun | None) -> None:
 
     def adapt(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Mapping[str, Tensor]:
         old = parse_config(meta.get("config", {}), str(state)) if run is not None else None
@@ -77,9 +120,6 @@ def start_from(task: Task, state: Path, fresh: tuple[str, ...] = (), run: Recogn
         return wide if old.charset == run.charset else carried(wide, old.charset, run.charset, own)
 
     log.info("%d tensors of %s loaded", load_weights(task.student, state, fresh, adapt), state)
-    method = task.method
-    if isinstance(method, (DmlDetection, UdmlRecognition)):
-        method.peer.backbone.load_state_dict(method.student.backbone.state_dict())
 
 
 def pick_device(compute: ComputeConfig) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,15 @@ class Failure:
     """The higher, the worse; comparable within one task."""
     pixels: Pixels
     caption: str
+
+
+class Evaluation(NamedTuple):
+    """What a network is worth on the validation data."""
+
+    figures: dict[str, float]
+    """Shares from 0 to 1 by name."""
+    items: dict[str, list[tuple[int, ...]]]
+    """By set, what was counted in each of its samples, so that an interval can be told of a figure."""
 
 
 class Task(Protocol):
@@ -51,7 +60,7 @@ class Task(Protocol):
         """Return a batch as tensors, images normalised."""
         ...
 
-    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
+    def evaluate(self, student: nn.Module, device: torch.device) -> Evaluation:
         """Judge a network by the validation data, through the code that serves."""
         ...
 

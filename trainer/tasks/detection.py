@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
+import logging
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ocr_core.detection.detector import Detector as TextDetector
 from ocr_core.geometry import Points
 from ocr_core.preprocess import Pixels
 from ocr_core.scoring.datasets import Region
 from ocr_core.scoring.scorers import DetectionScorer
 from trainer.checkpoint import load_weights, read_tensors
-from trainer.config import DetectorRun, PageSource, parse_config
+from trainer.config import DetectorRun, LabelledSource, PageSource, parse_config
+from trainer.data.db_targets import db_targets
 from trainer.data.line_sources import VALIDATION_SEED
 from trainer.data.page_batches import PageGroups
 from trainer.data.page_sources import all_pages, open_pages, page_title
@@ -28,8 +32,10 @@ from trainer.distributed import World
 from trainer.errors import ConfigError
 from trainer.methods.detection import CmlDetection, DmlDetection, FrozenTeacher, PlainDetection, TeacherMaps
 from trainer.nets.detector import Detector, build_detector
-from trainer.tasks.base import Failure, means
+from trainer.tasks.base import Evaluation, Failure, means
 from trainer.torch_network import IMAGENET_MEAN, IMAGENET_STD, torch_detector
+
+log = logging.getLogger(__name__)
 
 MAPS = "maps"
 """The value of `method.teacher` for maps on disk."""
@@ -57,6 +63,7 @@ class DetectionTask:
         self.root = root
         self.problems = Problems()
         self.method = build_method(config)
+        self._teacher_hmean: float | None = None
 
     @property
     def student(self) -> Detector:
@@ -79,20 +86,39 @@ class DetectionTask:
             floats["teacher_map"] /= 255
         return floats | {"images": normalized(floats["images"])}
 
-    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
-        """Judge a network by precision, recall and Hmean of its boxes, set by set and on average."""
-        figures: dict[str, float] = {}
-        for title, findings in itertools.groupby(self._findings(student, device), lambda finding: finding.title):
-            scorer = DetectionScorer()
-            for finding in findings:
-                _add(scorer, finding)
-            figures |= {f"{title}/{name}": value for name, value in scorer.figures().items()}
-        return figures | means(figures, ("precision", "recall", "hmean"))
+    def evaluate(self, student: nn.Module, device: torch.device) -> Evaluation:
+        """Judge a network by precision, recall and Hmean of its boxes, set by set and on average.
+
+        A page is an item: how many boxes match, are labelled and were found. With CML, `teacher_hmean` is the
+        teacher's, by the same boxes from its maps.
+        """
+        judged = _judge(self._findings(torch_detector(self.config, student, device)))
+        return judged._replace(figures=judged.figures | self._teacher_figures(judged.figures, device))
+
+    def _teacher_figures(self, student: dict[str, float], device: torch.device) -> dict[str, float]:
+        """Return the teacher's Hmean, and warn where the student has nothing to learn from it."""
+        if not isinstance(self.method, CmlDetection):
+            return {}
+        if self.config.method.teacher == MAPS and any(
+            isinstance(source, LabelledSource) and not source.maps for source in self.config.data.validate_on
+        ):
+            log.warning("whether the teacher is worth learning from is unknown: give data.validate_on its maps too")
+            return {}
+        if self._teacher_hmean is None:
+            self._teacher_hmean = _judge(self._teacher_findings(device)).figures["hmean"]
+        if self._teacher_hmean <= student["hmean"]:
+            log.warning(
+                "the teacher (Hmean %.3f) is no better than its student (%.3f) on the validation pages: it teaches"
+                " mistakes; take a better one, or train without it",
+                self._teacher_hmean,
+                student["hmean"],
+            )
+        return {"teacher_hmean": self._teacher_hmean}
 
     def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
         """Return the pages of the lowest Hmean: labels green, or grey where ignored; boxes found red."""
         found = []
-        for finding in self._findings(student, device):
+        for finding in self._findings(torch_detector(self.config, student, device)):
             scorer = DetectionScorer()
             _add(scorer, finding)
             figures = scorer.figures()
@@ -100,12 +126,22 @@ class DetectionTask:
             found.append(Failure(1 - figures["hmean"], _drawn(finding), caption))
         return sorted(found, key=lambda failure: -failure.badness)[:count]
 
-    def _findings(self, student: nn.Module, device: torch.device) -> Iterator[Finding]:
-        detector = torch_detector(self.config, student, device)
+    def _findings(self, detector: TextDetector) -> Iterator[Finding]:
         for source in self.config.data.validate_on:
             for page in self.validation_pages(source):
                 output = detector.network(detector.prepare(page.pixels))
                 quads = [found.quad for found in detector.finish(output, page.size)]
+                yield Finding(page_title(source), page, quads)
+
+    def _teacher_findings(self, device: torch.device) -> Iterator[Finding]:
+        assert isinstance(self.method, CmlDetection)
+        if isinstance(self.method.teacher, FrozenTeacher):
+            yield from self._findings(torch_detector(self.config, self.method.teacher.network, device))
+            return
+        detector = torch_detector(self.config, self.student, device)
+        for source in self.config.data.validate_on:
+            for page in self.validation_pages(source):
+                quads = [found.quad for found in detector.finish(_map_of(page, detector), page.size)]
                 yield Finding(page_title(source), page, quads)
 
     def validation_pages(self, source: PageSource) -> Iterator[PageSample]:
@@ -123,11 +159,11 @@ def build_method(config: DetectorRun) -> PlainDetection:
     if method.distill == "none":
         return PlainDetection(config.net, method.shrink_loss)
     if method.distill == "dml":
-        return DmlDetection(config.net, method.shrink_loss)
+        return DmlDetection(config.net, method.shrink_loss, method.dml_weight)
     if not method.teacher:
         raise ConfigError("method.distill = 'cml' needs method.teacher")
     teacher = TeacherMaps() if method.teacher == MAPS else FrozenTeacher(load_detector(Path(method.teacher)))
-    return CmlDetection(config.net, teacher, method.shrink_loss)
+    return CmlDetection(config.net, teacher, method.shrink_loss, method.dml_weight)
 
 
 def load_detector(state: Path) -> Detector:
@@ -139,9 +175,34 @@ def load_detector(state: Path) -> Detector:
     config = parse_config(read_tensors(state)[1].get("config", {}), str(state))
     if not isinstance(config, DetectorRun):
         raise ConfigError(f"{state} holds no detector")
-    network = build_detector(config.net)
+    # Its random start is overwritten: it must not cost the students theirs, or runs of one seed would differ by it.
+    with torch.random.fork_rng(devices=[]):
+        network = build_detector(config.net)
     load_weights(network, state)
     return network
+
+
+def _map_of(page: PageSample, detector: TextDetector) -> NDArray[np.float32]:
+    """Return the teacher's map of a page, or the truth where it has none, as the detector's output 1×1×H×W."""
+    truth = db_targets(page.polygons, page.ignore, page.pixels.shape[:2], 0.0).shrink_map * np.uint8(255)
+    height, width = detector.prepare(page.pixels).shape[2:]
+    known = truth if page.teacher is None else page.teacher
+    scaled = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(scaled, np.float32)[None, None] / np.float32(255)
+
+
+def _judge(findings: Iterable[Finding]) -> Evaluation:
+    figures: dict[str, float] = {}
+    items: dict[str, list[tuple[int, ...]]] = {}
+    for title, found in itertools.groupby(findings, lambda finding: finding.title):
+        total, items[title] = DetectionScorer(), []
+        for finding in found:
+            page = DetectionScorer()
+            _add(page, finding)
+            total.tally += page.tally
+            items[title].append((page.tally.matched, page.tally.truth, page.tally.found))
+        figures |= {f"{title}/{name}": value for name, value in total.figures().items()}
+    return Evaluation(figures | means(figures, ("precision", "recall", "hmean")), items)
 
 
 def _add(scorer: DetectionScorer, finding: Finding) -> None:

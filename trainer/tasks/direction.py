@@ -18,7 +18,7 @@ from trainer.data.problems import Problems
 from trainer.data.stream import Arrays, stream
 from trainer.distributed import World
 from trainer.methods.classification import DirectionStudent, PlainClassification
-from trainer.tasks.base import Failure, means
+from trainer.tasks.base import Evaluation, Failure, means
 from trainer.torch_network import torch_classifier
 
 LINE_HEIGHT = 32
@@ -73,19 +73,22 @@ class DirectionTask:
         """Return a batch as tensors; its images are normalised already."""
         return {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
 
-    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
+    def evaluate(self, student: nn.Module, device: torch.device) -> Evaluation:
         """Judge a network on every line, upright and turned.
 
         acc: the likelier answer is right. kept: upright lines that serving leaves as they are, at its threshold.
+        Each answer is an item: right or not.
         """
         figures: dict[str, float] = {}
+        items: dict[str, list[tuple[int, ...]]] = {}
         for source in self.config.data.validate_on:
             answers = list(self._answers(source, student, device))
             upright = [answer for answer in answers if not answer.turned]
             title = line_title(source)
+            items[title] = [(int(answer.right),) for answer in answers]
             figures[f"{title}/acc"] = sum(answer.right for answer in answers) / len(answers)
             figures[f"{title}/kept"] = sum(not answer.would_turn for answer in upright) / len(upright)
-        return figures | means(figures, ("acc", "kept"))
+        return Evaluation(figures | means(figures, ("acc", "kept")), items)
 
     def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
         """Return the lines that were judged wrongly with most confidence."""

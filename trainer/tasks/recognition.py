@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.ctc import Frames
 from ocr_core.recognition.recognizer import Recognizer as LineReader
-from ocr_core.scoring.scorers import CropScorer, RecognitionScorer
+from ocr_core.scoring.scorers import CropScorer, RecognitionScorer, same_text
 from ocr_core.scoring.text import edit_distance
 from trainer.centers import read_centers
 from trainer.config import RecognizerRun
@@ -26,7 +26,7 @@ from trainer.data.stream import Arrays, stream
 from trainer.distributed import World
 from trainer.methods.recognition import PlainRecognition, RecognitionLosses, UdmlRecognition
 from trainer.nets.recognizer import Recognizer
-from trainer.tasks.base import Failure, means
+from trainer.tasks.base import Evaluation, Failure, means
 from trainer.torch_network import torch_recognizer
 
 log = logging.getLogger(__name__)
@@ -78,17 +78,20 @@ class RecognitionTask:
         tensors = {name: torch.as_tensor(value).to(device, non_blocking=True) for name, value in batch.items()}
         return tensors | {"lengths": lengths, "images": normalized(tensors["images"], tensors["sizes"])}
 
-    def evaluate(self, student: nn.Module, device: torch.device) -> dict[str, float]:
-        """Judge a network by the lines it reads rightly, set by set and on average."""
+    def evaluate(self, student: nn.Module, device: torch.device) -> Evaluation:
+        """Judge a network by the lines it reads rightly, set by set and on average; a line is an item: right or not."""
         figures: dict[str, float] = {}
+        items: dict[str, list[tuple[int, ...]]] = {}
         for title, readings in itertools.groupby(self._readings(student, device), lambda reading: reading.title):
             loose, strict = CropScorer(), RecognitionScorer()
+            items[title] = []
             for reading in readings:
+                items[title].append((int(same_text(reading.crop.text, reading.text)),))
                 loose.add(reading.crop.text, reading.text)
                 strict.add(reading.crop.text, reading.text)
             figures[f"{title}/acc_loose"] = loose.figures()["acc"]
             figures |= {f"{title}/{name}": value for name, value in strict.figures().items()}
-        return figures | means(figures, ("acc", "similarity"))
+        return Evaluation(figures | means(figures, ("acc", "similarity")), items)
 
     def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
         """Return the lines that were read worst, by edit distance."""

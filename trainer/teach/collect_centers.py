@@ -31,7 +31,7 @@ def centers_of(config: AnyRun, state: Path, root: Path, out: Path, batches: int)
     prepare(config.compute, World())
     task = RecognitionTask(config, root)
     load_weights(task.student, state)
-    write_centers(out, collect_centers(task, batches, pick_device(config.compute)), task.charset)
+    write_centers(out, collect_centers(task, batches, pick_device(config.compute)), task.charset, state)
 
 
 def collect_centers(task: RecognitionTask, batches: int, device: torch.device) -> Centers:

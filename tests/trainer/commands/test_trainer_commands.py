@@ -87,7 +87,8 @@ def test_centers_are_means_of_lines_read_rightly(recognizer_table, data, tmp_pat
 def test_centers_belong_to_their_characters(tmp_path, recognizer_table):
     charset = parse_config(recognizer_table).charset
     centers = Centers(torch.rand(11, 96), torch.arange(11))
-    write_centers(tmp_path / "c", centers, charset)
+    (tmp_path / "state").write_bytes(b"of a recognizer")
+    write_centers(tmp_path / "c", centers, charset, tmp_path / "state")
     assert all(torch.equal(a, b) for a, b in zip(read_centers(tmp_path / "c", charset), centers, strict=True))
     other = parse_config(recognizer_table | {"characters": "abc"}).charset
     with pytest.raises(ConfigError, match="other characters"):

@@ -10,7 +10,7 @@ from trainer.checkpoint import portable, write_tensors
 from trainer.config import parse_config
 from trainer.errors import ConfigError
 from trainer.run.classes import ROWS, UNLIKELY, carried
-from trainer.run.train import start_from
+from trainer.run.train import Start, start_from
 from trainer.tasks.build import build_task
 
 OLD, NEW = Charset("012"), Charset("20λ1")
@@ -44,8 +44,8 @@ def test_a_run_starts_from_a_state_of_another_charset(recognizer_table, data, tm
     write_tensors(tmp_path / "state.safetensors", portable(task.student), meta)
     after = parse_config(recognizer_table | {"characters": "0123456789λ"})
     wider = build_task(after, data)
-    start_from(wider, tmp_path / "state.safetensors", run=after)
+    start_from(wider, Start(tmp_path / "state.safetensors"), run=after)
     rows = wider.student.head.classify.weight
     assert torch.allclose(rows[:11], task.student.head.classify.weight, atol=1e-2)
     with pytest.raises(ConfigError, match="does not fit"):
-        start_from(wider, tmp_path / "state.safetensors")
+        start_from(wider, Start(tmp_path / "state.safetensors"))

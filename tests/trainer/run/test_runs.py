@@ -16,7 +16,7 @@ from trainer.checkpoint import read_tensors, write_tensors
 from trainer.config import parse_config
 from trainer.errors import EX_CONFIG, EX_TEMPFAIL, ConfigError, Interrupted
 from trainer.run.loop import Loop
-from trainer.run.train import train
+from trainer.run.train import Start, train
 
 CHECKPOINT = "checkpoint.safetensors"
 REPOSITORY = Path(__file__).parents[3]
@@ -122,7 +122,7 @@ def test_init_starts_from_a_state(recognizer_table, data, tmp_path):
     train(config, tmp_path / "first", data)
     recognizer_table["optimizer"] = {"lr": 1e-12, "ema": 0.0, "weight_decay": 0.0}
     state = tmp_path / "first" / "state.safetensors"
-    train(parse_config(recognizer_table), tmp_path / "second", data, state)
+    train(parse_config(recognizer_table), tmp_path / "second", data, Start(state))
     first, second = (read_tensors(tmp_path / run / "state.safetensors")[0] for run in ("first", "second"))
     assert torch.equal(first["head.classify.weight"], second["head.classify.weight"])
 
@@ -130,7 +130,7 @@ def test_init_starts_from_a_state(recognizer_table, data, tmp_path):
 def test_init_of_another_network_is_refused(recognizer_table, detector_table, data, tmp_path):
     train(parse_config(detector_table), tmp_path / "detector", data)
     with pytest.raises(ConfigError, match="does not fit"):
-        train(parse_config(recognizer_table), tmp_path / "x", data, tmp_path / "detector" / "state.safetensors")
+        train(parse_config(recognizer_table), tmp_path / "x", data, Start(tmp_path / "detector" / "state.safetensors"))
 
 
 def command(table_file: Path, run: Path, data: Path, *more: str) -> list[str]:

@@ -3,7 +3,7 @@ import torch
 from trainer.checkpoint import portable, write_tensors
 from trainer.config import parse_config
 from trainer.nets.recognizer import RecognizerConfig, build_recognizer
-from trainer.run.train import start_from
+from trainer.run.train import Start, start_from
 from trainer.run.widened import widened
 from trainer.tasks.build import build_task
 
@@ -53,7 +53,7 @@ def test_a_run_starts_from_a_narrower_state_and_carries_its_classes(recognizer_t
         | {"characters": before.characters + "λ", "net": net | {"width": 2, "hidden": 16, "head_features": 24}}
     )
     task = build_task(after, data)
-    start_from(task, tmp_path / "state.safetensors", run=after)
+    start_from(task, Start(tmp_path / "state.safetensors"), run=after)
     lines = torch.rand(2, 3, 32, 96)
     with torch.inference_mode():
         read, wide = (net.outputs(lines).logits for net in (narrow, task.student.eval()))
