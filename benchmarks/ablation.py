@@ -102,7 +102,7 @@ class Ablation:
     def pretrained(self) -> Path:
         """Return the state whose backbone all rows start from; drawn pages alone, and one for all seeds."""
         assert self.table.pretrain is not None
-        digest = hashlib.sha256(self.table.pretrain.read_bytes() + commit().encode()).hexdigest()[:8]
+        digest = hashlib.sha256(self.table.pretrain.read_bytes()).hexdigest()[:8]
         run = Run(self.args.work / f"{self.table.pretrain.stem}-{digest}")
         if not run.state.exists():
             run.train(self.table.pretrain, [], self.args.data)

@@ -85,3 +85,12 @@ def test_icdar_rows_without_coordinates_are_refused(tmp_path):
     (tmp_path / "gt_a.txt").write_text("1,2,3,text\n")
     with pytest.raises(ValueError, match=r"gt_a\.txt:1"):
         read_icdar(tmp_path)
+
+
+def test_rows_may_be_skipped(data):
+    def images(**part):
+        source = LabelledSource.model_validate({"kind": "labels", "path": "lines", "rows": "all"} | part)
+        return [row.image for row in read_source(source, data).rows]
+
+    assert images(skip=3, limit=5) == images()[3:8]
+    assert images(limit=3) + images(skip=3) == images()

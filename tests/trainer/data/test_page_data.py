@@ -12,6 +12,7 @@ import pytest
 from trainer.config import DetectorData, LabelledSource, RenderedPagesSource
 from trainer.data.page_batches import PageGroups
 from trainer.data.page_sources import map_path, open_pages
+from trainer.data.pages import PageSample
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
 from trainer.render.fonts import matplotlib_fonts
@@ -107,3 +108,48 @@ def test_fonts_installed_during_a_run_do_not_change_its_pages(tmp_path):
         return open_pages(source, tmp_path, 3, Problems()).page(0).pixels
 
     assert (drawn("DejaVuSans.ttf") == drawn("DejaVuSerif-Bold.ttf")).all()
+
+
+class Numbered:
+    """Pages that are told apart by their grey, each with a line in the middle; notes which were asked for."""
+
+    def __init__(self, size):
+        self.size = size
+        self.asked = []
+
+    def page(self, index):
+        self.asked.append(index)
+        quad = np.array([[70, 70], [110, 70], [110, 82], [70, 82]], np.float32)
+        return PageSample(np.full((200, 200, 3), 10 + index, np.uint8), (quad,), ("x",), (False,))
+
+
+def test_views_are_cut_alike_with_and_without_pasted_text():
+    full = np.array([[0, 0], [200, 0], [200, 200], [0, 200]], np.float32)
+
+    class Full(Numbered):
+        def page(self, index):
+            noise = np.random.default_rng(index).integers(0, 255, (200, 200, 3), np.uint8)
+            return PageSample(noise, (full,), ("x",), (False,))
+
+    plain, pasted = (
+        PageGroups([Full(4)], [1.0], options(copy_paste=share, crop="window", views=2), 0, False)[0]
+        for share in (0.0, 1.0)
+    )  # no text finds room on such a page, so that both see the same pixels if they see the same views
+    assert all((a["images"] == b["images"]).all() for a, b in zip(plain, pasted, strict=True))
+
+
+def test_donors_come_from_the_whole_set_but_never_from_the_page_itself():
+    source = Numbered(40)
+    groups = PageGroups([source], [1.0], options(copy_paste=1.0), 0, False)
+    donors = {}
+    for position in range(300):
+        own = groups.mix.locate(position)[1]
+        donors.setdefault(own, set()).add(int(groups._donor(position, {}).pixels[0, 0, 0]) - 10)
+    assert set().union(*donors.values()) == set(range(40))
+    assert all(own not in found for own, found in donors.items())
+
+
+def test_where_pages_never_end_donors_come_from_the_group():
+    source = Numbered(None)
+    PageGroups([source], [1.0], options(copy_paste=1.0), 0, False)[0]
+    assert len(source.asked) == len(set(source.asked)) == 4

@@ -85,3 +85,34 @@ def test_inference_gives_the_shrink_map():
     detector = build_detector(STUDENT).eval()
     image = torch.randn(1, 3, 32, 64)
     torch.testing.assert_close(detector(image).squeeze(1), detector.maps(image).shrink)
+
+
+@pytest.mark.parametrize("distill", ["dml", "cml"])
+def test_a_pair_comes_to_agree(batch, distill):
+    """Of two pairs with one start the one that learns from each other disagrees less in the end."""
+
+    def disagreement(weight):
+        torch.manual_seed(1)
+        pair = (
+            DmlDetection(STUDENT, dml_weight=weight)
+            if distill == "dml"
+            else CmlDetection(STUDENT, TeacherMaps(), dml_weight=weight)
+        )
+        optimizer = torch.optim.Adam(pair.parameters(), 1e-3)
+        for _ in range(20):
+            optimizer.zero_grad()
+            torch.stack(list(pair(batch).values())).sum().backward()
+            optimizer.step()
+        with torch.no_grad():
+            maps = [network.maps(batch["images"]).shrink for network in (pair.student, pair.peer)]
+        return float((maps[0] - maps[1]).abs().mean())
+
+    assert disagreement(100.0) < 0.7 * disagreement(0.0)
+
+
+def test_the_weight_of_mutual_learning_counts(batch):
+    torch.manual_seed(0)
+    pair = DmlDetection(STUDENT).eval()
+    once = pair(batch)["dml"]
+    pair.dml_weight = 10.0
+    torch.testing.assert_close(pair(batch)["dml"], 10 * once)

@@ -79,3 +79,25 @@ def test_students_start_from_different_states():
     method = UdmlRecognition(CONFIG, CLASSES)
     student, peer = (nn.utils.parameters_to_vector(network.parameters()) for network in (method.student, method.peer))
     assert not torch.equal(student, peer)
+
+
+def test_a_pair_comes_to_agree(batch):
+    """Of two pairs with one start the one that learns from each other disagrees less in the end."""
+
+    def disagreement(mutual):
+        torch.manual_seed(1)
+        pair = UdmlRecognition(CONFIG, CLASSES)
+        optimizer = torch.optim.Adam(pair.parameters(), 1e-3)
+        for _ in range(20):
+            optimizer.zero_grad()
+            losses = pair(batch)
+            kept = [value for name, value in losses.items() if mutual or name not in ("dml", "feature")]
+            torch.stack(kept).sum().backward()
+            optimizer.step()
+        with torch.no_grad():
+            student, peer = (network.outputs(batch["images"]) for network in (pair.student, pair.peer))
+        distance = (student.logits.softmax(2) - peer.logits.softmax(2)).abs().mean()
+        return float(distance), float((student.backbone - peer.backbone).square().mean())
+
+    for together, apart in zip(disagreement(True), disagreement(False), strict=True):
+        assert together < 0.7 * apart

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
+from trainer.centers import write_centers
 from trainer.checkpoint import read_tensors, write_tensors
 from trainer.config import parse_config
+from trainer.data.db_targets import db_targets
+from trainer.data.page_sources import map_path
 from trainer.errors import EX_CONFIG, EX_TEMPFAIL, ConfigError, Interrupted
+from trainer.losses.center import Centers
 from trainer.run.loop import Loop
 from trainer.run.train import Start, train
 
@@ -231,3 +238,74 @@ def test_a_run_stops_by_itself_after_its_time_and_goes_on(recognizer_table, data
             train(short, tmp_path / "parts", data)
     train(config, tmp_path / "parts", data)
     assert_same_end(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_the_last_validation_tells_what_it_counted_in_each_sample(recognizer_table, detector_table, data, tmp_path):
+    train(parse_config(recognizer_table), tmp_path / "rec", data)
+    train(parse_config(detector_table), tmp_path / "det", data)
+    lines, pages = (json.loads((tmp_path / run / "items.json").read_text()) for run in ("rec", "det"))
+    rights = [right for (right,) in lines["lines"]]
+    assert len(rights) == 4
+    assert sum(rights) / 4 == rows(tmp_path / "rec", "validation")[-1]["acc"]
+    assert [labels for _, labels, _ in pages["pages"]] == [3, 3]
+    matched, labels, found = (sum(page[i] for page in pages["pages"]) for i in range(3))
+    assert 2 * matched / (labels + found) == pytest.approx(rows(tmp_path / "det", "validation")[-1]["hmean"])
+
+
+def test_a_report_may_be_left_out(recognizer_table, data, tmp_path):
+    recognizer_table["compute"]["report"] = False
+    train(parse_config(recognizer_table), tmp_path, data)
+    assert not (tmp_path / "report.md").exists()
+
+
+@pytest.mark.parametrize("weight", [1e-6, 1e3])
+def test_the_log_tells_the_share_of_the_center_loss(recognizer_table, data, tmp_path, weight):
+    train(parse_config(recognizer_table), tmp_path / "plain", data)
+    state = tmp_path / "plain" / "state.safetensors"
+    config = parse_config(recognizer_table)
+    centers = Centers(torch.rand(11, 96), torch.ones(11, dtype=torch.int64))
+    write_centers(tmp_path / "centers", centers, config.charset, state)
+    method = {"centers": str(tmp_path / "centers"), "center_weight": weight}
+    train(parse_config(recognizer_table | {"method": method}), tmp_path / "run", data, Start(state))
+    for row in rows(tmp_path / "run", "train"):
+        share = row["loss/center"] / row["loss"]
+        assert row["share/center"] == pytest.approx(share, abs=0.02)
+        for name in ("share/center", "share/center_gradient"):
+            assert row[name] < 0.01 if weight < 1 else row[name] > 0.9
+    assert not any(name.startswith("share/center") for name in rows(tmp_path / "plain", "train")[0])
+
+
+def test_a_teacher_that_is_no_better_than_its_student_is_warned_of(detector_table, data, tmp_path, caplog):
+    with_maps = {"kind": "labels", "path": "pages", "rows": "all", "maps": "teacher", "limit": 2}
+    source = {key: value for key, value in with_maps.items() if key != "limit"}
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    table["data"] |= {"train": [source], "validate_on": [with_maps]}
+    scores = []
+    for name, knows in (("blind", False), ("knowing", True)):
+        for number in range(8):
+            write_map(folder, number, knows)
+        train(parse_config(table), tmp_path / name, folder)
+        scores.append(rows(tmp_path / name, "validation")[-1]["teacher_hmean"])
+        assert ("no better than its student" in caplog.text) is not knows
+        caplog.clear()
+    assert scores[0] == 0.0
+    assert scores[1] > 0.9
+
+
+def test_a_teacher_that_cannot_be_judged_is_warned_of(detector_table, data, tmp_path, caplog):
+    table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    train(parse_config(table), tmp_path, data)
+    assert "give data.validate_on its maps too" in caplog.text
+    assert "teacher_hmean" not in rows(tmp_path, "validation")[-1]
+
+
+def write_map(root: Path, number: int, knows: bool) -> None:
+    """Write a teacher's map of a page: that of its labels, or of nothing."""
+    row = json.loads((root / "pages" / "labels.jsonl").read_text().splitlines()[number])
+    polygons = [np.array(line["points"], np.float32) for line in row["lines"]]
+    core = db_targets(polygons, [False] * len(polygons), (160, 160), 0.0).shrink_map * 255
+    path = map_path(root / "teacher", f"images/{number}.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), core if knows else np.zeros_like(core))
