@@ -27,8 +27,9 @@ OPEN_AXES: dict[str, tuple[dict[int, str], dict[int, str]]] = {
     "recognizer": ({0: "n", 3: "w"}, {0: "n", 1: "t"}),
 }
 """By task, the dimensions of input and output that may be of any size."""
-TOLERANCE = 1e-4
-"""Largest difference between torch and ONNX, of probabilities."""
+TOLERANCE = 1e-3
+"""Largest difference between torch and ONNX, of probabilities. Where a map is steep, rounding alone makes 3e-4 of it;
+what is exported wrongly is off by far more."""
 HALF_TOLERANCE = 0.05
 """The same with weights of half precision."""
 

@@ -81,7 +81,9 @@ def test_exported_networks_compute_what_torch_does(name, shape, runs):
 
 def test_another_network_than_the_exported_is_noticed(runs, monkeypatch):
     trained = load_trained(runs / "rec" / "state.safetensors")
-    monkeypatch.setattr("trainer.release.export.compare", lambda *_: 2e-4)
+    monkeypatch.setattr("trainer.release.export.compare", lambda *_: 3e-4)  # rounding of a steep map
+    assert export_onnx(trained, runs / "x.onnx", [np.zeros((1, 1, 32, 48), np.float32)]) == 3e-4
+    monkeypatch.setattr("trainer.release.export.compare", lambda *_: 2e-3)
     with pytest.raises(GateError, match="differs from torch"):
         export_onnx(trained, runs / "x.onnx", [np.zeros((1, 1, 32, 48), np.float32)])
 
