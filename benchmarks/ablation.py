@@ -78,7 +78,7 @@ class Ablation:
     def train(self, row: Row, seed: int, rate: str | None) -> Run:
         """Train a cell, or go on with it."""
         run = self._run(row, seed, rate)
-        if not run.state.exists() or not run.done(self._steps(row)):
+        if not run.done():
             files = _Files(self, row, seed, rate)
             changes = [change.format_map(files) for change in row.changes]
             rates = [f"optimizer.lr={rate}"] if rate else []
@@ -104,7 +104,7 @@ class Ablation:
         assert self.table.pretrain is not None
         digest = hashlib.sha256(self.table.pretrain.read_bytes()).hexdigest()[:8]
         run = Run(self.args.work / f"{self.table.pretrain.stem}-{digest}")
-        if not run.state.exists():
+        if not run.done():
             run.train(self.table.pretrain, [], self.args.data)
         return run.state
 

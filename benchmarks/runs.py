@@ -41,10 +41,12 @@ class Run:
         options = [part for override in overrides for part in ("--set", override)]
         trainer("train", str(config), "--data", str(data), "--run", str(self.folder), *starts, *options)
 
-    def done(self, steps: int) -> bool:
-        """Whether the run was judged after so many steps."""
-        found = self.rows("validation")
-        return bool(found) and found[-1]["step"] >= steps
+    def done(self) -> bool:
+        """Whether the run was judged after all its steps."""
+        if not self.state.exists():
+            return False
+        config = json.loads((self.folder / "config.json").read_text("utf-8"))
+        return bool(self.rows("validation")[-1]["step"] >= config["schedule"]["steps"])
 
     def rows(self, event: str) -> list[dict[str, Any]]:
         """Return what the log says of an event, one row a step: a run that was killed repeats some."""

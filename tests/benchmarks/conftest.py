@@ -44,7 +44,7 @@ class FakeTrainer:
             judged["teacher_hmean"] = self.teacher
         rows.append({"event": "validation", "step": steps, "time": 1, "seconds": 1, **judged})
         (run.folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
-        (run.folder / "config.json").write_text(json.dumps({"data": {"batch": 16}}))
+        (run.folder / "config.json").write_text(json.dumps({"data": {"batch": 16}, "schedule": {"steps": steps}}))
         item = [1, 2, 2] if config.stem.startswith("det") else [1]
         (run.folder / "items.json").write_text(json.dumps({name: [item, item] for name in SETS}))
         run.state.touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_rows_take_their_multiple_of_the_steps(run, fake_trainer):
     run(*SMALL)
     steps = {name: next((o for o in overrides if "steps=" in o), "") for name, overrides, _ in fake_trainer.runs}
     found = {name.partition("-")[2]: text for name, text in steps.items()}
-    assert (found["db-1"], found["db-time-1"]) == ("schedule.steps=40", "schedule.steps=88")
+    assert (found["db-1"], found["db-time-1"]) == ("schedule.steps=40", "schedule.steps=68")
 
 
 def test_all_rows_start_from_one_backbone(run, fake_trainer):
@@ -63,6 +64,14 @@ def test_all_rows_start_from_one_backbone(run, fake_trainer):
     assert {tuple(starts) for _, _, starts in rows} == {("--init-backbone", next(starts[1] for _, _, starts in rows))}
     assert drawn[0] in rows[0][2][1]
     assert drawn[2] == []
+
+
+def test_a_backbone_that_was_judged_before_its_end_is_trained_on(run, tmp_path):
+    drawn = run(*SMALL)[0]
+    (folder,) = (tmp_path / "work").glob(f"*{drawn}")
+    config = {"data": {"batch": 16}, "schedule": {"steps": 100}}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert run("--tables", "detector", "--seeds", "2", "--steps", "40")[0] == drawn
 
 
 def test_each_backbone_takes_the_best_of_its_rates(run, fake_trainer):
@@ -128,8 +137,9 @@ def test_the_recipe_covers_what_cells_share():
         recipe(RECOGNIZER, [], 10, "teacher", "commit"),
         recipe(DETECTOR, [], 10, "other", "commit"),
         recipe(DETECTOR, [], 10, "teacher", "other"),
+        recipe(replace(DETECTOR, pretrain=None), [], 10, "teacher", "commit"),
     )
-    assert len({first, *others}) == 6
+    assert len({first, *others}) == 7
 
 
 def test_another_map_is_another_teacher(tmp_path):
