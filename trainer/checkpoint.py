@@ -73,9 +73,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 def portable(module: nn.Module) -> dict[str, Tensor]:
     """Return a module's state in bf16; vectors (biases, batch norm) stay in fp32: they are small and sensitive."""
+    return rounded(module.state_dict())
+
+
+def rounded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as a portable state has them."""
     return {
         name: tensor.to(torch.bfloat16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
-        for name, tensor in module.state_dict().items()
+        for name, tensor in tensors.items()
     }
 
 

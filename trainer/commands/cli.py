@@ -78,6 +78,11 @@ def _add_training(commands: Any) -> None:
     centers.add_argument("--out", type=Path, required=True, help="file to write")
     centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
 
+    average = _command(commands, "average", _average, "write the mean of states that come from one start")
+    average.add_argument("states", type=Path, nargs="+", help="two or more; the last gives configuration and classes")
+    average.add_argument("--weights", type=float, nargs="+", default=(), help="of the states (default: all alike)")
+    average.add_argument("--out", type=Path, required=True, help="file to write")
+
     language = _command(commands, "language", _language, "count the language model that settles doubtful words")
     _configured(language)
     language.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
@@ -184,6 +189,12 @@ def _centers(args: argparse.Namespace) -> None:
     from trainer.teach.collect_centers import centers_of
 
     centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
+
+
+def _average(args: argparse.Namespace) -> None:
+    from trainer.run.average import average
+
+    average(args.states, args.out, args.weights)
 
 
 def _language(args: argparse.Namespace) -> None:

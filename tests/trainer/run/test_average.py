@@ -1,0 +1,92 @@
+"""Averages of trained states."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from trainer.checkpoint import portable, read_tensors, write_tensors
+from trainer.commands.cli import main
+from trainer.config import parse_config
+from trainer.errors import ConfigError
+from trainer.run.average import average
+from trainer.run.train import Start, start_from
+from trainer.tasks.build import build_task
+
+COUNTER = "num_batches_tracked"
+
+
+def written(path, table, data, seed):
+    """Write a state of random weights and return what it holds."""
+    config = parse_config(table)
+    torch.manual_seed(seed)
+    task = build_task(config, data)
+    for name, tensor in task.student.state_dict().items():
+        if name.endswith(COUNTER):
+            tensor.fill_(seed)
+    write_tensors(path, portable(task.student), {"config": config.model_dump(mode="json"), "step": seed, "figures": {}})
+    return read_tensors(path)[0]
+
+
+@pytest.fixture
+def states(detector_table, data, tmp_path):
+    paths = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    return paths, [written(path, detector_table, data, seed) for seed, path in enumerate(paths)]
+
+
+def test_a_mean_is_weighted(states, tmp_path):
+    paths, (a, b) = states
+    average(paths, tmp_path / "mean.safetensors", [1.0, 3.0])
+    mean, _ = read_tensors(tmp_path / "mean.safetensors")
+    assert mean.keys() == b.keys()
+    for name, tensor in mean.items():
+        if name.endswith(COUNTER):
+            assert int(tensor) == 1
+        else:
+            assert torch.allclose(tensor.float(), (a[name].float() + 3 * b[name].float()) / 4, atol=1e-2), name
+
+
+def test_the_mean_of_a_state_with_itself_is_that_state(states, tmp_path):
+    paths, (a, _) = states
+    average([paths[0], paths[0]], tmp_path / "mean.safetensors")
+    assert all(torch.equal(tensor, a[name]) for name, tensor in read_tensors(tmp_path / "mean.safetensors")[0].items())
+
+
+def test_a_run_starts_from_a_mean(states, detector_table, data, tmp_path):
+    average(states[0], tmp_path / "mean.safetensors")
+    start_from(build_task(parse_config(detector_table), data), Start(tmp_path / "mean.safetensors"))
+
+
+def test_characters_of_the_last_state_alone_keep_its_weights(recognizer_table, data, tmp_path):
+    old, new = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
+    a = written(old, recognizer_table, data, 1)["head.classify.bias"]
+    b = written(new, recognizer_table | {"characters": "λ0123456789"}, data, 2)["head.classify.bias"]
+    average([old, new], tmp_path / "mean.safetensors")
+    mean = read_tensors(tmp_path / "mean.safetensors")[0]["head.classify.bias"]
+    assert mean[1] == b[1]
+    assert torch.allclose(mean[2:], (a[1:] + b[2:]) / 2)
+    assert mean[0] == (a[0] + b[0]) / 2
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, float("inf")], [1.0, 1.0, 1.0]])
+def test_weights_must_fit(states, weights, tmp_path):
+    with pytest.raises(ConfigError, match="2 states need 2 weights"):
+        average(states[0], tmp_path / "mean.safetensors", weights)
+
+
+def test_networks_must_be_the_same(states, recognizer_table, data, tmp_path):
+    paths, _ = states
+    written(tmp_path / "other.safetensors", recognizer_table, data, 0)
+    with pytest.raises(ConfigError, match="another network"):
+        average([tmp_path / "other.safetensors", paths[0]], tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_the_command(states, tmp_path, capsys):
+    paths = [str(path) for path in states[0]]
+    out = tmp_path / "new" / "mean.safetensors"
+    assert main(["average", *paths, "--out", str(out), "--weights", "1", "1"]) == 0
+    assert out.exists()
+    assert main(["average", paths[0], "--out", str(out)]) == 78
+    assert "two states" in capsys.readouterr().err
+    assert main(["average", paths[0], str(tmp_path / "none"), "--out", str(out)]) == 78

@@ -1,0 +1,65 @@
+"""Averages of trained states.
+
+What a network learns anew it pays for with what it knew. States that come from one start can be averaged, and the
+average keeps most of each (Wortsman et al. 2022, "Model soups" and "Robust fine-tuning of zero-shot models").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.checkpoint import read_tensors, rounded, write_tensors
+from trainer.config import RecognizerRun, parse_config
+from trainer.errors import ConfigError
+from trainer.run.classes import carried
+
+
+def average(states: Sequence[Path], out: Path, weights: Sequence[float] = ()) -> None:
+    """Write the weighted mean of portable states as a state with the configuration of the last.
+
+    A recognizer's classes are those of the last state; what another state has no class for is the last one's alone.
+
+    Args:
+        states: two or more of one network; those that have no start in common have a mean that is worth nothing.
+        out: the file to write.
+        weights: of the states, above 0, scaled to sum to 1; none: all alike.
+
+    Raises:
+        ConfigError: states that cannot be read or are not of one network, or weights that do not fit them.
+    """
+    if len(states) < 2:
+        raise ConfigError("an average needs two states or more")
+    if weights and (len(weights) != len(states) or not all(0 < weight < inf for weight in weights)):
+        raise ConfigError(f"{len(states)} states need {len(states)} weights above 0, or none")
+    shares = torch.tensor(weights or [1.0] * len(states), dtype=torch.float64)
+    last, meta = read_tensors(states[-1])
+    parts = [*(_fitted(state, last, meta) for state in states[:-1]), last]
+    mean = {name: _mean([part[name] for part in parts], shares / shares.sum()) for name in last}
+    write_tensors(out, rounded(mean), {"config": meta.get("config", {}), "step": 0, "figures": {}})
+
+
+def _mean(tensors: Sequence[Tensor], shares: Tensor) -> Tensor:
+    if not tensors[-1].is_floating_point():  # batches that batch norm has counted
+        return tensors[-1]
+    return torch.einsum("s,s...->...", shares, torch.stack([tensor.double() for tensor in tensors])).float()
+
+
+def _fitted(state: Path, last: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """Return the tensors of a state, with the classes of the last one."""
+    tensors, own = read_tensors(state)
+    old, new = (parse_config(about.get("config", {}), str(state)) for about in (own, meta))
+    if isinstance(old, RecognizerRun) and isinstance(new, RecognizerRun) and old.charset != new.charset:
+        tensors = carried(tensors, old.charset, new.charset, last, trained=True)
+    shapes = [{name: tensor.shape for name, tensor in part.items()} for part in (tensors, last)]
+    different = sorted(name for name in tensors.keys() | last.keys() if shapes[0].get(name) != shapes[1].get(name))
+    if different:
+        raise ConfigError(
+            f"{state} is of another network than the last state: {len(different)} tensors ({different[0]})"
+        )
+    return tensors
