@@ -15,6 +15,7 @@ from benchmarks.common import print_table
 
 Cell = dict[str, Any]
 DRAWS = 2000
+TEACHERS = {"teacher_hmean": "the teacher's maps", "target_hmean": "the regions taught, dilated or not"}
 INTERVAL = (2.5, 97.5)
 """Percentiles of the resampled gains."""
 
@@ -99,6 +100,7 @@ def print_cells(tables: dict[str, Table], cells: Sequence[Cell]) -> None:
             print(f"recipe {name}, commit {about['commit']}, {about['cpu']}, {hours:.2f} h of processor time")
             header = (table.metric, "std", "gain", "95 %", "paper's", "CPU s")
             print_table([kind, "n", *header], summary(table, shown, sets))
-        teachers = {cell["figures"]["teacher_hmean"] for cell in same if "teacher_hmean" in cell["figures"]}
-        if teachers:
-            print(f"teacher's Hmean on the same pages: {', '.join(f'{value:.3f}' for value in sorted(teachers))}")
+        for figure, title in TEACHERS.items():
+            found = sorted({cell["figures"][figure] for cell in same if figure in cell["figures"]})
+            if found:
+                print(f"Hmean of {title} on the same pages: {', '.join(f'{value:.3f}' for value in found)}")

@@ -125,7 +125,7 @@ def test_what_was_found_is_shown_without_training(run, capsys):
     assert run("--show") == []
     shown = capsys.readouterr().out
     assert "DB + CML" in shown
-    assert "teacher's Hmean on the same pages: 0.900" in shown
+    assert "Hmean of the teacher's maps on the same pages: 0.900" in shown
 
 
 def test_the_recipe_covers_what_cells_share():

@@ -85,6 +85,8 @@ class DetectorMethod(Strict):
     """Weight of what draws the two students to each other; 1 in the paper."""
     teacher: str = ""
     """For `cml`: the state of a trained detector, or `maps` for maps on disk (for rendered pages: the truth)."""
+    dilate: bool = True
+    """Grow the teacher's regions by a pixel, as the paper does; not where they are as large as the labels' already."""
 
 
 class DetectorServing(Strict):

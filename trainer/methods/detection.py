@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from trainer.losses.cml import distillation_loss
+from trainer.losses.cml import dilated_target, distillation_loss, hard_target
 from trainer.losses.db import ShrinkLoss, db_loss
 from trainer.losses.dml import mutual_map_loss
 from trainer.methods.batch import DetectionBatch, Losses
@@ -93,14 +93,20 @@ class CmlDetection(DmlDetection):
         teacher: FrozenTeacher | TeacherMaps,
         shrink_loss: ShrinkLoss = "bce",
         dml_weight: float = 1.0,
+        dilate: bool = True,
     ) -> None:
         super().__init__(config, shrink_loss, dml_weight)
         self.teacher = teacher
+        self.dilate = dilate
+
+    def target(self, teacher_map: Tensor) -> Tensor:
+        """Return what is learned of the teacher's probability map N x H x W: its regions, 0 or 1."""
+        return dilated_target(teacher_map) if self.dilate else hard_target(teacher_map)
 
     def forward(self, batch: DetectionBatch, progress: float = 0.0) -> Losses:  # noqa: ARG002
         """Return Loss_gt and Loss_distill of both students and Loss_dml (eqs. 1 to 3)."""
         student, peer = self.student.maps(batch["images"]), self.peer.maps(batch["images"])
-        target: Tensor = self.teacher(batch)
+        target = self.target(self.teacher(batch))
         losses = self.mutual_losses(student, peer, batch)
         for name, maps in (("distill", student), ("peer_distill", peer)):
             losses[name] = distillation_loss(maps, target, batch["shrink_mask"], self.shrink_loss)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class DetectionTask:
         self.root = root
         self.problems = Problems()
         self.method = build_method(config)
-        self._teacher_hmean: float | None = None
+        self._teacher: dict[str, float] = {}
 
     @property
     def student(self) -> Detector:
@@ -90,7 +90,7 @@ class DetectionTask:
         """Judge a network by precision, recall and Hmean of its boxes, set by set and on average.
 
         A page is an item: how many boxes match, are labelled and were found. With CML, `teacher_hmean` is the
-        teacher's, by the same boxes from its maps.
+        teacher's, by the same boxes from its maps, and `target_hmean` that of the regions which it teaches.
         """
         judged = _judge(self._findings(torch_detector(self.config, student, device)))
         return judged._replace(figures=judged.figures | self._teacher_figures(judged.figures, device))
@@ -104,16 +104,19 @@ class DetectionTask:
         ):
             log.warning("whether the teacher is worth learning from is unknown: give data.validate_on its maps too")
             return {}
-        if self._teacher_hmean is None:
-            self._teacher_hmean = _judge(self._teacher_findings(device)).figures["hmean"]
-        if self._teacher_hmean <= student["hmean"]:
+        if not self._teacher:
+            self._teacher["teacher_hmean"] = _judge(self._teacher_findings(device)).figures["hmean"]
+            if self.config.method.teacher == MAPS:
+                self._teacher["target_hmean"] = _judge(self._map_findings(self.method.target)).figures["hmean"]
+        worst = min(self._teacher.values())
+        if worst <= student["hmean"]:
             log.warning(
-                "the teacher (Hmean %.3f) is no better than its student (%.3f) on the validation pages: it teaches"
-                " mistakes; take a better one, or train without it",
-                self._teacher_hmean,
+                "the teacher, or what it teaches (Hmean %.3f), is no better than its student (%.3f) on the validation"
+                " pages: take a better one, do without method.dilate, or train without a teacher",
+                worst,
                 student["hmean"],
             )
-        return {"teacher_hmean": self._teacher_hmean}
+        return self._teacher
 
     def failures(self, student: nn.Module, device: torch.device, count: int) -> list[Failure]:
         """Return the pages of the lowest Hmean: labels green, or grey where ignored; boxes found red."""
@@ -137,12 +140,17 @@ class DetectionTask:
         assert isinstance(self.method, CmlDetection)
         if isinstance(self.method.teacher, FrozenTeacher):
             yield from self._findings(torch_detector(self.config, self.method.teacher.network, device))
-            return
-        detector = torch_detector(self.config, self.student, device)
+        else:
+            yield from self._map_findings()
+
+    def _map_findings(self, change: Callable[[Tensor], Tensor] | None = None) -> Iterator[Finding]:
+        """Find boxes in the teacher's maps on disk, 1 x H x W each, as `change` makes them."""
+        detector = torch_detector(self.config, self.student, torch.device("cpu"))
         for source in self.config.data.validate_on:
             for page in self.validation_pages(source):
-                quads = [found.quad for found in detector.finish(_map_of(page, detector), page.size)]
-                yield Finding(page_title(source), page, quads)
+                found = _map_of(page, detector)
+                changed = change(torch.from_numpy(found[0])).numpy()[None] if change else found
+                yield Finding(page_title(source), page, [box.quad for box in detector.finish(changed, page.size)])
 
     def validation_pages(self, source: PageSource) -> Iterator[PageSample]:
         """Yield the pages of a source to validate on."""
@@ -163,7 +171,7 @@ def build_method(config: DetectorRun) -> PlainDetection:
     if not method.teacher:
         raise ConfigError("method.distill = 'cml' needs method.teacher")
     teacher = TeacherMaps() if method.teacher == MAPS else FrozenTeacher(load_detector(Path(method.teacher)))
-    return CmlDetection(config.net, teacher, method.shrink_loss, method.dml_weight)
+    return CmlDetection(config.net, teacher, method.shrink_loss, method.dml_weight, method.dilate)
 
 
 def load_detector(state: Path) -> Detector:

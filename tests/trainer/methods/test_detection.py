@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.losses.cml import distillation_loss
+from trainer.losses.cml import dilated_target, distillation_loss, hard_target
 from trainer.losses.dml import mutual_map_loss
 from trainer.methods.detection import CmlDetection, DmlDetection, FrozenTeacher, PlainDetection, TeacherMaps
 from trainer.nets.detector import STUDENT, build_detector
@@ -52,12 +52,14 @@ def test_students_start_from_different_states():
     assert not torch.equal(student, peer)
 
 
-def test_cml_terms_are_those_of_the_losses(batch):
-    method = CmlDetection(STUDENT, TeacherMaps(), shrink_loss="dice").eval()
+@pytest.mark.parametrize(("dilate", "target"), [(True, dilated_target), (False, hard_target)])
+def test_cml_terms_are_those_of_the_losses(batch, dilate, target):
+    method = CmlDetection(STUDENT, TeacherMaps(), shrink_loss="dice", dilate=dilate).eval()
     losses = method(batch)
     student, peer = method.student.maps(batch["images"]), method.peer.maps(batch["images"])
-    distill = distillation_loss(student, batch["teacher_map"], batch["shrink_mask"], "dice")
-    torch.testing.assert_close(losses["distill"], distill)
+    for name, maps in (("distill", student), ("peer_distill", peer)):
+        expected = distillation_loss(maps, target(batch["teacher_map"]), batch["shrink_mask"], "dice")
+        torch.testing.assert_close(losses[name], expected)
     torch.testing.assert_close(losses["dml"], mutual_map_loss(student.shrink, peer.shrink))
 
 

@@ -294,6 +294,25 @@ def test_a_teacher_that_is_no_better_than_its_student_is_warned_of(detector_tabl
     assert scores[1] > 0.9
 
 
+def test_what_a_teacher_teaches_is_judged_as_it_is_taught(detector_table, data, tmp_path):
+    source = {"kind": "labels", "path": "pages", "rows": "all", "maps": "teacher"}
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    for number in range(8):
+        write_map(folder, number, knows=True)
+    table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    table["data"] |= {"train": [source], "validate_on": [source | {"limit": 2}]}
+    found = []
+    for dilate in (True, False):
+        table["method"] |= {"dilate": dilate}
+        run = tmp_path / f"run-{dilate}"
+        train(parse_config(table), run, folder)
+        found.append(rows(run, "validation")[-1])
+    dilated, plain = found
+    assert plain["target_hmean"] == plain["teacher_hmean"] == dilated["teacher_hmean"]
+    assert "target_hmean" in dilated
+
+
 def test_a_teacher_that_cannot_be_judged_is_warned_of(detector_table, data, tmp_path, caplog):
     table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
     train(parse_config(table), tmp_path, data)
