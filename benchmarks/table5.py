@@ -1,10 +1,11 @@
 """The systems of the paper's Table 5 side by side: size and time of their networks; Hmean where there are weights.
 
-    python -m benchmarks.table5 --data DIR --sets receipts-sroie --limit 5 [--bundle PP-OCRv2=ppocrv2-en]
+    python -m benchmarks.table5 --data DIR --sets receipts-sroie --limit 5 [--bundles ppocrv2-en ppocrv6]
 
 Time depends on the boxes that a detector finds, and untrained ones find nothing of use: so each system searches every
 page, its long side 960 pixels as in the paper, and reads the labelled lines of it, whatever was found. Left out is what
 is the same for all three: decoding, boxes from the map, the direction classifier. Systems take turns, page by page.
+Bundles of --bundles are rows of their own, which search as they do in service, and have a Hmean, end to end.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from benchmarks.common import (
 )
 from benchmarks.networks import add_engine_choice, engines, export, milliseconds
 from ocr_core.backends import Backend
+from ocr_core.bundle.reader import Bundle
 from ocr_core.bundle.store import open_store
 from ocr_core.bundle.writer import describe_file
 from ocr_core.detection.detector import Detector
@@ -69,24 +71,26 @@ Page = tuple[Pixels, list[np.ndarray]]
 """Pixels and the quads of the lines labelled in them."""
 
 
+def untrained(system: System, files: Mapping[str, Path], backend: Backend) -> Networks:
+    """Return the networks of a row of the paper on a backend."""
+    detector, recognizer = files[system.detector], files[system.recognizer]
+    common = {"opset": 17, "input": "x", "output": "y", "normalization": Normalization()}
+    find = DetectorSpec(weights=describe_file(detector), resize=DetectorResize(max_side=960), **common)
+    read = RecognizerSpec(weights=describe_file(recognizer), height=32, widths=WIDTHS, characters=CHARACTERS, **common)
+    return Networks(
+        Detector(backend.load(detector, "detector"), find),
+        Recognizer(backend.load(recognizer, "recognizer"), read, backend.policy),
+        classifier=None,
+    )
+
+
 class Assembled:
     """The two networks of a system on one backend, computed as the service does."""
 
-    def __init__(self, system: System, files: Mapping[str, Path], backend: Backend) -> None:
-        detector, recognizer = files[system.detector], files[system.recognizer]
-        self.height = 32
-        common = {"opset": 17, "input": "x", "output": "y", "normalization": Normalization()}
-        find = DetectorSpec(weights=describe_file(detector), resize=DetectorResize(max_side=960), **common)
-        read = RecognizerSpec(
-            weights=describe_file(recognizer), height=self.height, widths=WIDTHS, characters=CHARACTERS, **common
-        )
-        self.networks = Networks(
-            Detector(backend.load(detector, "detector"), find),
-            Recognizer(backend.load(recognizer, "recognizer"), read, backend.policy),
-            classifier=None,
-        )
+    def __init__(self, networks: Networks, backend: Backend) -> None:
+        self.networks = networks
         self.pool = ThreadPoolExecutor(backend.policy.streams)
-        self.runner = LocalRunner(self.networks, backend.policy, self.pool)
+        self.runner = LocalRunner(networks, backend.policy, self.pool)
 
     def times(self, page: Page) -> tuple[float, float]:
         """Return the milliseconds of detecting and of reading one page."""
@@ -95,8 +99,9 @@ class Assembled:
         return found, milliseconds(lambda: self.runner.recognize(list(self._pieces(pixels, quads))))
 
     def _pieces(self, pixels: Pixels, quads: Sequence[np.ndarray]) -> Iterator[Pixels]:
+        recognizer = self.networks.recognizer
         for quad in quads:
-            yield from self.networks.recognizer.windows(cut_line(pixels, quad, self.height))
+            yield from recognizer.windows(cut_line(pixels, quad, recognizer.spec.height))
 
     def close(self) -> None:
         """Free the networks."""
@@ -114,10 +119,13 @@ def labelled(sets: Sequence[PageSet]) -> list[Page]:
     return pages
 
 
-def measure(backend: Backend, files: Mapping[str, Path], pages: Sequence[Page]) -> dict[str, tuple[float, float]]:
+def measure(
+    backend: Backend, files: Mapping[str, Path], bundles: Mapping[str, Bundle], pages: Sequence[Page]
+) -> dict[str, tuple[float, float]]:
     """Return the mean milliseconds a page of each system, detecting and reading; a first round warms up."""
-    systems = {name: Assembled(system, files, backend) for name, system in SYSTEMS.items()}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in SYSTEMS}
+    systems = {name: Assembled(untrained(system, files, backend), backend) for name, system in SYSTEMS.items()}
+    systems |= {name: Assembled(Engine(bundle, backend).networks, backend) for name, bundle in bundles.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
     for turn in range(2):
         for number, page in enumerate(pages):
             show_progress(f"{backend.name} round {turn + 1} page {number + 1}/{len(pages)}")
@@ -135,31 +143,44 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def hmeans(args: argparse.Namespace, sets: Sequence[PageSet]) -> dict[str, float]:
-    """Return the end-to-end Hmean of the bundles given, the mean over the sets labelled by lines."""
+def hmeans(bundles: Mapping[str, Bundle], sets: Sequence[PageSet], threads: int) -> dict[str, float]:
+    """Return the end-to-end Hmean of bundles, the mean over the sets labelled by lines."""
     found = {}
-    for pair in args.bundle:
-        system, _, bundle = pair.partition("=")
-        with closing(Engine.load(open_store(args.store).open(bundle), threads=args.threads)) as engine:
+    for name, bundle in bundles.items():
+        with closing(Engine.load(bundle, threads=threads, precision="f32")) as engine:
             reports = [evaluate(dataset, EngineReader(engine)) for dataset in sets if dataset.by_line]
-        found[system] = mean([report.figures["e2e_h"] for report in reports])
+        found[name] = mean([report.figures["e2e_h"] for report in reports])
     return found
+
+
+def bundle_sizes(bundle: Bundle) -> tuple[float, float]:
+    """Return the megabytes of a bundle's detector and of its recognizer, its language model included."""
+    models = bundle.manifest.models
+    files = [models.recognizer.weights, *([models.recognizer.language.model] if models.recognizer.language else [])]
+    return _megabytes(bundle.file(models.detector.weights)), sum(_megabytes(bundle.file(file)) for file in files)
+
+
+def _megabytes(path: Path) -> float:
+    return path.stat().st_size / 1e6
 
 
 def print_times(times: Mapping[str, Mapping[str, tuple[float, float]]]) -> None:
     header = [f"{title}: {part}" for title in times for part in ("det", "rec", "both")]
     rows = []
-    for name, system in SYSTEMS.items():
-        figures = [ms for found in times.values() for ms in (*found[name], sum(found[name]))]
-        rows.append([name, *(f"{ms:.0f}" for ms in (*figures, system.cpu_ms, system.gpu_ms))])
+    for name in next(iter(times.values())):
+        figures = [f"{ms:.0f}" for found in times.values() for ms in (*found[name], sum(found[name]))]
+        system = SYSTEMS.get(name)
+        paper = (f"{system.cpu_ms:.0f}", f"{system.gpu_ms:.0f}") if system else (None, None)
+        rows.append([name, *figures, *paper])
     print_table(["system", *header, "paper CPU", "T4"], rows)
 
 
 def print_sizes(sizes: Mapping[str, tuple[float, float]], scores: Mapping[str, float]) -> None:
     rows = []
-    for name, system in SYSTEMS.items():
-        megabytes = (*sizes[name], sum(sizes[name]), system.megabytes)
-        rows.append([name, *(f"{size:.1f}" for size in megabytes), scores.get(name), system.hmean])
+    for name, size in sizes.items():
+        system = SYSTEMS.get(name)
+        paper = (f"{system.megabytes:.1f}", system.hmean) if system else (None, None)
+        rows.append([name, *(f"{part:.1f}" for part in (*size, sum(size))), paper[0], scores.get(name), paper[1]])
     print_table(["system", "MB det", "MB rec", "MB", "paper MB", "Hmean", "paper"], rows)
 
 
@@ -168,24 +189,24 @@ def main() -> None:
     add_data_arguments(parser)
     add_engine_choice(parser)
     parser.add_argument("--store", default="models", help="model store, a folder or URL; default ./models")
-    parser.add_argument("--bundle", nargs="+", default=[], metavar="SYSTEM=NAME", help="trained weights of a system")
+    parser.add_argument("--bundles", nargs="+", default=[], metavar="NAME[@VERSION]", help="rows of trained weights")
     add_out_argument(parser, "table5")
     args = parser.parse_args()
-    if unknown := {pair.partition("=")[0] for pair in args.bundle} - set(SYSTEMS):
-        parser.error(f"--bundle: no system {', '.join(sorted(unknown))}; there are {', '.join(SYSTEMS)}")
+    bundles = {name: open_store(args.store).open(name) for name in args.bundles}
     sets = chosen_pages(args)
     pages = labelled(sets)
     with tempfile.TemporaryDirectory() as temporary:
         files = {name: export(name, Path(temporary)) for name in NETWORKS}
         sizes = {
-            name: (files[system.detector].stat().st_size / 1e6, files[system.recognizer].stat().st_size / 1e6)
+            name: (_megabytes(files[system.detector]), _megabytes(files[system.recognizer]))
             for name, system in SYSTEMS.items()
-        }
-        times = {title: measure(found, files, pages) for title, found in engines(args.engines, args.threads).items()}
+        } | {name: bundle_sizes(bundle) for name, bundle in bundles.items()}
+        backends = engines(args.engines, args.threads)
+        times = {title: measure(backend, files, bundles, pages) for title, backend in backends.items()}
     lines = sum(len(quads) for _, quads in pages)
     print(f"{len(pages)} pages, {lines} lines, {args.threads} threads, milliseconds a page")
     print_times(times)
-    scores = hmeans(args, sets)
+    scores = hmeans(bundles, sets, args.threads)
     print_sizes(sizes, scores)
     write_result(args.out, args, {"milliseconds": times, "megabytes": sizes, "hmean": scores, "pages": len(pages)})
 

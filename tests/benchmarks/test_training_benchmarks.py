@@ -113,7 +113,7 @@ def test_table_5_searches_pages_and_reads_labelled_lines(backend, tmp_path):
         path.touch()
     quad = np.array([[10, 10], [170, 10], [170, 42], [10, 42]], np.float32)
     page = np.zeros((1920, 960, 3), np.uint8), [quad, quad]
-    times = table5.measure(backend, files, [page])
+    times = table5.measure(backend, files, {}, [page])
     assert times.keys() == table5.SYSTEMS.keys()
     rounds = 2 * len(table5.SYSTEMS)
     assert backend.networks["detector"].shapes == [(1, 3, 960, 512)] * rounds
@@ -128,8 +128,12 @@ def test_tables_4_and_5_from_export_to_print(monkeypatch, tmp_path):
     line = {"points": [[5, 5], [90, 5], [90, 25], [5, 25]], "text": "a", "ignore": False}
     (page / "labels.jsonl").write_text(json.dumps({"image": "a.png", "lines": [line], "granularity": "line"}) + "\n")
     fast = ("--engines", "onnxruntime")
-    report = result(monkeypatch, table5.main, tmp_path, "--data", str(page.parent), *fast)
+    trained = ("--bundles", "ppocrv2-en", "--store", str(networks.ROOT / "models"))
+    report = result(monkeypatch, table5.main, tmp_path, "--data", str(page.parent), *fast, *trained)
     assert report["pages"] == 1
     assert sum(report["megabytes"]["PP-OCRv2"]) == pytest.approx(10.6, abs=0.5)
+    assert sum(report["megabytes"]["ppocrv2-en"]) == pytest.approx(8.5, abs=0.2)
+    assert report["milliseconds"]["onnxruntime"].keys() == table5.SYSTEMS.keys() | {"ppocrv2-en"}
+    assert report["hmean"] == {"ppocrv2-en": 0.0}
     report = result(monkeypatch, table4.main, tmp_path, "--runs", "1", *fast)
     assert set(report["milliseconds"]["onnxruntime"]) == set(table4.PAPER_MS)
