@@ -9,8 +9,10 @@ import numpy as np
 from ocr_core.geometry import Points, quad_size
 from ocr_core.recognition.crop import TALL, is_tall
 
+READS_SURELY = 0.9
+"""A page whose longest lines read with this mean confidence is upright; below, they are read upside down."""
 READS_WELL = 0.8
-"""A page whose lines read with this mean confidence is upright; below, a sample is read upside down."""
+"""A page whose longest lines read with it in neither direction is searched for lines that run up or down."""
 READS_BADLY = 0.5
 """A line that reads with less confidence is tried upside down."""
 MARGIN = 0.1

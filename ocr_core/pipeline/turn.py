@@ -11,7 +11,9 @@ import numpy as np
 from ocr_core.geometry import Points, order_quad, turn_points
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.orientation import (
+    MARGIN,
     READS_BADLY,
+    READS_SURELY,
     READS_WELL,
     downward,
     flipped,
@@ -68,13 +70,15 @@ class TurnFinder:
     def by_shape(self, pixels: Pixels, quads: Sequence[Points]) -> Turn:
         """Return a turn by 270 degrees if most text lies on its side and reads downwards, by 90 if upwards.
 
-        By none if most text runs across, or if neither makes sense, as with upright columns of signs.
+        By none if most text runs across, or if neither makes sense, as with upright columns of signs. The longest
+        quads may be no lines but letters joined across them: where they are undecided all others are read too.
         """
         if not lies_on_its_side(quads):
             return Turn(0)
-        tall = _longest([downward(quad) for quad in quads if is_tall(quad)])
-        down = np.mean(self._confidences(pixels, tall))
-        up = np.mean(self._confidences(pixels, [flipped(quad) for quad in tall]))
+        tall = [downward(quad) for quad in quads if is_tall(quad)]
+        down, up = self._both_ways(pixels, _longest(tall))
+        if abs(down - up) < MARGIN:
+            down, up = self._both_ways(pixels, tall)
         if max(down, up) < READS_BADLY:
             return Turn(0)
         return Turn(270 if down >= up else 90)
@@ -87,11 +91,11 @@ class TurnFinder:
         across = [line for quad, line in zip(quads, lines, strict=True) if not is_tall(quad)]
         picked = [across[i] for i in sample([line.quad for line in across])]
         this = [line.confidence for line in picked]
-        if not picked or np.mean(this) >= READS_WELL:
+        if not picked or np.mean(this) >= READS_SURELY:
             return Turn(0)
         ways = {180: self._confidences(pixels, [flipped(line.quad) for line in picked])}
         side = None
-        if np.mean(ways[180]) < READS_WELL:
+        if max(np.mean(this), np.mean(ways[180])) < READS_WELL:
             side = self._search(turn_pixels(pixels, 90))
             ways |= self._sideways(side)
         best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
@@ -109,6 +113,12 @@ class TurnFinder:
             return {}
         flipped_quads = [flipped(quad) for quad in quads]
         return {90: self._confidences(side.pixels, quads), 270: self._confidences(side.pixels, flipped_quads)}
+
+    def _both_ways(self, pixels: Pixels, quads: Sequence[Points]) -> tuple[float, float]:
+        """Return how surely quads read as they are, and upside down."""
+        ways = quads, [flipped(quad) for quad in quads]
+        this, other = (float(np.mean(self._confidences(pixels, way))) for way in ways)
+        return this, other
 
     def _confidences(self, pixels: Pixels, quads: Sequence[Points]) -> list[float]:
         return [line.confidence for line in self._reader.read(pixels, quads)]

@@ -16,13 +16,13 @@ PAGE = np.zeros((100, 120, 3), np.uint8)
 
 
 class Reads:
-    """Reads quads whose top edge runs in a direction (degrees clockwise from the right) with 0.9, others with `else_`.
+    """Reads quads whose top edge runs in a direction (degrees clockwise) with `sure`, others with `else_`.
 
     On a page that was turned before, which is upright in shape, `sideways` is the direction that reads well.
     """
 
-    def __init__(self, direction, else_=0.1, sideways=None):
-        self.direction, self.else_, self.sideways = direction, else_, sideways
+    def __init__(self, direction, else_=0.1, sideways=None, sure=0.9):
+        self.direction, self.else_, self.sideways, self.sure = direction, else_, sideways, sure
         self.pages = 0
 
     def find(self, pixels):
@@ -31,7 +31,7 @@ class Reads:
 
     def read(self, pixels, quads):
         wanted = self.direction if pixels.shape == PAGE.shape else self.sideways
-        return [ReadQuad(quad, reading(0.9 if way(quad) == wanted else self.else_)) for quad in quads]
+        return [ReadQuad(quad, reading(self.sure if way(quad) == wanted else self.else_)) for quad in quads]
 
 
 def reading(probability):
@@ -57,11 +57,30 @@ def test_text_that_looks_tall(reads, quad, rotation):
     assert reads.pages == 0
 
 
+class ReadsLinesAlone(Reads):
+    """Reads what is longer than a line as nothing."""
+
+    def read(self, pixels, quads):
+        long = [quad[:, 1].max() - quad[:, 1].min() > 80 for quad in quads]
+        found = super().read(pixels, quads)
+        return [ReadQuad(q.quad, reading(0.3)) if skip else q for q, skip in zip(found, long, strict=True)]
+
+
+@pytest.mark.parametrize(("direction", "rotation"), [(90, 270), (270, 90)])
+def test_letters_joined_across_lines_do_not_decide_where_lines_can(direction, rotation):
+    joined = TALL + np.array([[0, 0], [0, 0], [0, 10], [0, 10]], np.float32)
+    quads = [*[joined] * 8, *[TALL] * 4]
+    assert TurnFinder(ReadsLinesAlone(direction)).by_shape(PAGE, quads).degrees == rotation
+
+
 @pytest.mark.parametrize(
     ("reads", "rotation", "pages"),
     [
         pytest.param(Reads(0), 0, 0, id="upright"),
         pytest.param(Reads(180), 180, 0, id="upside down"),
+        pytest.param(Reads(180, 0.84, sure=0.96), 180, 0, id="upside down, though it reads well"),
+        pytest.param(Reads(0, 0.6, sure=0.85), 0, 0, id="upright, though not surely"),
+        pytest.param(Reads(0, 0.84, sure=0.88), 0, 0, id="no direction reads better"),
         pytest.param(Reads(None, sideways=0), 90, 1, id="letters joined across lines that run up"),
         pytest.param(Reads(None, sideways=180), 270, 1, id="letters joined across lines that run down"),
         pytest.param(Reads(None), 0, 1, id="no way reads better"),
