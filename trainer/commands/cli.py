@@ -82,6 +82,9 @@ def _add_training(commands: Any) -> None:
     average.add_argument("states", type=Path, nargs="+", help="two or more; the last gives configuration and classes")
     average.add_argument("--weights", type=float, nargs="+", default=(), help="of the states (default: all alike)")
     average.add_argument("--out", type=Path, required=True, help="file to write")
+    average.add_argument("--count", type=Path, metavar="CONFIG", help="count batch norm anew, over its training data")
+    average.add_argument("--data", type=Path, default=Path(), help="folder that the paths of --count start from")
+    average.add_argument("--batches", type=int, default=40, help="to count; default 40")
 
     language = _command(commands, "language", _language, "count the language model that settles doubtful words")
     _configured(language)
@@ -192,9 +195,13 @@ def _centers(args: argparse.Namespace) -> None:
 
 
 def _average(args: argparse.Namespace) -> None:
-    from trainer.run.average import average
+    from trainer.config import load_config
+    from trainer.run.average import average, count_anew
 
+    config = load_config(args.count, []) if args.count else None
     average(args.states, args.out, args.weights)
+    if config is not None:
+        count_anew(args.out, config, args.data, args.batches)
 
 
 def _language(args: argparse.Namespace) -> None:

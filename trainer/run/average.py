@@ -6,18 +6,23 @@ average keeps most of each (Wortsman et al. 2022, "Model soups" and "Robust fine
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trainer.checkpoint import read_tensors, rounded, write_tensors
-from trainer.config import RecognizerRun, parse_config
+from trainer.checkpoint import load_weights, portable, read_tensors, rounded, write_tensors
+from trainer.config import AnyRun, RecognizerRun, parse_config
+from trainer.data.lines import LEFT_OUT
+from trainer.distributed import World
 from trainer.errors import ConfigError
 from trainer.run.classes import carried
+from trainer.tasks.build import build_task
 
 
 def average(states: Sequence[Path], out: Path, weights: Sequence[float] = ()) -> None:
@@ -63,3 +68,36 @@ def _fitted(state: Path, last: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
             f"{state} is of another network than the last state: {len(different)} tensors ({different[0]})"
         )
     return tensors
+
+
+@torch.no_grad()
+def count_anew(state: Path, config: AnyRun, root: Path, batches: int) -> None:
+    """Give the batch norm of a state the statistics of `batches` training batches, in place.
+
+    Averaged weights do not give what averaged statistics say (Izmailov et al. 2018, "Averaging weights leads to wider
+    optima", section 3.2).
+
+    Args:
+        state: to change; its configuration becomes `config`.
+        config: whose training batches are counted.
+        root: folder that the configuration's data lies below.
+        batches: how many.
+
+    Raises:
+        ConfigError: data or weights that do not fit, or no batches.
+    """
+    if batches < 1:
+        raise ConfigError("statistics need one batch or more")
+    task = build_task(config, root)
+    load_weights(task.student, state)
+    for layer in task.student.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # the mean over all batches
+    task.method.train()
+    with contextlib.closing(task.stream(0, World.join("cpu"), pin=False)) as stream:
+        for batch in itertools.islice(stream, batches):
+            batch.pop(LEFT_OUT, None)
+            task.method(task.to_device(batch, torch.device("cpu")), 0.0)
+    meta = {"config": config.model_dump(mode="json"), "step": 0, "figures": {}}
+    write_tensors(state, portable(task.student), meta)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from trainer.checkpoint import portable, read_tensors, write_tensors
 from trainer.commands.cli import main
 from trainer.config import parse_config
 from trainer.errors import ConfigError
-from trainer.run.average import average
+from trainer.run.average import average, count_anew
 from trainer.run.train import Start, start_from
 from trainer.tasks.build import build_task
 
@@ -66,6 +67,28 @@ def test_characters_of_the_last_state_alone_keep_its_weights(recognizer_table, d
     assert mean[1] == b[1]
     assert torch.allclose(mean[2:], (a[1:] + b[2:]) / 2)
     assert mean[0] == (a[0] + b[0]) / 2
+
+
+@pytest.mark.parametrize("kind", ["detector", "recognizer"])
+def test_batch_norm_is_counted_over_training_batches(kind, request, data, tmp_path):
+    config = parse_config(request.getfixturevalue(f"{kind}_table"))
+    path = tmp_path / "state.safetensors"
+    task = build_task(config, data)
+    for layer in task.student.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.fill_(100.0)
+    write_tensors(path, portable(task.student), {"config": config.model_dump(mode="json")})
+    before, _ = read_tensors(path)
+    count_anew(path, config, data, 2)
+    after, meta = read_tensors(path)
+    means = [name for name in after if name.endswith("running_mean")]
+    assert means
+    assert all(after[name].abs().max() < 50 for name in means)
+    weights = [name for name in after if not name.endswith(("running_mean", "running_var", COUNTER))]
+    assert all(torch.equal(after[name], before[name]) for name in weights)
+    assert parse_config(meta["config"]) == config
+    with pytest.raises(ConfigError, match="one batch"):
+        count_anew(path, config, data, 0)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, float("inf")], [1.0, 1.0, 1.0]])
