@@ -26,6 +26,8 @@ SPECIMENS = ("texgyre", "tex-gyre", "fonts-sil")
 """Tables of a font's glyphs, whose text is not what is seen."""
 WIDE_GAP = 1.6
 """A gap of more than so many heights of the text ends a line, as between columns."""
+SPELLED = 0.6
+"""Of the words of a line that is spelled, so many are single letters."""
 OPEN_DOCUMENTS = 8
 
 
@@ -33,7 +35,8 @@ OPEN_DOCUMENTS = 8
 class PdfLine:
     """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
 
-    `readable` is false where a character is outside the set, or the line does not run from left to right.
+    `readable` is false where a character is outside the set, the line does not run from left to right, or its letters
+    are set one by one, as some listings are: a network that learned "p r i n t" would read all listings so.
     """
 
     text: str
@@ -183,4 +186,11 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     spans = np.array([(start, end) for _, start, end in kept], np.float32)
     spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
     spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
-    return [PdfLine(words, (left, top, right, bottom), spans, known and level and bottom - top > 2)]
+    readable = known and level and bottom - top > 2 and not _spelled(words)
+    return [PdfLine(words, (left, top, right, bottom), spans, readable)]
+
+
+def _spelled(text: str) -> bool:
+    words = text.split()
+    letters = sum(len(word) == 1 and word.isalpha() for word in words)
+    return len(words) > 4 and letters > SPELLED * len(words)
