@@ -37,7 +37,7 @@ async def test_a_line_is_found_where_it_is(serve: Serve) -> None:
     (page,) = answer.json()["pages"]
     assert (page["width"], page["height"], page["rotation"]) == (320, 120, 0)
     (line,) = page["lines"]
-    assert (line["text"], line["confidence"]) == ("a", 0.9)
+    assert (line["text"], line["confidence"]) == ("a", 0.95)
     assert [word["text"] for word in line["words"]] == ["a"]
     contains_the_bar(line["polygon"])
 

