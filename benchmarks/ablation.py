@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.ablation_rows import TABLES, Row, Table
+from benchmarks.ablation_rows import TABLES, UDML, Row, Table
 from benchmarks.ablation_tables import Cell, print_cells
 from benchmarks.common import RESULTS, ROOT, machine
 from benchmarks.runs import Run, trainer
@@ -30,6 +30,10 @@ CENTER_SHARE = 0.075
 CENTER_WEIGHT = 0.05
 """The paper's lambda, which `enhanced` takes."""
 SEARCH_SEED = 0
+SEARCH_STEPS = 1 / 3
+"""Of a row's steps, in the search for its learning rate."""
+PEER_SEED = 1000
+"""Of the pretraining that peers start from."""
 
 
 class Ablation:
@@ -82,7 +86,7 @@ class Ablation:
             files = _Files(self, row, seed, rate)
             changes = [change.format_map(files) for change in row.changes]
             rates = [f"optimizer.lr={rate}"] if rate else []
-            common = [f"seed={seed}", f"schedule.steps={self._steps(row)}", *rates]
+            common = [f"seed={seed}", f"schedule.steps={self._steps(row, seed)}", *rates]
             starts = self._starts(row, seed, rate)
             run.train(self.table.config, [*common, *changes, *self.args.set], self.args.data, starts)
         return run
@@ -90,22 +94,30 @@ class Ablation:
     def _run(self, row: Row, seed: int, rate: str | None) -> Run:
         return Run(self.work / "-".join(filter(None, (self.recipe, row.name, str(seed), rate))))
 
-    def _steps(self, row: Row) -> int:
-        return max(1, round(self.steps * row.effort))
+    def _steps(self, row: Row, seed: int) -> int:
+        share = SEARCH_STEPS if self.table.rates and seed == SEARCH_SEED else 1.0
+        return max(1, round(self.steps * row.effort * share))
 
     def _starts(self, row: Row, seed: int, rate: str | None) -> list[str]:
         if row.after:
             before = self.train(self.table.row(row.after), seed, rate)
             return ["--init", str(before.state), "--init-peer", str(before.peer)]
-        return ["--init-backbone", str(self.pretrained())] if self.table.pretrain else []
+        if not self.table.pretrain_whole:
+            return ["--init-backbone", str(self.pretrained())] if self.table.pretrain else []
+        network = [change for change in row.changes if change.startswith("net.")]
+        starts = ["--init", str(self.pretrained(*network))]
+        if UDML[0] in row.changes:
+            # The same start would make twins, which have nothing to teach each other.
+            starts += ["--init-peer", str(self.pretrained(*network, f"seed={PEER_SEED}"))]
+        return starts
 
-    def pretrained(self) -> Path:
-        """Return the state whose backbone all rows start from; drawn pages alone, and one for all seeds."""
+    def pretrained(self, *changes: str) -> Path:
+        """Return the state of the pretraining with `changes`, one for all seeds of rows: from drawn data alone."""
         assert self.table.pretrain is not None
-        digest = hashlib.sha256(self.table.pretrain.read_bytes()).hexdigest()[:8]
-        run = Run(self.args.work / f"{self.table.pretrain.stem}-{digest}")
+        text = self.table.pretrain.read_text("utf-8") + "".join(changes)
+        run = Run(self.args.work / f"{self.table.pretrain.stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}")
         if not run.done():
-            run.train(self.table.pretrain, [], self.args.data)
+            run.train(self.table.pretrain, changes, self.args.data)
         return run.state
 
     def centers(self, row: Row, seed: int, rate: str | None) -> Path:

@@ -43,7 +43,10 @@ class Table:
     rows: tuple[Row, ...]
     steps: int
     pretrain: Path | None = None
-    """Configuration of the run whose backbone all rows start from."""
+    """Configuration of the run that all rows start from."""
+    pretrain_whole: bool = False
+    """Rows start from all of its network, one for each backbone, and peers from one of another seed; else from its
+    backbone, with a fresh neck and head."""
     maps: tuple[str, ...] = ()
     """Folders of the teacher's maps below --data."""
     rates: tuple[str, ...] = ()
@@ -85,6 +88,7 @@ COPY_PASTE = Table(
     steps=600,
     parts=(("photographs", ("scene-icdar2015", "scene-icdar2015-more")),),
     pretrain=ABLATION / "det-drawn.toml",
+    pretrain_whole=True,
     rows=(
         Row("db", "DB"),
         Row("copypaste", "DB + CopyPaste", ("data.copy_paste=0.2",), "db"),
@@ -93,13 +97,16 @@ COPY_PASTE = Table(
 
 UDML = ("method.distill=udml",)
 CENTERS = (*UDML, "method.centers={centers}")
-# Of PP-OCRv2's three parts each row adds one: neck and head are PP-OCRv2's in all of them.
+# Networks without a start learn nothing in these steps. Of PP-OCRv2's three parts each row adds one: neck and head are
+# PP-OCRv2's in all of them.
 RECOGNIZER = Table(
     number=3,
     kind="recognizer",
     config=ABLATION / "rec.toml",
     metric="acc",
-    steps=2500,
+    steps=400,
+    pretrain=ABLATION / "rec-drawn.toml",
+    pretrain_whole=True,
     parts=(("drawn", ("rendered",)), ("real", ("words-iiit5k-train", "words-svt-train"))),
     rates=("5e-4", "1e-3", "2e-3"),
     rows=(

@@ -15,9 +15,11 @@ from ocr_core.pipeline.orientation import (
     READS_BADLY,
     READS_SURELY,
     READS_WELL,
+    SIDEWAYS,
     downward,
     flipped,
     is_better,
+    length_across,
     lies_on_its_side,
     sample,
 )
@@ -97,7 +99,8 @@ class TurnFinder:
         side = None
         if max(np.mean(this), np.mean(ways[180])) < READS_WELL:
             side = self._search(turn_pixels(pixels, 90))
-            ways |= self._sideways(side)
+            if length_across(side.quads) >= SIDEWAYS * length_across(quads):
+                ways |= self._sideways(side)
         best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
         if not is_better(ways[best], this):
             return Turn(0)
@@ -109,8 +112,6 @@ class TurnFinder:
     def _sideways(self, side: Searched) -> dict[int, list[float]]:
         """Return how surely the longest lines of a page turned by 90 degrees read as they are, and turned by 270."""
         quads = _longest([quad for quad in side.quads if not is_tall(quad)])
-        if not quads:
-            return {}
         flipped_quads = [flipped(quad) for quad in quads]
         return {90: self._confidences(side.pixels, quads), 270: self._confidences(side.pixels, flipped_quads)}
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,11 +77,31 @@ def test_a_backbone_that_was_judged_before_its_end_is_trained_on(run, tmp_path):
 
 def test_each_backbone_takes_the_best_of_its_rates(run, fake_trainer):
     fake_trainer.worth = lambda name: 0.9 if "mv3-0-5e-4" in name or "lcnet-0-2e-3" in name else 0.5
-    found = run("--tables", "recognizer", "--seeds", "1", "--steps", "40")
+    runs = run("--tables", "recognizer", "--seeds", "1", "--steps", "40")
+    found = [name for name in runs if not name.startswith("drawn")]
     assert found[: len(SEARCH)] == SEARCH
     assert found[len(SEARCH) :][:3] == ["mv3-1-5e-4", "lcnet-1-2e-3", "udml-1-2e-3"]
     rates = {name.partition("-")[2]: [o for o in overrides if ".lr=" in o] for name, overrides, _ in fake_trainer.runs}
     assert rates["udml-1-2e-3"] == ["optimizer.lr=2e-3"]
+
+
+def test_recognizers_start_from_networks_of_their_own_kind_and_peers_are_no_twins(run, fake_trainer):
+    run("--tables", "recognizer", "--seeds", "1", "--rows", "mv3", "lcnet", "udml")
+    starts = {name.partition("-")[2]: given for name, _, given in fake_trainer.runs}
+    overrides = {name: given for name, given, _ in fake_trainer.runs}
+    mobile, lcnet, mutual = (starts[f"{row}-1-5e-4"] for row in ("mv3", "lcnet", "udml"))
+    assert mutual[0::2] == ["--init", "--init-peer"]
+    assert len({mobile[1], mutual[1], mutual[3]}) == 3
+    assert lcnet == mutual[:2]
+    drawn = {path: overrides[Path(path).parent.name] for path in (mobile[1], mutual[1], mutual[3])}
+    assert list(drawn.values()) == [["net.backbone=mobilenet_v3_small"], [], ["seed=1000"]]
+
+
+def test_rates_are_searched_in_a_third_of_the_steps(run, fake_trainer):
+    run("--tables", "recognizer", "--seeds", "1", "--rows", "lcnet", "--steps", "60")
+    steps = {name.partition("-")[2]: overrides for name, overrides, _ in fake_trainer.runs}
+    assert "schedule.steps=20" in steps["lcnet-0-5e-4"]
+    assert "schedule.steps=60" in steps["lcnet-1-5e-4"]
 
 
 def test_a_row_without_its_search_is_refused(run):

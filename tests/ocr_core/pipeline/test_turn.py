@@ -92,6 +92,12 @@ def test_text_that_looks_as_if_it_ran_across(reads, rotation, pages):
     assert reads.pages == pages
 
 
+def test_pieces_found_in_a_page_on_its_side_do_not_turn_it_however_surely_they_read():
+    reads = Reads(None, sideways=0)
+    quads = [ACROSS, ACROSS + np.float32([0, 20])]
+    assert TurnFinder(reads).by_readings(PAGE, quads, reads.read(PAGE, quads)).degrees == 0
+
+
 @pytest.mark.parametrize(("sideways", "quad"), [(0, ACROSS), (180, [[10, 100], [90, 100], [90, 110], [10, 110]])])
 def test_a_page_that_was_searched_to_find_its_turn_is_handed_on_as_it_should_stand(sideways, quad):
     reads = Reads(None, sideways=sideways)
