@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -77,6 +78,10 @@ def _add_training(commands: Any) -> None:
     centers.add_argument("--state", type=Path, required=True, help="state of a recognizer trained with plain CTC")
     centers.add_argument("--out", type=Path, required=True, help="file to write")
     centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
+
+    validate = _command(commands, "validate", _validate, "judge states by a configuration's validation rows")
+    _configured(validate)
+    validate.add_argument("--states", type=Path, nargs="+", required=True, help="files to judge")
 
     average = _command(commands, "average", _average, "write the mean of states that come from one start")
     average.add_argument("states", type=Path, nargs="+", help="two or more; the last gives configuration and classes")
@@ -192,6 +197,15 @@ def _centers(args: argparse.Namespace) -> None:
     from trainer.teach.collect_centers import centers_of
 
     centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
+
+
+def _validate(args: argparse.Namespace) -> None:
+    from trainer.config import load_config
+    from trainer.run.validate import validate
+
+    found = validate(load_config(args.config, args.set), args.states, args.data)
+    for state, figures in zip(args.states, found, strict=True):
+        print(json.dumps({"state": str(state)} | figures), flush=True)
 
 
 def _average(args: argparse.Namespace) -> None:
