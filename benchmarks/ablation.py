@@ -138,8 +138,10 @@ class Ablation:
 
     def _refuse_bad_teacher(self, row: Row, seed: int, figures: dict[str, float]) -> None:
         teacher = figures.get("teacher_hmean")
+        if teacher is None:
+            return
         alone = [c["figures"]["hmean"] for c in self._cells() if (c["row"], c["seed"]) == (row.over, seed)]
-        if teacher is not None and alone and teacher <= alone[0]:
+        if alone and teacher <= alone[0]:
             sys.exit(f"{row.name}: the teacher ({teacher:.3f}) is no better than the student alone ({alone[0]:.3f})")
 
 

@@ -35,7 +35,7 @@ class FakeTrainer:
         name = run.folder.name
         self.runs.append((name, list(overrides), list(starts)))
         steps = next(int(text.rpartition("=")[2]) for text in ("steps=4", *overrides)[::-1] if "steps=" in text)
-        names = ("acc", "similarity", "hmean", "precision", "recall")
+        names = ("acc", "similarity") if config.stem.startswith("rec") else ("hmean", "precision", "recall")
         shares = {"share/center": self.share} if any("centers=" in text for text in overrides) else {}
         row = {"event": "train", "images_per_second": self.speed, "share_waiting": 0.25, "cpu_seconds": 1.5} | shares
         rows = [row | {"step": step} for step in range(1, steps + 1)]

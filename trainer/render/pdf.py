@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,8 @@ SPECIMENS = ("texgyre", "tex-gyre", "fonts-sil")
 """Tables of a font's glyphs, whose text is not what is seen."""
 WIDE_GAP = 1.6
 """A gap of more than so many heights of the text ends a line, as between columns."""
-SPELLED = 0.6
-"""Of the words of a line that is spelled, so many are single letters."""
+NARROW_SPACE = 1.3
+"""A space that is no wider than so many of the widest gap between its line's letters may be none."""
 OPEN_DOCUMENTS = 8
 
 
@@ -35,8 +36,9 @@ OPEN_DOCUMENTS = 8
 class PdfLine:
     """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
 
-    `readable` is false where a character is outside the set, the line does not run from left to right, or its letters
-    are set one by one, as some listings are: a network that learned "p r i n t" would read all listings so.
+    `readable` is false where a character is outside the set, the line does not run from left to right, or its text has
+    spaces where there is no more room than between letters, as in listings whose letters are set one by one: a network
+    that learned "p r i n t" would read all listings so.
     """
 
     text: str
@@ -186,11 +188,14 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     spans = np.array([(start, end) for _, start, end in kept], np.float32)
     spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
     spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
-    readable = known and level and bottom - top > 2 and not _spelled(words)
+    readable = known and level and bottom - top > 2 and _spaced(words, spans)
     return [PdfLine(words, (left, top, right, bottom), spans, readable)]
 
 
-def _spelled(text: str) -> bool:
-    words = text.split()
-    letters = sum(len(word) == 1 and word.isalpha() for word in words)
-    return len(words) > 4 and letters > SPELLED * len(words)
+def _spaced(text: str, spans: Floats) -> bool:
+    """Whether all spaces are wider than the gaps between letters, so that they can be seen."""
+    inked = [at for at, character in enumerate(text) if character != " "]
+    within, across = [0.0], [np.inf]
+    for before, at in itertools.pairwise(inked):
+        (within if at == before + 1 else across).append(float(spans[at][0] - spans[before][1]))
+    return min(across) > NARROW_SPACE * max(within)
