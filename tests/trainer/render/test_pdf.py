@@ -14,7 +14,7 @@ from trainer.render.pdf_renderer import PdfRenderer
 CHARACTERS = frozenset("".join(map(chr, range(32, 127))))
 
 TEXTS = ("Invoice No 4711", "Sum of all items", "12,345.00", "Thank you for coming", "x = a + b")
-LETTERED = "transform"
+LETTERED = "nominative"
 """Set one letter a column, as some listings are."""
 
 
