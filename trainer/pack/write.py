@@ -29,7 +29,7 @@ PACKAGES = ("ocr_core", "trainer")
 FONTS, TEXTS, SURFACES, PDFS = "fonts", "texts.json.gz", "surfaces", "pdfs"
 README = """# A training run, packed
 
-{install}    PYTHONPATH=code:site timeout -s TERM 570 python3 -m trainer train {name}.json --data data --run run{init}
+{install}    PYTHONPATH=code:site timeout --preserve-status -s TERM 570 python3 -m trainer train {name}.json --data data --run run{init}
 
 The run may be started again and again: it ends with 75 while there is more to do, and goes on where it stopped.
 """
@@ -45,7 +45,7 @@ class Limits:
     """Faces."""
     text_bytes: int = 1_000_000
     """Of English words and of English text, each."""
-    lines: int = 2200
+    lines: int = 1500
     """Of each labelled set that lines are read from."""
     pages: int = 200
     """Of each labelled set that pages are read from."""
@@ -142,6 +142,7 @@ def write_pack(
     table = config.model_dump(mode="json")
     for name in ("train", "validate_on"):
         table["data"][name] = [pack.source(source) for source in getattr(config.data, name)]
+    table["compute"]["report"] = False  # of pictures, which need matplotlib
     (out / f"{config.name}.json").write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", "utf-8")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, out / "code" / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -150,13 +151,16 @@ def write_pack(
         shutil.copy(wheel, out / "wheels")
     if init is not None:
         shutil.copyfile(init, out / "init.safetensors")
-    names = "".join(f" {wheel.name.split('-')[0]}" for wheel in wheels)
-    install = f"    python3 -m pip install --no-index --find-links wheels --target site{names}\n" if wheels else ""
+    # Without their dependencies: pip looks into the new folder alone, and would not find those that the machine has.
+    install = "    python3 -m pip install --no-index --no-deps --target site wheels/*.whl\n" if wheels else ""
     start = " --init init.safetensors" if init else ""
     (out / "README.md").write_text(README.format(name=config.name, install=install, init=start), "utf-8")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     if size > limits.megabytes * 1e6:
-        raise ConfigError(f"{out} has {size / 1e6:.0f} MB, more than {limits.megabytes:.0f}: take less along")
+        raise ConfigError(
+            f"{out} has {size / 1e6:.0f} MB, more than {limits.megabytes:.0f}:"
+            " take less along (--lines, --pages, --fonts, --wheels)"
+        )
     return size
 
 

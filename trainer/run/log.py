@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+log = logging.getLogger(__name__)
 
 
 class RunLog:
@@ -19,8 +22,8 @@ class RunLog:
     def __init__(self, folder: Path, first: int, steps: int) -> None:
         """`first`: the step that the run starts or resumes at."""
         self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first)
-        self._bar = tqdm(total=steps, initial=first, unit="step") if sys.stderr.isatty() else None
+        self._board = _board(folder / "tensorboard", first)
+        self._bar = _bar(first, steps) if sys.stderr.isatty() else None
 
     def write(self, event: str, step: int, figures: Mapping[str, Any]) -> None:
         """Record figures of one step; numbers also go to TensorBoard."""
@@ -31,7 +34,7 @@ class RunLog:
         self._file.write(text + "\n")
         self._file.flush()
         for name, value in figures.items():
-            if isinstance(value, (int, float)):
+            if self._board is not None and isinstance(value, (int, float)):
                 self._board.add_scalar(f"{event}/{name}", value, step)
         if self._bar is None:
             print(text, flush=True)
@@ -48,6 +51,25 @@ class RunLog:
     def close(self) -> None:
         """Close the files and the bar."""
         self._file.close()
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
         if self._bar is not None:
             self._bar.close()
+
+
+# A machine that a pack was brought to may have neither.
+def _board(folder: Path, first: int) -> SummaryWriter | None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        log.warning("tensorboard is not installed: log.jsonl alone tells of this run")
+        return None
+    return SummaryWriter(str(folder), purge_step=first)
+
+
+def _bar(first: int, steps: int) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=steps, initial=first, unit="step")

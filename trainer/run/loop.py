@@ -26,7 +26,6 @@ from trainer.errors import ConfigError, Interrupted
 from trainer.run.bf16 import computes_bf16
 from trainer.run.log import RunLog
 from trainer.run.optim import Ema, build_optimizer, learning_rate, set_learning_rate
-from trainer.run.report import write_report
 from trainer.tasks.base import Task
 
 ITEMS = "items.json"
@@ -96,6 +95,8 @@ class Loop:
             if log:
                 log.close()
         if log and self.config.compute.report:
+            from trainer.run.report import write_report  # draws by matplotlib, which a pack does without
+
             write_report(self.folder, self.config.name, self.task.failures(self.judged, self.device, WORST))
         self.world.wait()
 

@@ -84,6 +84,15 @@ def test_a_pack_goes_on_over_several_calls(recognizer_table, data, tmp_path):
     assert codes == [EX_TEMPFAIL, 0]
 
 
+def test_a_pack_needs_neither_what_draws_nor_what_exports(recognizer_table, data, tmp_path):
+    out = pack(recognizer_table | {"schedule": {"steps": 1}}, data, tmp_path / "pack")
+    for name in ("tensorboard", "tqdm", "matplotlib", "onnx", "onnxruntime", "openvino"):
+        (out / "code" / f"{name}.py").write_text(f"raise ImportError('{name} is not there')\n")
+    done = run(out, "tiny.json")
+    assert done.returncode == 0, done.stderr
+    assert (out / "run" / "best.safetensors").exists()
+
+
 def run(out: Path, config: str, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trainer", "train", config, "--data", "data", "--run", "run", *more]
     environment = {**os.environ, "PYTHONPATH": "code", "PYTHONDONTWRITEBYTECODE": "1"}
