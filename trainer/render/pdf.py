@@ -37,8 +37,8 @@ class PdfLine:
     """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
 
     `readable` is false where a character is outside the set, the line does not run from left to right, or its text has
-    spaces where there is no more room than between letters, as in listings whose letters are set one by one: a network
-    that learned "p r i n t" would read all listings so.
+    spaces where there is no more room than between letters, or between most letters, as in listings whose letters are
+    set one by one: a network that learned "p r i n t" would read all listings so.
     """
 
     text: str
@@ -193,7 +193,10 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
 
 
 def _spaced(text: str, spans: Floats) -> bool:
-    """Whether all spaces are wider than the gaps between letters, so that they can be seen."""
+    """Whether a line has words, and spaces that can be seen: each wider than the gaps between letters."""
+    words = text.split()
+    if len(words) > 2 and 2 * sum(len(word) == 1 and word.isalpha() for word in words) >= len(words):
+        return False
     inked = [at for at, character in enumerate(text) if character != " "]
     within, across = [0.0], [np.inf]
     for before, at in itertools.pairwise(inked):
