@@ -29,7 +29,8 @@ PACKAGES = ("ocr_core", "trainer")
 FONTS, TEXTS, SURFACES, PDFS = "fonts", "texts.json.gz", "surfaces", "pdfs"
 README = """# A training run, packed
 
-{install}    PYTHONPATH=code:site timeout --preserve-status -s TERM 570 python3 -m trainer train {name}.json --data data --run run{init}
+{install}    PYTHONPATH=code:site timeout --preserve-status -s TERM 570 \\
+        python3 -m trainer train {name}.json --data data --run run{init}
 
 The run may be started again and again: it ends with 75 while there is more to do, and goes on where it stopped.
 """

@@ -13,7 +13,7 @@ from trainer.render.pdf_renderer import PdfRenderer
 
 CHARACTERS = frozenset("".join(map(chr, range(32, 127))))
 
-TEXTS = ("Invoice No 4711", "Sum of all items", "12,345.00", "Thank you for coming", "sum = a + b")
+TEXTS = ("Invoice No 4711", "Sum of all items", "12,345.00", "Thank you for coming", "sum = a + b", "One more line")
 LETTERED, PITCH = ("nominative", "fill"), 0.024
 """Set one letter a column, as some listings are."""
 
@@ -23,7 +23,7 @@ def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pdf")
     figure = Figure(figsize=(5, 5))
     for row, text in enumerate(TEXTS):
-        figure.text(0.1, 0.85 - row * 0.1, text, fontsize=12)
+        figure.text(0.1, 0.87 - row * 0.09, text, fontsize=12)
     figure.text(0.9, 0.85, "far right", fontsize=12, ha="right")
     figure.text(0.1, 0.15, "Ελληνικά", fontsize=12)
     figure.text(1.2, 0.5, "beyond the page", fontsize=12)
