@@ -29,6 +29,9 @@ WIDE_GAP = 1.6
 """A gap of more than so many heights of the text ends a line, as between columns."""
 NARROW_SPACE = 1.3
 """A space that is no wider than so many of the widest gap between its line's letters may be none."""
+FEWEST_COLUMNS = 4
+OFF_COLUMN = 0.28
+"""Letters of a listing stand less than so many columns beside their own."""
 OPEN_DOCUMENTS = 8
 
 
@@ -37,8 +40,8 @@ class PdfLine:
     """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
 
     `readable` is false where a character is outside the set, the line does not run from left to right, or its text has
-    spaces where there is no more room than between letters, or between most letters, as in listings whose letters are
-    set one by one: a network that learned "p r i n t" would read all listings so.
+    spaces where there is no more room than between letters, or between most letters: a network that learned "p r i n t"
+    would read all listings so. Where letters stand in columns, the columns tell the spaces.
     """
 
     text: str
@@ -188,7 +191,10 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     spans = np.array([(start, end) for _, start, end in kept], np.float32)
     spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
     spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
-    readable = known and level and bottom - top > 2 and _spaced(words, spans)
+    spaced = _spaced(words, spans)
+    if not spaced and (columns := _in_columns(words, spans)):
+        words, spans, spaced = "".join(words[at] for at in columns), spans[columns], True
+    readable = known and level and bottom - top > 2 and spaced
     return [PdfLine(words, (left, top, right, bottom), spans, readable)]
 
 
@@ -202,3 +208,23 @@ def _spaced(text: str, spans: Floats) -> bool:
     for before, at in itertools.pairwise(inked):
         (within if at == before + 1 else across).append(float(spans[at][0] - spans[before][1]))
     return min(across) > NARROW_SPACE * max(within)
+
+
+def _in_columns(text: str, spans: Floats) -> list[int] | None:
+    """Which characters of a line remain when spaces between neighbouring columns go; none if it has no columns.
+
+    Listings set one letter a column: a space is a column left free.
+    """
+    inked = [at for at, character in enumerate(text) if character != " "]
+    if len(inked) < FEWEST_COLUMNS:
+        return None
+    steps = np.diff(spans[inked].mean(axis=1))
+    columns = steps / np.median(steps)
+    if columns.min() < 0.5 or np.abs(columns - np.rint(columns)).max() > OFF_COLUMN:
+        return None
+    kept = [0]
+    for (before, at), free in zip(itertools.pairwise(inked), np.rint(columns) > 1, strict=True):
+        if free and at == before + 1:
+            return None
+        kept += range(before + 1, at + 1) if free else [at]
+    return kept

@@ -14,8 +14,9 @@ from trainer.render.pdf_renderer import PdfRenderer
 CHARACTERS = frozenset("".join(map(chr, range(32, 127))))
 
 TEXTS = ("Invoice No 4711", "Sum of all items", "12,345.00", "Thank you for coming", "sum = a + b", "One more line")
-LETTERED, PITCH = ("nominative", "fill"), 0.024
-"""Set one letter a column, as some listings are."""
+LISTING, PITCH = ("nominative(n)", "fill me = 1", "map(ill)"), 0.024
+"""Set one letter a column: the PDF tells each letter, or pieces, as words."""
+UNEVEN = "nominations"
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +26,13 @@ def library(tmp_path_factory):
     for row, text in enumerate(TEXTS):
         figure.text(0.1, 0.87 - row * 0.09, text, fontsize=12)
     figure.text(0.9, 0.85, "far right", fontsize=12, ha="right")
-    figure.text(0.1, 0.15, "Ελληνικά", fontsize=12)
+    figure.text(0.1, 0.08, "Ελληνικά", fontsize=12)
     figure.text(1.2, 0.5, "beyond the page", fontsize=12)
     figure.text(0.95, 0.4, "across its edge", fontsize=12)
-    for row, text in enumerate(LETTERED):
+    for row, text in enumerate((*LISTING, UNEVEN)):
         for column, letter in enumerate(text):
-            figure.text(0.1 + PITCH * column, 0.3 - row * 0.05, letter, fontsize=12, ha="center")
+            off = PITCH / 3 if text == UNEVEN and column % 3 == 1 else 0.0
+            figure.text(0.1 + PITCH * column + off, 0.32 - row * 0.05, letter, fontsize=12, ha="center")
     plain = folder / "plain.pdf"
     FigureCanvasPdf(figure).print_pdf(plain)
     (folder / "packed.pdf.gz").write_bytes(gzip.compress(plain.read_bytes()))
@@ -42,10 +44,10 @@ def test_lines_of_a_page(library):
     assert [count for _, count in library.files] == [1, 1]
     _, _, page = library.draw(sample_rng(0, 0))
     readable = {line.text: line for line in page.lines if line.readable}
-    assert set(readable) == {*TEXTS, "far right"}, "a wide gap ends a line, foreign letters are not readable"
-    lettered = [line for line in page.lines if line.text.replace(" ", "") in LETTERED]
-    assert [line.readable for line in lettered] == [False, False]
-    assert all(" " in line.text for line in lettered), "a PDF's letters that stand apart are told as words"
+    assert set(readable) == {*TEXTS, *LISTING, "far right"}, "a wide gap ends a line, foreign letters are not readable"
+    (uneven,) = (line for line in page.lines if line.text.replace(" ", "") == UNEVEN)
+    assert " " in uneven.text, "a PDF's letters that stand apart are told as words"
+    assert not uneven.readable
     assert "across its edge" in {line.text for line in page.lines if not line.readable}
     assert "beyond the page" not in {line.text for line in page.lines}
     first = readable[TEXTS[0]]
@@ -77,7 +79,7 @@ def test_pages_and_lines_are_functions_of_seed_and_index(library):
         drawn, again = renderer.sample_line(1, index), other.sample_line(1, index)
         assert np.array_equal(drawn.image, again.image)
         assert drawn.char_spans.shape == (len(drawn.text), 2)
-        assert any(drawn.text in text for text in (*TEXTS, "far right"))
+        assert any(drawn.text in text for text in (*TEXTS, *LISTING, "far right"))
 
 
 def test_no_pdf_says_what_to_install(tmp_path):
