@@ -219,7 +219,7 @@ def _in_columns(text: str, spans: Floats) -> list[int] | None:
     if len(inked) < FEWEST_COLUMNS:
         return None
     steps = np.diff(spans[inked].mean(axis=1))
-    columns = steps / np.median(steps)
+    columns = steps / max(float(np.median(steps)), 1e-3)
     if columns.min() < 0.5 or np.abs(columns - np.rint(columns)).max() > OFF_COLUMN:
         return None
     kept = [0]
