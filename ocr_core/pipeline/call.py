@@ -43,14 +43,23 @@ class Call:
         """Return the turn that makes the page upright, and its lines in the pixels of the turned page."""
         quads = self._reader.find(pixels)
         turn = self._turn.by_shape(pixels, quads)
+        if turn.degrees:
+            return self._read_turned(pixels, turn.degrees)
+        lines = self._read(pixels, quads)
+        turn = self._turn.by_readings(pixels, quads, lines)
         if not turn.degrees:
-            lines = self._read(pixels, quads)
-            turn = self._turn.by_readings(pixels, quads, lines)
-            if not turn.degrees:
-                return 0, self._settled(Searched(pixels, quads), lines)
-        # Searched as it should stand: detectors see less in pages that lie on their side.
+            return 0, self._settled(Searched(pixels, quads), lines)
         page = turn.page or self._searched(turn_pixels(pixels, turn.degrees))
         return turn.degrees, self._settled(page, self._read(page.pixels, page.quads))
+
+    def _read_turned(self, pixels: Pixels, degrees: int) -> tuple[int, list[ReadQuad]]:
+        # Searched as it should stand: detectors see less in pages that lie on their side.
+        page = self._searched(turn_pixels(pixels, degrees))
+        lines = self._read(page.pixels, page.quads)
+        if self._turn.is_upside_down(page.pixels, lines):
+            degrees, page = (degrees + 180) % 360, page.turned(180)
+            lines = self._read(page.pixels, page.quads)
+        return degrees, self._settled(page, lines)
 
     def _settled(self, page: Searched, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Settle the direction of each line, then what it says."""

@@ -106,6 +106,17 @@ class TurnFinder:
             return Turn(0)
         return Turn(best, side.turned(best - 90) if side is not None and best != 180 else None)
 
+    def is_upside_down(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> bool:
+        """Say whether the longest lines of a page that was turned by its shape read better the other way round.
+
+        On its side they may have been too few, or too badly found, to tell up from down.
+        """
+        picked = [lines[i] for i in sample([line.quad for line in lines])]
+        this = [line.confidence for line in picked]
+        if not picked or np.mean(this) >= READS_SURELY:
+            return False
+        return is_better(self._confidences(pixels, [flipped(line.quad) for line in picked]), this)
+
     def _search(self, pixels: Pixels) -> Searched:
         return Searched(pixels, self._reader.find(pixels))
 

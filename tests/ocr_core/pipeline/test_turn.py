@@ -92,6 +92,20 @@ def test_text_that_looks_as_if_it_ran_across(reads, rotation, pages):
     assert reads.pages == pages
 
 
+@pytest.mark.parametrize(
+    ("reads", "answer"),
+    [
+        pytest.param(Reads(0), False, id="upright"),
+        pytest.param(Reads(180), True, id="upside down"),
+        pytest.param(Reads(0, 0.88, sure=0.85), False, id="upside down reads hardly better"),
+        pytest.param(Reads(180, 0.91, sure=1.0), False, id="read surely as it is"),
+    ],
+)
+def test_a_page_that_was_turned_by_its_shape_may_stand_on_its_head(reads, answer):
+    assert TurnFinder(reads).is_upside_down(PAGE, reads.read(PAGE, [ACROSS])) is answer
+    assert not TurnFinder(reads).is_upside_down(PAGE, [])
+
+
 def test_pieces_found_in_a_page_on_its_side_do_not_turn_it_however_surely_they_read():
     reads = Reads(None, sideways=0)
     quads = [ACROSS, ACROSS + np.float32([0, 20])]
