@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 LOCKED_SECONDS = 2.0
 """How long a statement waits for a file that another process has locked."""
+LOCKED_POLL_SECONDS = 0.01
 CONNECT_SECONDS = 3
 """How long a connection to a server may take."""
 STATEMENT_SECONDS = 5
@@ -128,6 +130,17 @@ class _Connection(sqlite3.Connection):
     """Of the file that it opened."""
 
 
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Give a file its write-ahead log, which SQLite refuses without waiting while another connection does the same."""
+    until = time.monotonic() + LOCKED_SECONDS
+    while time.monotonic() < until:
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        time.sleep(LOCKED_POLL_SECONDS)
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
 class SqliteDatabase(Database):
     """A file. Its write-ahead log lets others read while one writes; what was committed is on the disk."""
 
@@ -148,7 +161,7 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             self._path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
         )
-        connection.execute("PRAGMA journal_mode=WAL")
+        _log_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.inode = self._path.stat().st_ino
         return connection

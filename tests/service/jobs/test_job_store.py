@@ -217,6 +217,24 @@ def test_a_locked_file_is_read_and_not_waited_for(tmp_path: Path, monkeypatch: p
     other.close()
 
 
+def test_two_that_open_a_new_file_at_once_both_get_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = iter(range(3))
+
+    class Refused(databases_module._Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+            if "journal_mode" in sql and next(refusals, None) is not None:
+                raise sqlite3.OperationalError("database is locked")  # SQLite does not wait for it
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(databases_module, "_Connection", Refused)
+    JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
+    assert next(refusals, None) is None
+    refusals = iter(int, 1)
+    monkeypatch.setattr(databases_module, "LOCKED_SECONDS", 0.05)
+    with pytest.raises(JobStoreError):
+        JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
+
+
 def test_others_may_look_into_the_file(tmp_path: Path) -> None:
     """Whoever closes it last empties the log and deletes it, and must see that a service has it open."""
     database = SqliteDatabase(tmp_path / "jobs.db", SCHEMA)
