@@ -53,10 +53,10 @@ class Call:
         return turn.degrees, self._settled(page, self._read(page.pixels, page.quads))
 
     def _read_turned(self, pixels: Pixels, degrees: int) -> tuple[int, list[ReadQuad]]:
-        # Searched as it should stand: detectors see less in pages that lie on their side.
+        """Turn a page that lies on its side by its shape, and search it anew: detectors see less in such pages."""
         page = self._searched(turn_pixels(pixels, degrees))
         lines = self._read(page.pixels, page.quads)
-        if self._turn.is_upside_down(page.pixels, lines):
+        if self._turn.is_upside_down(page.pixels, page.quads, lines):
             degrees, page = (degrees + 180) % 360, page.turned(180)
             lines = self._read(page.pixels, page.quads)
         return degrees, self._settled(page, lines)

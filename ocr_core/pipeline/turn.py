@@ -90,12 +90,11 @@ class TurnFinder:
 
         A detector may join the letters of lines that run up or down across those lines, so that none looks tall.
         """
-        across = [line for quad, line in zip(quads, lines, strict=True) if not is_tall(quad)]
-        picked = [across[i] for i in sample([line.quad for line in across])]
+        picked = _longest_across(quads, lines)
         this = [line.confidence for line in picked]
         if not picked or np.mean(this) >= READS_SURELY:
             return Turn(0)
-        ways = {180: self._confidences(pixels, [flipped(line.quad) for line in picked])}
+        ways = {180: self._upside_down(pixels, picked)}
         side = None
         if max(np.mean(this), np.mean(ways[180])) < READS_WELL:
             side = self._search(turn_pixels(pixels, 90))
@@ -106,16 +105,19 @@ class TurnFinder:
             return Turn(0)
         return Turn(best, side.turned(best - 90) if side is not None and best != 180 else None)
 
-    def is_upside_down(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> bool:
+    def is_upside_down(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> bool:
         """Say whether the longest lines of a page that was turned by its shape read better the other way round.
 
         On its side they may have been too few, or too badly found, to tell up from down.
         """
-        picked = [lines[i] for i in sample([line.quad for line in lines])]
+        picked = _longest_across(quads, lines)
         this = [line.confidence for line in picked]
         if not picked or np.mean(this) >= READS_SURELY:
             return False
-        return is_better(self._confidences(pixels, [flipped(line.quad) for line in picked]), this)
+        return is_better(self._upside_down(pixels, picked), this)
+
+    def _upside_down(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[float]:
+        return self._confidences(pixels, [flipped(line.quad) for line in lines])
 
     def _search(self, pixels: Pixels) -> Searched:
         return Searched(pixels, self._reader.find(pixels))
@@ -139,6 +141,11 @@ class TurnFinder:
 def turn_pixels(pixels: Pixels, degrees: int) -> Pixels:
     """Return the image turned clockwise by a multiple of 90 degrees."""
     return np.ascontiguousarray(np.rot90(pixels, -degrees // 90))
+
+
+def _longest_across(quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+    across = [line for quad, line in zip(quads, lines, strict=True) if not is_tall(quad)]
+    return [across[i] for i in sample([line.quad for line in across])]
 
 
 def _longest(quads: Sequence[Points]) -> list[Points]:

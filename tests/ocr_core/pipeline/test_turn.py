@@ -102,8 +102,8 @@ def test_text_that_looks_as_if_it_ran_across(reads, rotation, pages):
     ],
 )
 def test_a_page_that_was_turned_by_its_shape_may_stand_on_its_head(reads, answer):
-    assert TurnFinder(reads).is_upside_down(PAGE, reads.read(PAGE, [ACROSS])) is answer
-    assert not TurnFinder(reads).is_upside_down(PAGE, [])
+    assert TurnFinder(reads).is_upside_down(PAGE, [ACROSS], reads.read(PAGE, [ACROSS])) is answer
+    assert not TurnFinder(reads).is_upside_down(PAGE, [], [])
 
 
 def test_pieces_found_in_a_page_on_its_side_do_not_turn_it_however_surely_they_read():
