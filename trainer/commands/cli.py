@@ -61,7 +61,7 @@ def _add_training(commands: Any) -> None:
     pack.add_argument("--init", type=Path, help="state to start from")
     pack.add_argument("--wheels", type=Path, help="folder of Python packages that are missing there")
     pack.add_argument("--fonts", type=int, default=400, help="faces to take along")
-    pack.add_argument("--lines", type=int, default=1200, help="lines of each labelled set")
+    pack.add_argument("--lines", type=int, default=1000, help="lines of each labelled set")
     pack.add_argument("--pages", type=int, default=200, help="pages of each labelled set")
     pack.add_argument("--megabytes", type=float, default=60.0, help="of the whole folder at most")
 

@@ -46,7 +46,7 @@ class Limits:
     """Faces."""
     text_bytes: int = 1_000_000
     """Of English words and of English text, each."""
-    lines: int = 1200
+    lines: int = 1000
     """Of each labelled set that lines are read from."""
     pages: int = 200
     """Of each labelled set that pages are read from."""
