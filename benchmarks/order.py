@@ -24,6 +24,7 @@ from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages
 from benchmarks.systems import ReadingFailedError, System, Worker, add_engine_arguments, engine, peer
 from ocr_core.layout.order import reading_order
 from ocr_core.scoring import PageScorer, PageSet, Region, Tally
+from ocr_core.scoring.text import words
 
 
 class Readings:
@@ -59,28 +60,48 @@ def in_order(lines: Sequence[Region]) -> list[Region]:
     return [lines[i] for i in reading_order([np.array(line.points, np.float32) for line in lines])]
 
 
-def score(pages: PageSet, readings: Readings, *, anew: bool) -> dict[str, PageScorer]:
+class Scorer(PageScorer):
+    """Scores a page whose labels are words in reading order, and counts the words that a line's end parts."""
+
+    def __init__(self) -> None:
+        super().__init__(by_line=False, ordered=True)
+        self.parted = Tally()
+
+    def add(self, labels: Sequence[Region], found: Sequence[Region]) -> None:
+        """Count one page."""
+        super().add(labels, found)
+        self.parted += Tally.of_bags(_parted(labels), _parted(found))
+
+
+def _parted(regions: Iterable[Region]) -> list[str]:
+    return [word for region in regions for word in words(region.text) if word.endswith("-") and len(word) > 1]
+
+
+def score(pages: PageSet, readings: Readings, *, anew: bool) -> dict[str, Scorer]:
     """Score each page by itself, its lines in the order as read or put in order `anew`; by image."""
     scorers = {}
     for row in pages.rows:
         lines = readings.lines(pages, row.image)
-        scorers[row.image] = PageScorer(by_line=False, ordered=True)
+        scorers[row.image] = Scorer()
         scorers[row.image].add(row.lines, in_order(lines) if anew else lines)
     return scorers
 
 
-def entry(name: str, system: str, scorers: Iterable[PageScorer]) -> dict[str, Any]:
+def entry(name: str, system: str, scorers: Iterable[Scorer]) -> dict[str, Any]:
     """Return a row of the table: the figures of some pages together."""
     pages = list(scorers)
     pairs = sum((page.neighbours for page in pages), start=Tally())
-    words = sum((page.words for page in pages), start=Tally())
+    found = sum((page.words for page in pages), start=Tally())
+    parted = sum((page.parted for page in pages), start=Tally())
     return {
         "set": name,
         "system": system,
         "pages": len(pages),
         "pairs": pairs.truth,
         "order": pairs.recall,
-        "word_f1": words.hmean,
+        "word_f1": found.hmean,
+        "hyphens": parted.truth,
+        "hyphens_read": parted.recall,
     }
 
 

@@ -4,7 +4,8 @@
 
 TeX writes the text of a page in the order in which it is read: columns one after the other, a table row by row. So the
 text of the file, in its own order, is the truth: words with boxes, hyphens at line ends kept. Text of figures that the
-page takes in as a whole (form objects) has no order and is left out.
+page takes in as a whole (form objects) has no order and is left out. Listings that are set one letter a column are
+written with a space between any two letters: there the columns tell what is a space.
 
 Two sets come out, papers kept apart by sha1 of the file name, as a number, mod 8: 0 and 4 in `order-choose`, for the
 choice of rules and constants, 1 and 2 in `order-report`, read for figures alone.
@@ -16,15 +17,18 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pypdfium2
 from pypdfium2 import raw
 
 from ocr_core.scoring import PageRow, Region
 from ocr_core.scoring.datasets import eighth
+from trainer.render.spaces import are_seen, in_columns
 
 SETS = {"order-choose": (0, 4), "order-report": (1, 2)}
 LINE_END = "\ufffe"
@@ -34,23 +38,40 @@ WHOLE_PAGE = 0.5
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top in points from the lower left corner, as in the file."""
+Letter = tuple[str, Box]
 
 
 def words(page: Any) -> Iterator[tuple[str, Box]]:
     """Give the words of a pypdfium2 page in the order of the file, but for those of its figures."""
-    text = page.get_textpage()
     figures = [box for box in _forms(page) if _area(box) < WHOLE_PAGE * page.get_width() * page.get_height()]
-    word, boxes = "", list[Box]()
-    for i, character in enumerate(text.get_text_range() + " "):
-        if not character.isspace():
-            word += "-" if character == LINE_END else character
-            boxes.append(text.get_charbox(i))
-        if (character.isspace() or character == LINE_END) and boxes:
+    for line in _lines(page.get_textpage()):
+        for is_space, word in groupby(_without_unseen_spaces(line), lambda letter: letter[0] == " "):
+            text, boxes = zip(*word, strict=True)
             lefts, bottoms, rights, tops = zip(*boxes, strict=True)
             box = min(lefts), min(bottoms), max(rights), max(tops)
-            if not any(_holds(figure, box) for figure in figures):
-                yield word, box
-            word, boxes = "", []
+            if not is_space and not any(_holds(figure, box) for figure in figures):
+                yield "".join(text), box
+
+
+def _lines(textpage: Any) -> Iterator[list[Letter]]:
+    """Give the letters of each line that has any; white space is a space, and none stands at a line's ends."""
+    line: list[Letter] = []
+    for i, character in enumerate(textpage.get_text_range() + "\n"):
+        if not character.isspace():
+            line.append(("-" if character == LINE_END else character, textpage.get_charbox(i)))
+        elif line and character not in "\r\n":
+            line.append((" ", line[-1][1]))
+        if character in "\r\n" + LINE_END and line:
+            yield line[: -1 if line[-1][0] == " " else None]
+            line = []
+
+
+def _without_unseen_spaces(line: list[Letter]) -> list[Letter]:
+    """Return a line, where its letters stand in columns, without the spaces that its program wrote between them."""
+    text = "".join(letter for letter, _ in line)
+    spans = np.array([(box[0], box[2]) for _, box in line], np.float32)
+    kept = None if are_seen(text, spans) else in_columns(text, spans)
+    return line if kept is None else [line[i] for i in kept]
 
 
 def label(page: Any, image: str, scale: float, source: str) -> PageRow:

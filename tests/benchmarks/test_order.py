@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.order import Readings, entry, in_order, score
+from benchmarks.order import Readings, Scorer, entry, in_order, score
 from benchmarks.systems import ReadingFailedError
 from ocr_core.scoring import PageRow, PageSet, Region
 
@@ -50,7 +50,8 @@ def test_pages_are_read_once_and_put_in_order_anew(tmp_path):
     assert system.starts == system.ends == 1
     # 16 words: in rows only the pairs within lines are kept.
     assert entry("set", "fake", asis) == {
-        "set": "set", "system": "fake", "pages": 2, "pairs": 15, "order": 8 / 15, "word_f1": 2 * 16 / (18 + 16)
+        "set": "set", "system": "fake", "pages": 2, "pairs": 15, "order": 8 / 15, "word_f1": 2 * 16 / (18 + 16),
+        "hyphens": 0, "hyphens_read": 1,
     }  # fmt: skip
     assert entry("set", "fake", anew)["order"] == 1
 
@@ -58,3 +59,13 @@ def test_pages_are_read_once_and_put_in_order_anew(tmp_path):
 def test_lines_are_ordered_by_this_trees_layout():
     assert in_order(ACROSS) == [*LEFT, *RIGHT]
     assert in_order([]) == []
+
+
+def test_words_that_a_lines_end_parts_are_counted(tmp_path):
+    read = Scorer()
+    read.add(
+        [line("the sys-", 0, 0), line("tem - com-", 0, 20), line("puter", 0, 40)],
+        [line("the sys-", 0, 0), line("tem - com puter", 0, 20)],
+    )
+    figures = entry("set", "fake", [read])
+    assert (figures["hyphens"], figures["hyphens_read"]) == (2, 0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from trainer.render.corpus import plain_typography
 from trainer.render.draws import whole
+from trainer.render.spaces import are_seen, in_columns
 
 Rng = np.random.Generator
 Floats = NDArray[np.float32]
@@ -27,11 +27,6 @@ SPECIMENS = ("texgyre", "tex-gyre", "fonts-sil")
 """Tables of a font's glyphs, whose text is not what is seen."""
 WIDE_GAP = 1.6
 """A gap of more than so many heights of the text ends a line, as between columns."""
-NARROW_SPACE = 1.3
-"""A space that is no wider than so many of the widest gap between its line's letters may be none."""
-FEWEST_COLUMNS = 4
-OFF_COLUMN = 0.28
-"""Letters of a listing stand less than so many columns beside their own."""
 OPEN_DOCUMENTS = 8
 
 
@@ -191,40 +186,8 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     spans = np.array([(start, end) for _, start, end in kept], np.float32)
     spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
     spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
-    spaced = _spaced(words, spans)
-    if not spaced and (columns := _in_columns(words, spans)):
+    spaced = are_seen(words, spans)
+    if not spaced and (columns := in_columns(words, spans)):
         words, spans, spaced = "".join(words[at] for at in columns), spans[columns], True
     readable = known and level and bottom - top > 2 and spaced
     return [PdfLine(words, (left, top, right, bottom), spans, readable)]
-
-
-def _spaced(text: str, spans: Floats) -> bool:
-    """Whether a line has words, and spaces that can be seen: each wider than the gaps between letters."""
-    words = text.split()
-    if len(words) > 2 and 2 * sum(len(word) == 1 and word.isalpha() for word in words) >= len(words):
-        return False
-    inked = [at for at, character in enumerate(text) if character != " "]
-    within, across = [0.0], [np.inf]
-    for before, at in itertools.pairwise(inked):
-        (within if at == before + 1 else across).append(float(spans[at][0] - spans[before][1]))
-    return min(across) > NARROW_SPACE * max(within)
-
-
-def _in_columns(text: str, spans: Floats) -> list[int] | None:
-    """Which characters of a line remain when spaces between neighbouring columns go; none if it has no columns.
-
-    Listings set one letter a column: a space is a column left free.
-    """
-    inked = [at for at, character in enumerate(text) if character != " "]
-    if len(inked) < FEWEST_COLUMNS:
-        return None
-    steps = np.diff(spans[inked].mean(axis=1))
-    columns = steps / max(float(np.median(steps)), 1e-3)
-    if columns.min() < 0.5 or np.abs(columns - np.rint(columns)).max() > OFF_COLUMN:
-        return None
-    kept = [0]
-    for (before, at), free in zip(itertools.pairwise(inked), np.rint(columns) > 1, strict=True):
-        if free and at == before + 1:
-            return None
-        kept += range(before + 1, at + 1) if free else [at]
-    return kept
