@@ -1,24 +1,24 @@
-"""When a picture of one word is read again along slopes and bows: words read rightly, by both thresholds (decision 14).
+"""When a picture of one word is looked at in other ways too, and how these elect its text (decision 14).
 
-    python -m benchmarks.levelling --data DIR --sets scene-icdar2015 scene-icdar2015-more
+    python -m benchmarks.levelling --data DIR --sets scene-icdar2015 scene-icdar2015-more words-iiit5k-train
 
-Words are cut by upright boxes, as people do, from the rows that validate. A word is levelled if it reads with less
-than the first threshold, and the best of the levelled readings is kept if it is better by the second one. Words with a
-letter or digit count, and they are right if these are, whatever their case.
+Words are those of the rows that validate: of pages they are cut by upright boxes, as people do, crops are as they are.
+A word that reads with less confidence than `below` is read along slopes and bows, narrower, wider, closer and looser.
+Either the best of these readings is kept if it is better by 0.05 (`best`, as it was before), or all vote, by a power of
+their confidence. Words with a letter or digit count, and they are right if these are, whatever their case.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.common import add_data_arguments, add_out_argument, chosen_pages, print_table, write_result
+from benchmarks.common import add_data_arguments, add_out_argument, chosen_sets, print_table, write_result
 from benchmarks.systems import add_model_arguments
 from ocr_core.bundle.store import open_store
 from ocr_core.pages.images import decode
@@ -26,60 +26,82 @@ from ocr_core.pipeline import lines
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import ReadOptions
 from ocr_core.preprocess import Pixels
-from ocr_core.scoring import PageSet
-from ocr_core.scoring.datasets import validates
+from ocr_core.recognition.recognizer import Reading
+from ocr_core.scoring import CropRow, LabelledSet
+from ocr_core.scoring.datasets import Corners, validates
 from ocr_core.scoring.text import alphanumeric
 
-SURE = (0.0, 0.8, 0.9, 0.95, 0.98)
-"""Levelled below; at 0 never."""
-BETTER = (0.0, 0.05, 0.1, 0.2)
+BELOW = (0.8, 0.9, 0.95, 0.98)
+POWERS = (1, 2, 4, 8)
+BETTER = 0.05
 OPTIONS = ReadOptions(detect=False, min_confidence=0.0)
 LEAST_SIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was read in a word, as it is and levelled as reads best."""
+    """What was read in a word: as it is, and then in other ways; nothing of these where it is too long for a word."""
 
     label: str
-    plain: tuple[str, float]
-    levelled: tuple[str, float]
+    plain: str
+    readings: tuple[Reading, ...]
+    """The first as it is."""
 
-    def right(self, sure: float, better: float) -> bool:
-        """Whether the word is read rightly with these thresholds."""
-        gain = _credit(self.levelled) - _credit(self.plain)
-        text, _ = self.levelled if self.plain[1] < sure and gain > better else self.plain
-        return alphanumeric(text) == self.label
+    def plainly(self) -> bool:
+        """Whether it is read rightly as it is."""
+        return alphanumeric(self.plain) == self.label
+
+    def voted(self, below: float, power: float) -> bool:
+        """Whether it is read rightly if it reads with less than `below` as it is, and all readings vote."""
+        if not self._is_doubted(below):
+            return self.plainly()
+        return alphanumeric(lines.elected(self.readings, power).text) == self.label
+
+    def best(self, below: float) -> bool:
+        """Whether it is read rightly if the best reading is kept where it is better by `BETTER`."""
+        if not self._is_doubted(below):
+            return self.plainly()
+        best = max(self.readings[1:], key=lines.credit)
+        better = lines.credit(best) > lines.credit(self.readings[0]) + BETTER
+        return alphanumeric(best.text if better else self.plain) == self.label
+
+    def _is_doubted(self, below: float) -> bool:
+        return bool(self.readings) and self.readings[0].confidence < below
 
 
-def _credit(reading: tuple[str, float]) -> float:
-    text, confidence = reading
-    return confidence - lines.SHORT / max(1, len(text))
-
-
-def words(pages: PageSet) -> Iterator[tuple[Pixels, str]]:
-    """Yield the upright boxes of the words of the rows that validate, with their letters and digits."""
-    for row in pages.rows:
+def words(labelled: LabelledSet) -> Iterator[tuple[Pixels, str]]:
+    """Yield the words of the rows that validate, of pages their upright boxes, with their letters and digits."""
+    for row in labelled.rows:
         if not validates(row.image):
             continue
-        pixels = decode(pages.path(row).read_bytes()).pixels
-        for line in row.lines:
-            corners = np.array(line.points)
-            left, top = np.maximum(corners.min(axis=0), 0).astype(int)
-            right, bottom = np.ceil(corners.max(axis=0)).astype(int)
-            word = pixels[top:bottom, left:right]
-            if not line.ignore and alphanumeric(line.text) and min(word.shape[:2]) >= LEAST_SIDE:
-                yield np.ascontiguousarray(word), alphanumeric(line.text)
+        pixels = decode(labelled.path(row).read_bytes()).pixels
+        if isinstance(row, CropRow):
+            found = [(pixels, row.text)]
+        else:
+            found = [(_upright(pixels, line.points), line.text) for line in row.lines if not line.ignore]
+        for word, text in found:
+            if alphanumeric(text) and min(word.shape[:2]) >= LEAST_SIDE:
+                yield np.ascontiguousarray(word), alphanumeric(text)
+
+
+def _upright(pixels: Pixels, points: Corners) -> Pixels:
+    corners = np.array(points)
+    left, top = np.maximum(corners.min(axis=0), 0).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int)
+    return pixels[top:bottom, left:right]
 
 
 def answer(engine: Engine, word: Pixels, label: str) -> Answer:
-    """Read a word as it is, and levelled."""
-    found = []
-    for sure in (0.0, 2.0):  # never, and always with the best of the levelled readings
-        with patch.object(lines, "SLANTED", sure), patch.object(lines, "BETTER", -9.0):
-            read = engine.read(word, OPTIONS).lines
-        found.append((read[0].text, read[0].confidence) if read else ("", 0.0))
-    return Answer(label, *found)
+    """Read a word in all ways."""
+    readings: list[Reading] = []
+
+    def keep(found: Sequence[Reading]) -> Reading:
+        readings.extend(found)
+        return found[0]
+
+    with patch.object(lines, "DOUBTED", 2.0), patch.object(lines, "elected", keep):
+        read = engine.read(word, OPTIONS).lines
+    return Answer(label, read[0].text if read else "", tuple(readings))
 
 
 def main() -> None:
@@ -89,16 +111,22 @@ def main() -> None:
     add_out_argument(parser, "levelling")
     args = parser.parse_args()
     bundle = open_store(args.store).open(args.model)
+    rows: list[list[object]] = []
     with closing(Engine.load(bundle, threads=1)) as engine:
-        answers = [answer(engine, *word) for pages in chosen_pages(args) for word in words(pages)]
-    rows = [
-        [sure, better, sum(found.right(sure, better) for found in answers) / len(answers)]
-        for sure, better in itertools.product(SURE, BETTER)
-        if sure or better == BETTER[0]
-    ]
-    print(f"{len(answers)} words")
-    print_table(("levelled below", "kept if better by", "words right"), rows)
-    write_result(args.out, args, {"bundle": bundle.ref, "words": len(answers), "rows": rows})
+        for labelled in chosen_sets(args):
+            answers = [answer(engine, *word) for word in words(labelled)]
+            rows += [[labelled.name, len(answers), *figures] for figures in table(answers)]
+    print_table(("set", "words", "looked at again below", "best", *(f"vote^{power}" for power in POWERS)), rows)
+    write_result(args.out, args, {"bundle": bundle.ref, "powers": POWERS, "rows": rows})
+
+
+def table(answers: Sequence[Answer]) -> Iterator[list[float]]:
+    """Yield rows: below which confidence, and shares of words read rightly by the best reading and each power."""
+    count = max(len(answers), 1)
+    yield [0.0] + [sum(found.plainly() for found in answers) / count] * (1 + len(POWERS))
+    for below in BELOW:
+        votes = [sum(found.voted(below, power) for found in answers) / count for power in POWERS]
+        yield [below, sum(found.best(below) for found in answers) / count, *votes]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from ocr_core.geometry import Points, turn_points
 from ocr_core.layout.order import reading_order
 from ocr_core.pipeline.lines import LineReader, ReadQuad
-from ocr_core.pipeline.orientation import downward
+from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.pipeline.stopwatch import Stopwatch
@@ -69,7 +69,14 @@ class Call:
         return Searched(pixels, self._reader.find(pixels))
 
     def _read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
-        return self._reader.read(pixels, [downward(quad) for quad in quads])
+        """Read quads across, tall ones downwards; those that may be one letter as they stand too, which is likelier."""
+        lone = [i for i, quad in enumerate(quads) if may_stand(quad)]
+        read = self._reader.read(pixels, [*map(downward, quads), *(quads[i] for i in lone)])
+        lines = read[: len(quads)]
+        for i, standing in zip(lone, read[len(quads) :], strict=True):
+            if lines[i].confidence < standing.confidence + MARGIN:
+                lines[i] = standing
+        return lines
 
     def _page(self, lines: Sequence[ReadQuad], size: tuple[int, int], rotation: int) -> Page:
         """Build the answer, with every point mapped back to the pixels of the upload."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,15 +11,16 @@ from ocr_core.pipeline.orientation import MARGIN, READS_BADLY, READS_WELL, flipp
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.pipeline.stopwatch import Stopwatch
 from ocr_core.preprocess import Pixels
-from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level
+from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level, looks
 from ocr_core.recognition.recognizer import Reading
 
-SLANTED = 0.95
-"""A picture of one line that reads with less confidence is tried along slopes and bows,"""
-BETTER = 0.05
-"""one of which must read better by so much,"""
+DOUBTED = 0.95
+"""A picture of one line that reads with less confidence is looked at in other ways too, and what they say is put to the
+vote: each reading has its confidence,"""
 SHORT = 0.5
-"""where so much, divided by the number of its characters, is taken off: it is easy to be sure of one letter of many."""
+"""less so much divided by the number of its characters, as it is easy to be sure of one letter of many,"""
+POWER = 4
+"""to this power, so that two that agree outvote one that is a little surer, but not one that is sure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,20 +78,19 @@ class LineReader:
         return [ReadQuad(quad, reading) for quad, reading in zip(quads, readings, strict=True)]
 
     def read_picture(self, pixels: Pixels, quad: Points) -> ReadQuad:
-        """Read a picture that is one line, `quad` its corners; if it reads badly, along slopes and bows too.
+        """Read a picture that is one line, `quad` its corners; if it reads badly, in other ways too, on which it votes.
 
         Not if it is wider than the network's widest input: words lie at slopes, and all those readings of a line of any
         length would cost many times what the line does.
         """
         (line,) = self.review(pixels, self.read(pixels, [quad]))
-        if line.confidence >= SLANTED or is_tall(quad) or self._is_long(pixels):
+        if line.confidence >= DOUBTED or is_tall(quad) or self._is_long(pixels):
             return line
         second = self._networks.second is not None
         height = self._networks.reader(second=second).spec.height
         with self._watch.stage("crop"):
-            crops = [level(pixels, height, slope, bow) for slope, bow in LEVELLED]
-        best = max(self._read_crops(crops, second=second), key=_credit)
-        return ReadQuad(quad, best) if _credit(best) > _credit(line.reading) + BETTER else line
+            crops = [level(pixels, height, slope, bow) for slope, bow in LEVELLED] + looks(pixels, quad, height)
+        return ReadQuad(quad, elected([line.reading, *self._read_crops(crops, second=second)]))
 
     def _is_long(self, pixels: Pixels) -> bool:
         recognizer = self._networks.recognizer
@@ -99,21 +100,37 @@ class LineReader:
     def settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Read lines whose direction is in doubt the other way too, or as the classifier says; keep the better.
 
+        Where one proves to be upside down others are too, as on a folded card, or two receipts in one scan: lines that
+        read tolerably are in doubt then.
+
         Args:
             pixels: H×W×3 BGR.
             quads: as they were found; those that are tall are in doubt sooner.
             lines: what was read in each.
         """
         settled = list(lines)
-        doubtful = [i for i, (quad, line) in enumerate(zip(quads, lines, strict=True)) if _is_doubtful(quad, line)]
-        doubtful = self._classified(pixels, lines, doubtful)
-        turned = self.read(pixels, [flipped(lines[i].quad) for i in doubtful])
-        for i, other in zip(doubtful, turned, strict=True):
-            if other.confidence > lines[i].confidence + MARGIN:
-                settled[i] = other
+        tried: set[int] = set()
+        for below in (READS_BADLY, READS_WELL):
+            doubtful = [i for i, line in enumerate(settled) if i not in tried and _is_doubtful(quads[i], line, below)]
+            better = self._better_turned(pixels, settled, doubtful)
+            for i, line in better.items():
+                settled[i] = line
+            if not any(line.confidence >= READS_WELL for line in better.values()):
+                break
+            tried.update(doubtful)
         return settled
 
-    def _classified(self, pixels: Pixels, lines: Sequence[ReadQuad], doubtful: list[int]) -> list[int]:
+    def _better_turned(self, pixels: Pixels, lines: Sequence[ReadQuad], doubtful: Sequence[int]) -> dict[int, ReadQuad]:
+        """Return the doubtful lines that read better the other way round, by their indices."""
+        doubtful = self._classified(pixels, lines, doubtful)
+        turned = self.read(pixels, [flipped(lines[i].quad) for i in doubtful])
+        return {
+            i: other
+            for i, other in zip(doubtful, turned, strict=True)
+            if other.confidence > lines[i].confidence + MARGIN
+        }
+
+    def _classified(self, pixels: Pixels, lines: Sequence[ReadQuad], doubtful: Sequence[int]) -> Sequence[int]:
         """Keep of the doubtful lines those that the classifier, if there is one, takes for upside down."""
         classifier = self._networks.classifier
         if classifier is None or not doubtful:
@@ -140,9 +157,19 @@ class LineReader:
             ]
 
 
-def _is_doubtful(quad: Points, line: ReadQuad) -> bool:
-    return line.confidence < (READS_WELL if is_tall(quad) else READS_BADLY)
+def _is_doubtful(quad: Points, line: ReadQuad, below: float) -> bool:
+    return line.confidence < (READS_WELL if is_tall(quad) else below)
 
 
-def _credit(reading: Reading) -> float:
+def elected(readings: Sequence[Reading], power: float = POWER) -> Reading:
+    """Return the surest of those readings of one line that have most votes together; the first, if none has any."""
+    votes: defaultdict[str, float] = defaultdict(float)
+    for reading in readings:
+        votes[reading.text] += max(credit(reading), 0.0) ** power
+    text = max(votes, key=votes.__getitem__)
+    return max((reading for reading in readings if reading.text == text), key=lambda reading: reading.confidence)
+
+
+def credit(reading: Reading) -> float:
+    """Return what the confidence of a reading is worth beside that of others of the same line."""
     return reading.confidence - SHORT / max(1, len(reading.text))

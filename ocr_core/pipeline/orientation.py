@@ -25,6 +25,10 @@ and 39 of the 50 that were upright less than 0.6.
 """
 SAMPLE = 6
 """Lines read to decide."""
+LONE = 3.0
+"""A tall quad that is less than so many times as high as wide may be one letter that stands, as those of tables are."""
+LONE_SAMPLE = 24
+"""Of these so many are read to decide: each says less than a line."""
 
 
 def lies_on_its_side(quads: Sequence[Points]) -> bool:
@@ -44,9 +48,20 @@ def length_across(quads: Sequence[Points]) -> float:
     return float(sum(quad_size(quad)[0] for quad in quads if not is_tall(quad)))
 
 
-def sample(quads: Sequence[Points]) -> list[int]:
+def may_stand(quad: Points) -> bool:
+    """Say whether a tall quad, ordered with its uppermost edge first, may be one letter that stands upright."""
+    width, height = quad_size(quad)
+    return TALL * width <= height < LONE * width
+
+
+def length_down(quads: Sequence[Points]) -> float:
+    """Return the length of the quads that run up or down together, in pixels."""
+    return float(sum(quad_size(quad)[1] for quad in quads if is_tall(quad)))
+
+
+def sample(quads: Sequence[Points], count: int = SAMPLE) -> list[int]:
     """Return the indices of the lines that decide: the longest, which hold most characters."""
-    return sorted(range(len(quads)), key=lambda i: -max(quad_size(quads[i])))[:SAMPLE]
+    return sorted(range(len(quads)), key=lambda i: -max(quad_size(quads[i])))[:count]
 
 
 def downward(quad: Points) -> Points:

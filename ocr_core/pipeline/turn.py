@@ -11,16 +11,20 @@ import numpy as np
 from ocr_core.geometry import Points, order_quad, turn_points
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.orientation import (
+    LONE_SAMPLE,
     MARGIN,
     READS_BADLY,
     READS_SURELY,
     READS_WELL,
+    SAMPLE,
     SIDEWAYS,
     downward,
     flipped,
     is_better,
     length_across,
+    length_down,
     lies_on_its_side,
+    may_stand,
     sample,
 )
 from ocr_core.preprocess import Pixels
@@ -72,8 +76,9 @@ class TurnFinder:
     def by_shape(self, pixels: Pixels, quads: Sequence[Points]) -> Turn:
         """Return a turn by 270 degrees if most text lies on its side and reads downwards, by 90 if upwards.
 
-        By none if most text runs across, or if neither makes sense, as with upright columns of signs. The longest
-        quads may be no lines but letters joined across them: where they are undecided all others are read too.
+        By none if most text runs across, if neither makes sense, as with upright columns of signs, or if most tall
+        quads are single letters that stand. The longest quads may be no lines but letters joined across them: where
+        they are undecided all others are read too.
         """
         if not lies_on_its_side(quads):
             return Turn(0)
@@ -81,7 +86,7 @@ class TurnFinder:
         down, up = self._both_ways(pixels, _longest(tall))
         if abs(down - up) < MARGIN:
             down, up = self._both_ways(pixels, tall)
-        if max(down, up) < READS_BADLY:
+        if max(down, up) < READS_BADLY or self._stand(pixels, quads):
             return Turn(0)
         return Turn(270 if down >= up else 90)
 
@@ -116,6 +121,15 @@ class TurnFinder:
             return False
         return is_better(self._upside_down(pixels, picked), this)
 
+    def _stand(self, pixels: Pixels, quads: Sequence[Points]) -> bool:
+        """Say whether most of the tall quads, by length, may be letters that stand, and read best so."""
+        lone = [quad for quad in quads if may_stand(quad)]
+        if 2 * length_down(lone) < length_down(quads):
+            return False
+        lone = _longest(lone, LONE_SAMPLE)
+        standing = float(np.mean(self._confidences(pixels, lone)))
+        return standing > max(self._both_ways(pixels, [downward(quad) for quad in lone]))
+
     def _upside_down(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[float]:
         return self._confidences(pixels, [flipped(line.quad) for line in lines])
 
@@ -148,5 +162,5 @@ def _longest_across(quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[
     return [across[i] for i in sample([line.quad for line in across])]
 
 
-def _longest(quads: Sequence[Points]) -> list[Points]:
-    return [quads[i] for i in sample(quads)]
+def _longest(quads: Sequence[Points], count: int = SAMPLE) -> list[Points]:
+    return [quads[i] for i in sample(quads, count)]

@@ -6,13 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.geometry import Points, quad_size
+from ocr_core.geometry import Points, grow_rectangle, quad_size
 from ocr_core.preprocess import Pixels
 
 TALL = 1.5
 """From this ratio of height to width on, a quad is taken for a line that runs up or down."""
 LEVELLED = ((0.25, 0.0), (-0.25, 0.0), (0.45, 0.0), (-0.45, 0.0), (0.0, 0.3), (0.0, -0.3), (0.0, 0.5), (0.0, -0.5))
 """Slopes and bows in which a word is looked for that reads badly as it is, in heights of its picture."""
+STRETCHED = (0.8, 1.25)
+"""Shares of its width to which a line is squeezed and stretched that reads badly as it is."""
+MARGINS = (-0.07, 0.08)
+"""By how much such a line is cut looser on all sides, in its heights; closer where it is negative."""
 LONGEST = 250
 """Width of a line at most, in heights. Longer ones are squeezed: a picture of one row of pixels has no text to lose."""
 
@@ -40,6 +44,19 @@ def cut_line(pixels: Pixels, quad: Points, height: int) -> Pixels:
     if shrink > 1:
         line = cv2.resize(line, (columns, height), interpolation=cv2.INTER_AREA)
     return np.asarray(line, np.uint8)
+
+
+def looks(pixels: Pixels, quad: Points, height: int) -> list[Pixels]:
+    """Return a line as it may be seen otherwise, each as `cut_line` has it: narrower, wider, cut closer, cut looser."""
+    line = cut_line(pixels, quad, height)
+    own_height = quad_size(quad)[1]
+    margins = [cut_line(pixels, grow_rectangle(quad, share * own_height), height) for share in MARGINS]
+    return [*(_stretched(line, share) for share in STRETCHED), *margins]
+
+
+def _stretched(line: Pixels, share: float) -> Pixels:
+    size = (max(1, round(line.shape[1] * share)), line.shape[0])
+    return np.asarray(cv2.resize(line, size, interpolation=cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR), np.uint8)
 
 
 def level(pixels: Pixels, height: int, slope: float, bow: float) -> Pixels:

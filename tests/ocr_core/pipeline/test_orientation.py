@@ -61,6 +61,38 @@ def test_a_line_upside_down_on_an_upright_page_is_read(engine):
     assert page.lines[3].quad == pytest.approx(np.array(corners), abs=2)
 
 
+def test_single_letters_read_as_they_stand_though_they_are_taller_than_wide(engine):
+    pixels = draw(*LINES)
+    letter = draw(("7", 0, 0), size=(32, 32))[:, 6:26]
+    for top in range(200, 600, 60):
+        pixels[top : top + 32, 860:880] = letter
+    page = engine.read(pixels)
+    assert page.rotation == 0
+    assert texts(page).count("7") == 7
+
+
+def letters_tolerably(batch):
+    """The recognizer of stripes, which reads letters tolerably even upside down."""
+    output = stripes.recognize(batch)
+    letters = output[..., stripes.CHARACTERS.index("a") + 1 : stripes.CHARACTERS.index("b") + 2]
+    letters[np.isclose(letters, stripes.UPSIDE_DOWN)] = 0.7
+    return output
+
+
+@pytest.mark.parametrize(
+    ("upside_down", "read"),
+    [
+        pytest.param({4}, "ba", id="no line says that others are upside down"),
+        pytest.param({2, 4}, "ab", id="one is, as half of a folded card"),
+    ],
+)
+def test_lines_that_read_tolerably_are_in_doubt_beside_one_upside_down(make_engine, upside_down, read):
+    engine = make_engine(functions={"recognizer": letters_tolerably})
+    page = engine.read(draw(*LINES, ("ab", 60, 500), upside_down=upside_down))
+    assert page.rotation == 0
+    assert sorted(texts(page)) == sorted([*(text for text, *_ in LINES), read])
+
+
 @pytest.mark.parametrize("turn", [0, 2])
 def test_a_line_that_runs_down_or_up_beside_others_is_read(engine, turn):
     pixels = draw(*LINES, ("6789", 860, 300), sideways={4})

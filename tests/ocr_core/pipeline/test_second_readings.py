@@ -10,8 +10,11 @@ from drawn_pages import make_page, texts
 
 from ocr_core.backends import Policy
 from ocr_core.pipeline import ReadOptions
-from ocr_core.pipeline.lines import SLANTED
+from ocr_core.pipeline import lines as reading_of_lines
+from ocr_core.pipeline.lines import elected
+from ocr_core.recognition.ctc import Character
 from ocr_core.recognition.language import LanguageModel
+from ocr_core.recognition.recognizer import Reading
 
 
 def unsure(batch):
@@ -140,17 +143,35 @@ def test_a_picture_of_one_line_is_levelled_where_it_reads_badly(engine, monkeypa
     pixels, flat = picture("0123 456", lower), picture("0123 456", lambda x: 0 * x)
     page = engine.read(pixels, ReadOptions(detect=False, min_confidence=0))
     assert texts(page) == ["0123 456"]
-    assert page.lines[0].confidence > SLANTED
+    assert page.lines[0].confidence > reading_of_lines.DOUBTED
     assert page.lines[0].quad.tolist() == [[0, 0], [pixels.shape[1], 0], [*pixels.shape[1::-1]], [0, pixels.shape[0]]]
-    monkeypatch.setattr("ocr_core.pipeline.lines.SLANTED", 0.0)
+    monkeypatch.setattr("ocr_core.pipeline.lines.DOUBTED", 0.0)
     as_it_is = engine.read(pixels, ReadOptions(detect=False, min_confidence=0)).lines
     assert texts(page) != [line.text for line in as_it_is] or as_it_is[0].confidence < 0.9
     assert texts(engine.read(flat, ReadOptions(detect=False))) == ["0123 456"]
 
 
+def reading(text, probability):
+    return Reading(tuple(Character(c, probability, i, i + 1) for i, c in enumerate(text)), float(len(text)))
+
+
+@pytest.mark.parametrize(
+    ("readings", "text", "confidence"),
+    [
+        pytest.param([("hotei", 0.8), ("hotel", 0.7), ("hotel", 0.75)], "hotel", 0.75, id="two agree"),
+        pytest.param([("hotei", 0.99), ("hotel", 0.7), ("hotel", 0.75)], "hotei", 0.99, id="one is sure"),
+        pytest.param([("hotel", 0.7), ("h", 0.9), ("h", 0.8)], "hotel", 0.7, id="sure of one letter of many"),
+        pytest.param([("", 0.0), ("h", 0.4), ("i", 0.4)], "", 0.0, id="none has a vote"),
+    ],
+)
+def test_readings_elect_a_text(readings, text, confidence):
+    found = elected([reading(*each) for each in readings])
+    assert (found.text, found.confidence) == (text, pytest.approx(confidence))
+
+
 def test_a_picture_of_a_long_line_costs_no_more_than_its_pixels_however_badly_it_reads(engine):
     pixels = np.ascontiguousarray(np.rot90(picture("01234567" * 4, lambda x: 0 * x), 2))
     page = engine.read(pixels, ReadOptions(detect=False, min_confidence=0))
-    assert page.lines[0].confidence < SLANTED
+    assert page.lines[0].confidence < reading_of_lines.DOUBTED
     windows = engine.backend.networks["recognizer"].shapes
     assert sum(shape[0] * shape[3] for shape in windows) < 3 * pixels.shape[1] * 32 / pixels.shape[0]  # they overlap

@@ -12,6 +12,8 @@ from ocr_core.recognition.recognizer import Reading
 
 ACROSS = np.array([[10, 10], [90, 10], [90, 20], [10, 20]], np.float32)
 TALL = np.array([[10, 10], [20, 10], [20, 90], [10, 90]], np.float32)
+LETTER = np.array([[10, 10], [20, 10], [20, 30], [10, 30]], np.float32)
+"""Tall, and perhaps one letter that stands."""
 PAGE = np.zeros((100, 120, 3), np.uint8)
 
 
@@ -55,6 +57,18 @@ def way(quad):
 def test_text_that_looks_tall(reads, quad, rotation):
     assert TurnFinder(reads).by_shape(PAGE, [quad]).degrees == rotation
     assert reads.pages == 0
+
+
+@pytest.mark.parametrize(
+    ("reads", "quads", "rotation"),
+    [
+        pytest.param(Reads(0, 0.7), [LETTER] * 9, 0, id="letters that stand, though they read well on their side"),
+        pytest.param(Reads(90, 0.7), [LETTER] * 9, 270, id="short words on their side"),
+        pytest.param(Reads(0, 0.7), [LETTER] * 9 + [TALL] * 3, 270, id="a few letters do not outvote lines"),
+    ],
+)
+def test_a_page_of_single_letters_is_not_turned(reads, quads, rotation):
+    assert TurnFinder(reads).by_shape(PAGE, quads).degrees == rotation
 
 
 class ReadsLinesAlone(Reads):
