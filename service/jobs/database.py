@@ -9,8 +9,9 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,25 @@ CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 5
 """How long a statement may take, and how long a server may be silent."""
 _PARAMETER = re.compile(r":(\w+)")
+_MADE = re.compile(r"IF NOT EXISTS (\w+)")
+_LOCKED = (5, 6)
+"""SQLITE_BUSY and SQLITE_LOCKED, which `sqlite3` names from Python 3.11 on."""
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a database must have."""
+
+    statements: str
+    """Make what is not there, `CREATE … IF NOT EXISTS`, with semicolons between them."""
+    columns: Mapping[str, str]
+    """Of each table, with commas between them. Others, which a later version has added, do no harm."""
+
+    def names(self) -> set[str]:
+        """Return the tables and indexes that the statements make."""
+        return set(_MADE.findall(self.statements))
 
 
 class Transaction:
@@ -52,7 +70,7 @@ class Transaction:
 class Database(ABC):
     """Where jobs are kept. Safe from any thread: connections are lent, and made anew once one broke."""
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._idle: list[Any] = []
 
@@ -77,16 +95,21 @@ class Database(ABC):
             log.warning("the store of jobs failed: %s", str(error).strip())
             raise JobStoreError("the store of jobs cannot be reached") from error
         except BaseException:
-            self._idle.append(connection)
+            if connection is not None:
+                self._idle.append(connection)
             raise
         else:
             self._idle.append(connection)
 
     def close(self) -> None:
         """Let go of connections that nobody uses."""
-        while self._idle:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # asked before, another thread may take it in between
+                return
             with suppress(*self._errors()):
-                self._idle.pop().close()
+                connection.close()
 
     def _borrow(self) -> Any:
         while self._idle:
@@ -98,6 +121,8 @@ class Database(ABC):
         connection = self._connect()
         try:
             self._prepare(connection, self._schema)
+            for table, columns in self._schema.columns.items():  # jobs that are taken in could not be worked on
+                connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")
         except BaseException:
             connection.close()
             raise
@@ -119,7 +144,7 @@ class Database(ABC):
     def _errors(self) -> tuple[type[Exception], ...]: ...
 
     @abstractmethod
-    def _prepare(self, connection: Any, schema: str) -> None: ...
+    def _prepare(self, connection: Any, schema: Schema) -> None: ...
 
     @abstractmethod
     def _begun(self, connection: Any, *, write: bool) -> AbstractContextManager[Transaction]: ...
@@ -133,18 +158,30 @@ class _Connection(sqlite3.Connection):
 def _log_ahead(connection: sqlite3.Connection) -> None:
     """Give a file its write-ahead log, which SQLite refuses without waiting while another connection does the same."""
     until = time.monotonic() + LOCKED_SECONDS
-    while time.monotonic() < until:
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
+    while (error := _refusal(connection)) is not None:
+        # A disk that is full, or may not be written, is so after a while as well.
+        if not _is_locked(error) or time.monotonic() >= until:
+            raise error
         time.sleep(LOCKED_POLL_SECONDS)
-    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _refusal(connection: sqlite3.Connection) -> sqlite3.OperationalError | None:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        return error
+    return None
+
+
+def _is_locked(error: sqlite3.OperationalError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return "locked" in str(error) if code is None else code & 0xFF in _LOCKED
 
 
 class SqliteDatabase(Database):
     """A file. Its write-ahead log lets others read while one writes; what was committed is on the disk."""
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
         super().__init__(schema)
         self._path = path
         self._making = threading.Lock()
@@ -161,9 +198,15 @@ class SqliteDatabase(Database):
         connection = sqlite3.connect(
             self._path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
         )
-        _log_ahead(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.inode = self._path.stat().st_ino
+        try:
+            # A row that somebody has spoilt keeps none of the others from being read.
+            connection.text_factory = lambda text: text.decode("utf-8", "replace")
+            _log_ahead(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.inode = self._path.stat().st_ino
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _make(self) -> None:
@@ -186,9 +229,11 @@ class SqliteDatabase(Database):
     def _errors(self) -> tuple[type[Exception], ...]:
         return sqlite3.Error, OSError
 
-    def _prepare(self, connection: sqlite3.Connection, schema: str) -> None:
-        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'ocr_jobs'").fetchall():
-            connection.executescript(f"BEGIN IMMEDIATE; {schema}; COMMIT")
+    def _prepare(self, connection: sqlite3.Connection, schema: Schema) -> None:
+        # Where all is there nothing is written: a disk that is full, or may not be written, can still be read.
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not schema.names() <= there:
+            connection.executescript(f"BEGIN IMMEDIATE; {schema.statements}; COMMIT")
 
     @contextmanager
     def _begun(self, connection: sqlite3.Connection, *, write: bool) -> Iterator[Transaction]:
@@ -206,7 +251,7 @@ class SqliteDatabase(Database):
 class PostgresDatabase(Database):
     """A PostgreSQL server (extra `postgres`)."""
 
-    def __init__(self, url: str, schema: str) -> None:
+    def __init__(self, url: str, schema: Schema) -> None:
         import psycopg  # not needed, and not there, where jobs are kept in a file
 
         super().__init__(schema)
@@ -233,11 +278,11 @@ class PostgresDatabase(Database):
     def _errors(self) -> tuple[type[Exception], ...]:
         return self._psycopg.Error, OSError
 
-    def _prepare(self, connection: Any, schema: str) -> None:
+    def _prepare(self, connection: Any, schema: Schema) -> None:
         connection.execute(f"SET statement_timeout = {STATEMENT_SECONDS * 1000}")
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(671830522)")  # replicas that start together
-            for statement in schema.split(";"):
+            for statement in schema.statements.split(";"):
                 connection.execute(statement)
 
     @contextmanager

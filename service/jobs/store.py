@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.jobs.database import Database, Transaction
+from service.jobs.database import Database, Schema, Transaction
 from service.jobs.job import Job, PageRow
 
-SCHEMA = """
+_STATEMENTS = """
 CREATE TABLE IF NOT EXISTS ocr_jobs (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, caller TEXT NOT NULL, state TEXT NOT NULL,
     created DOUBLE PRECISION NOT NULL, started DOUBLE PRECISION, ended DOUBLE PRECISION,
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS ocr_job_pages (
     job TEXT NOT NULL, position INTEGER NOT NULL, file INTEGER NOT NULL, page INTEGER NOT NULL,
     name TEXT, problem TEXT, PRIMARY KEY (job, position)
 )"""
+JOB = ", ".join(Job.__dataclass_fields__)
+PAGE = ", ".join(PageRow.__dataclass_fields__)
+"""The columns that are asked for, by name: after a later version the tables may have more."""
+SCHEMA = Schema(_STATEMENTS, {"ocr_jobs": JOB, "ocr_job_pages": f"job, {PAGE}"})
 
 MINE = "id = :id AND lease = :lease AND state = 'running'"
 INSIDE = "state IN ('accepting', 'queued', 'running')"
@@ -77,7 +81,7 @@ class JobStore:
                     dead=dead,
                 )
                 found = transaction.rows(
-                    "SELECT * FROM ocr_jobs WHERE owner = :owner AND idempotency_key = :key",
+                    f"SELECT {JOB} FROM ocr_jobs WHERE owner = :owner AND idempotency_key = :key",
                     owner=job.owner,
                     key=job.idempotency_key,
                 )
@@ -110,7 +114,7 @@ class JobStore:
     def find(self, job: str) -> Job | None:
         """Return a job."""
         with self._database.transaction(write=False) as transaction:
-            return next(iter(_jobs(transaction, "SELECT * FROM ocr_jobs WHERE id = :id", id=job)), None)
+            return next(iter(_jobs(transaction, f"SELECT {JOB} FROM ocr_jobs WHERE id = :id", id=job)), None)
 
     def of_owner(self, owner: str, limit: int, before: tuple[float, str] | None, now: float) -> list[Job]:
         """Return the newest jobs of an owner, or those that come after the one created at `before[0]`, `before[1]`."""
@@ -119,7 +123,7 @@ class JobStore:
         with self._database.transaction(write=False) as transaction:
             return _jobs(
                 transaction,
-                f"SELECT * FROM ocr_jobs WHERE owner = :owner AND state != 'accepting' "
+                f"SELECT {JOB} FROM ocr_jobs WHERE owner = :owner AND state != 'accepting' "
                 f"AND (expires > :now OR state IN ('queued', 'running')) {then} "
                 "ORDER BY created DESC, id DESC LIMIT :limit",
                 owner=owner,
@@ -134,7 +138,7 @@ class JobStore:
         chosen = "AND problem IS NOT NULL" if failed else ""
         with self._database.transaction(write=False) as transaction:
             rows = transaction.rows(
-                "SELECT position, file, page, name, problem FROM ocr_job_pages "
+                f"SELECT {PAGE} FROM ocr_job_pages "
                 f"WHERE job = :job AND position >= :start {chosen} ORDER BY position LIMIT :limit",
                 job=job,
                 start=start,
@@ -178,12 +182,12 @@ class JobStore:
             )
             if not transaction.change(sql, id=waiting[0]["id"], lease=lease, now=now):
                 return None
-            return _jobs(transaction, "SELECT * FROM ocr_jobs WHERE id = :id", **waiting[0])[0]
+            return _jobs(transaction, f"SELECT {JOB} FROM ocr_jobs WHERE id = :id", **waiting[0])[0]
 
     def running(self) -> list[Job]:
         """Return the jobs that workers have."""
         with self._database.transaction(write=False) as transaction:
-            return _jobs(transaction, "SELECT * FROM ocr_jobs WHERE state = 'running'")
+            return _jobs(transaction, f"SELECT {JOB} FROM ocr_jobs WHERE state = 'running'")
 
     def take_over(self, job: Job, lease: str) -> Job | None:
         """Take a job whose worker gave no sign of life since it was seen as it is here; None if it did after all."""
@@ -191,7 +195,7 @@ class JobStore:
             sql = f"UPDATE ocr_jobs SET lease = :new, beat = beat + 1, tries = tries + 1 WHERE {MINE} AND beat = :beat"
             if not transaction.change(sql, id=job.id, lease=job.lease, beat=job.beat, new=lease):
                 return None
-            return _jobs(transaction, "SELECT * FROM ocr_jobs WHERE id = :id", id=job.id)[0]
+            return _jobs(transaction, f"SELECT {JOB} FROM ocr_jobs WHERE id = :id", id=job.id)[0]
 
     def sign(self, job: str, lease: str, seconds: float) -> bool:
         """Give a sign of life after so many seconds of work; return whether the job is still had."""
@@ -257,7 +261,7 @@ class JobStore:
     def expired(self, now: float, limit: int) -> list[Job]:
         """Return jobs that are to be removed; none that waits or is worked on, whatever the clock says."""
         sql = (
-            "SELECT * FROM ocr_jobs WHERE expires < :now AND state NOT IN ('queued', 'running') "
+            f"SELECT {JOB} FROM ocr_jobs WHERE expires < :now AND state NOT IN ('queued', 'running') "
             "ORDER BY expires LIMIT :limit"
         )
         with self._database.transaction(write=False) as transaction:
@@ -280,7 +284,7 @@ class JobStore:
 
     def take_callback(self, now: float, retry_at: float) -> Job | None:
         """Take a callback that is due; unless it is done by `retry_at`, it will be due again."""
-        due = "SELECT * FROM ocr_jobs WHERE callback_at <= :now ORDER BY callback_at LIMIT 1"
+        due = f"SELECT {JOB} FROM ocr_jobs WHERE callback_at <= :now ORDER BY callback_at LIMIT 1"
         with self._database.transaction(write=False) as transaction:  # asked all the time, it keeps nobody waiting
             if not transaction.rows(due, now=now):
                 return None

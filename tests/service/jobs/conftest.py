@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from job_clients import ServeJobs
+from job_clients import ServeJobs, databases
 from service_clients import Serve
 from service_fakes import FakeReader
 
 from benchmarks.postgres import Postgres, postgres, programs
+from service.jobs.database import Database, PostgresDatabase, SqliteDatabase
+from service.jobs.store import SCHEMA, JobStore
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,21 @@ def fresh_postgres(postgres_server: Postgres) -> str:
     with psycopg.connect(postgres_server.url) as connection:
         connection.execute("DROP TABLE IF EXISTS ocr_jobs, ocr_job_pages")
     return postgres_server.url
+
+
+@pytest.fixture(params=databases())
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        made: Database = SqliteDatabase(tmp_path / "jobs.db", SCHEMA)
+    else:
+        made = PostgresDatabase(request.getfixturevalue("fresh_postgres"), SCHEMA)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(database: Database) -> JobStore:
+    return JobStore(database)
 
 
 @pytest.fixture

@@ -1,55 +1,17 @@
-"""The store of jobs, in both databases: what two at once may do to each other, and what happens where it fails."""
+"""The store of jobs, in both databases: what two at once may do to each other."""
 
 from __future__ import annotations
 
-import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from job_clients import databases
+from job_stores import a_job, page, queued
 
-from service.errors import JobStoreError
-from service.jobs import database as databases_module
-from service.jobs.database import Database, PostgresDatabase, SqliteDatabase
-from service.jobs.job import Job, PageRow
-from service.jobs.jobs import Submission, _new_job
-from service.jobs.store import SCHEMA, JobStore, LeaseLostError
-
-
-@pytest.fixture(params=databases())
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        made: Database = SqliteDatabase(tmp_path / "jobs.db", SCHEMA)
-    else:
-        made = PostgresDatabase(request.getfixturevalue("fresh_postgres"), SCHEMA)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def store(database: Database) -> JobStore:
-    return JobStore(database)
-
-
-def a_job(number: int = 0, *, caller: str = "a", key: str | None = None) -> Job:
-    submission = Submission(owner="", caller=caller, names=["1.png"], files=[b""], fields={}, idempotency_key=key)
-    return _new_job(submission, "0" * 64, 1000.0 + number)
-
-
-def queued(store: JobStore, *jobs: Job) -> None:
-    for job in jobs:
-        assert store.reserve(job, 100) is job
-        assert store.accept(job.id, 2e9)
-
-
-def page(position: int, problem: str | None = None) -> PageRow:
-    return PageRow(position=position, file=0, page=position + 1, name=f"page-{position}", problem=problem)
+from service.jobs.job import Job
+from service.jobs.store import JobStore, LeaseLostError
 
 
 def at_once(work: Callable[[int], object], count: int = 8) -> list[object]:
@@ -200,94 +162,3 @@ def test_nothing_of_a_statement_is_taken_from_what_is_stored(store: JobStore) ->
     found = store.find(nasty.id)
     assert found is not None
     assert (found.caller, found.files) == (nasty.caller, nasty.files)
-
-
-def test_a_locked_file_is_read_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases_module, "LOCKED_SECONDS", 0.01)
-    store = JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA))
-    job = a_job()
-    queued(store, job)
-    other = sqlite3.connect(tmp_path / "jobs.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(JobStoreError):
-        store.take("lease", 1.0)
-    assert store.find(job.id) is not None
-    other.execute("ROLLBACK")
-    assert store.take("lease", 1.0) is not None
-    other.close()
-
-
-def test_two_that_open_a_new_file_at_once_both_get_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusals = iter(range(3))
-
-    class Refused(databases_module._Connection):
-        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
-            if "journal_mode" in sql and next(refusals, None) is not None:
-                raise sqlite3.OperationalError("database is locked")  # SQLite does not wait for it
-            return super().execute(sql, *values)
-
-    monkeypatch.setattr(databases_module, "_Connection", Refused)
-    JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
-    assert next(refusals, None) is None
-    refusals = iter(int, 1)
-    monkeypatch.setattr(databases_module, "LOCKED_SECONDS", 0.05)
-    with pytest.raises(JobStoreError):
-        JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
-
-
-def test_others_may_look_into_the_file(tmp_path: Path) -> None:
-    """Whoever closes it last empties the log and deletes it, and must see that a service has it open."""
-    database = SqliteDatabase(tmp_path / "jobs.db", SCHEMA)
-    store = JobStore(database)
-    with database.transaction(write=False), database.transaction(write=False):  # a second connection
-        pass
-    look = f"import sqlite3; c = sqlite3.connect({str(tmp_path / 'jobs.db')!r}); c.execute('SELECT id FROM ocr_jobs')"
-    subprocess.run([sys.executable, "-c", f"{look}; c.close()"], check=True, timeout=60)
-    job = a_job()
-    queued(store, job)
-    assert JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).find(job.id) is not None
-
-
-def test_a_folder_that_cannot_be_looked_into_may_hold_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> bool:
-        raise PermissionError
-
-    monkeypatch.setattr(Path, "exists", refuse)
-    assert SqliteDatabase(tmp_path / "jobs.db", SCHEMA).is_there()
-
-
-def test_a_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
-    store = JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA))
-    queued(store, a_job())
-    (tmp_path / "jobs.db").unlink()
-    job = a_job()
-    queued(store, job)
-    assert JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).find(job.id) is not None
-
-
-def test_nobody_else_reads_the_file(tmp_path: Path) -> None:
-    JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
-    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
-
-
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "jobs.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(JobStoreError):
-        JobStore(SqliteDatabase(tmp_path / "jobs.db", SCHEMA)).reserve(a_job(), 1)
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(JobStoreError):
-        JobStore(SqliteDatabase(tmp_path / "file" / "jobs.db", SCHEMA)).reserve(a_job(), 1)
-
-
-@pytest.mark.slow
-def test_a_server_that_is_gone_is_found_again(fresh_postgres: str, postgres_server: object) -> None:
-    database = PostgresDatabase(fresh_postgres, SCHEMA)
-    store = JobStore(database)
-    job = a_job()
-    queued(store, job)
-    postgres_server.stop()
-    with pytest.raises(JobStoreError):
-        store.find(job.id)
-    postgres_server.start()
-    assert store.find(job.id) is not None
-    database.close()
