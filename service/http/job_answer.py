@@ -15,7 +15,7 @@ from service.errors import JobFilesLostError, NoResultError
 from service.http.answers import Answer
 from service.http.context import Context
 from service.http.exchange import Exchange
-from service.http.job_schemas import JobFields
+from service.http.job_schemas import JobFields, understood
 from service.http.problems import KnownProblemError, Problem
 from service.http.schemas import Model
 from service.http.uploads import Received, Upload
@@ -33,7 +33,8 @@ class JobAnswer(Answer):
     def __init__(
         self, form: str, received: Received, job: Job, context: Context, exchange: Exchange, wanted: Check
     ) -> None:
-        model = Model.model_validate_json(job.model or "{}")
+        with understood(job):
+            model = Model.model_validate_json(job.model or "{}")
         super().__init__(form, received, model, context, exchange, wanted)
         self._job = job
 
@@ -53,9 +54,11 @@ class JobAnswer(Answer):
 
 async def received_of(job: Job, jobs: Jobs, *, whole: bool) -> Received:
     """Return what a job was sent; `whole`: with the files themselves."""
-    files = await jobs.uploads(job) if whole else [b""] * len(job.names)
-    uploads = tuple(Upload(name, data) for name, data in zip(job.names, files, strict=True))
-    return Received(uploads, JobFields.model_validate_json(job.fields))
+    with understood(job):
+        fields, names = JobFields.model_validate_json(job.fields), list(job.names)
+    files = await jobs.uploads(job) if whole else [b""] * len(names)
+    uploads = tuple(Upload(name, data) for name, data in zip(names, files, strict=True))
+    return Received(uploads, fields)
 
 
 def require_pages(job: Job) -> None:
@@ -68,13 +71,16 @@ def require_pages(job: Job) -> None:
     if job.pages_done:
         return
     if job.problem is not None:
-        raise KnownProblemError(Problem.model_validate_json(job.problem))
+        with understood(job):
+            problem = Problem.model_validate_json(job.problem)
+        raise KnownProblemError(problem)
     raise NoResultError(f"no page was read yet; the job is {job.state}")
 
 
 async def kept_sheets(job: Job, form: str, jobs: Jobs) -> AsyncIterator[Sheet]:
     """Give the pages of a job that were over when it was looked at, in order, one at a time in memory."""
-    words = bool(job.choices["words"]) or (form in FORMATS and FORMATS[form].words)
+    with understood(job):
+        words = bool(job.choices["words"]) or (form in FORMATS and FORMATS[form].words)
     position = 0
     while position < job.position:
         count = min(ROWS, job.position - position)
@@ -88,5 +94,6 @@ async def kept_sheets(job: Job, form: str, jobs: Jobs) -> AsyncIterator[Sheet]:
 
 async def _outcome(job: Job, row: PageRow, jobs: Jobs, *, words: bool) -> Outcome:
     if row.name is None:
-        return KnownProblemError(Problem.model_validate(json.loads(row.problem or "{}")))
+        with understood(job):
+            return KnownProblemError(Problem.model_validate(json.loads(row.problem or "{}")))
     return await run_in_threadpool(load_page, await jobs.page(job, row.name), words=words)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Annotated, Literal
 
@@ -11,10 +13,13 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.errors import JobFilesLostError
 from service.http.problems import Problem
 from service.http.schemas import Base64File, Model, ReadFields, from_base64
 from service.jobs.job import Job, PageRow, State
 from service.jobs.urls import MAX_LENGTH
+
+log = logging.getLogger(__name__)
 
 MOST_ERRORS = 100
 """Failed pages of which a job tells; the result tells of all."""
@@ -89,8 +94,13 @@ class JobSummary(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> JobSummary:
-        """Return the job as it is sent."""
-        return cls.model_validate(_summary(job))
+        """Return the job as it is sent.
+
+        Raises:
+            JobFilesLostError: what was kept of it cannot be understood.
+        """
+        with understood(job):
+            return cls.model_validate(_summary(job))
 
 
 class JobStatus(JobSummary):
@@ -100,12 +110,17 @@ class JobStatus(JobSummary):
 
     @classmethod
     def with_errors(cls, job: Job, failed: Sequence[PageRow]) -> JobStatus:
-        """Return the job as it is sent, with pages that failed."""
-        names = job.names
-        errors = [
-            {"file": names[row.file], "page": row.page, "error": json.loads(row.problem or "{}")} for row in failed
-        ]
-        return cls.model_validate({**_summary(job), "errors": errors})
+        """Return the job as it is sent, with pages that failed.
+
+        Raises:
+            JobFilesLostError: what was kept of it cannot be understood.
+        """
+        with understood(job):
+            names = job.names
+            errors = [
+                {"file": names[row.file], "page": row.page, "error": json.loads(row.problem or "{}")} for row in failed
+            ]
+            return cls.model_validate({**_summary(job), "errors": errors})
 
 
 class JobList(BaseModel):
@@ -134,6 +149,20 @@ class ResultFields(BaseModel):
     format: Literal["json", "text", "markdown", "tsv", "hocr", "alto", "pdf"] | None = Field(
         default=None, description="Left out, `Accept` tells, and without that what the job was told; else it is JSON."
     )
+
+
+@contextmanager
+def understood(job: Job) -> Iterator[None]:
+    """Take what cannot be understood, since a person or another version wrote it, for what is lost.
+
+    Raises:
+        JobFilesLostError: something inside was not as this version writes it.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        log.warning("a row of a job cannot be understood: %s", type(error).__name__, extra={"job": job.id})
+        raise JobFilesLostError("what was kept of this job cannot be understood") from error
 
 
 def cursor_of(job: Job) -> str:

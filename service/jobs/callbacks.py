@@ -99,7 +99,7 @@ class Callbacks:
             with _cut_after(TIMEOUT, connection):
                 connection.request("POST", path, body, _headers(job, body, self._clock(), self._secret()))
                 status = connection.getresponse().status
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, TypeError) as error:  # or its row cannot be understood
             log.warning("a callback failed: %s", type(error).__name__, extra={"job": job.id})
             return False
         finally:

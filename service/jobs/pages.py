@@ -39,12 +39,15 @@ def load_page(data: bytes, *, words: bool) -> Reading:
     """Return a page that was kept, without its words if they are not wanted.
 
     Raises:
-        JobFilesLostError: it is damaged.
+        JobFilesLostError: it is damaged, or was kept by another version.
     """
     try:
-        kept: dict[str, Any] = json.loads(gzip.decompress(data).decode("utf-8", "surrogatepass"))
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+        return _reading(json.loads(gzip.decompress(data).decode("utf-8", "surrogatepass")), words=words)
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, LookupError, AttributeError) as error:
         raise JobFilesLostError("a page of this job is damaged") from error
+
+
+def _reading(kept: dict[str, Any], *, words: bool) -> Reading:
     lines = [
         Line(**_load(line), words=tuple(Word(**_load(word)) for word in line["words"]) if words else (), source=source)
         for line, source in zip(kept.pop("lines"), kept.pop("sources"), strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
 from service.engine.threads import wait_in_thread
-from service.errors import InvalidRequestError, NotReadyError
+from service.errors import InvalidRequestError, JobFilesLostError, NotReadyError
 from service.http.accept import choose_form
 from service.http.answers import PageStream
 from service.http.bodies import collect_json, incoming_of, parse_json
@@ -32,6 +32,7 @@ from service.http.job_schemas import (
     ListFields,
     ResultFields,
     cursor_of,
+    understood,
 )
 from service.http.openapi import job_operation, problems, result_operation
 from service.http.routes.ocr import TimeoutHeader, receive_within, ticket_of
@@ -116,10 +117,10 @@ async def list_jobs(request: Request, context: ContextDep, query: Annotated[List
     if query.after is not None:
         created, _, last = query.after.partition("-")
         before = (float(created), last)
-    jobs = await _jobs(context).of_owner(exchange_of(request).key or "", query.limit + 1, before)
-    shown = jobs[: query.limit]
+    found = await _listed(_jobs(context), exchange_of(request).key or "", query.limit + 1, before)
+    shown = found[: query.limit]
     return JobList(
-        jobs=[JobSummary.of(job) for job in shown], next=cursor_of(shown[-1]) if len(jobs) > len(shown) else None
+        jobs=[summary for _, summary in shown], next=cursor_of(shown[-1][0]) if len(found) > len(shown) else None
     )
 
 
@@ -148,7 +149,8 @@ async def get_result(
     require_pages(job)
     exchange, jobs = exchange_of(request), _jobs(context)
     accept = request.headers.get("accept")
-    told = None if (accept or "*/*").strip() != "*/*" else job.choices["format"]
+    with understood(job):
+        told = None if (accept or "*/*").strip() != "*/*" else job.choices["format"]
     form = choose_form(query.format or told, accept)
     ticket = ticket_of(exchange, None, context, by_page=True)
     async with AsyncExitStack() as stack:
@@ -203,6 +205,19 @@ def _jobs(context: Context) -> Jobs:
     if context.jobs is None:
         raise NotReadyError("no jobs are taken here")
     return context.jobs
+
+
+async def _listed(jobs: Jobs, owner: str, limit: int, before: tuple[float, str] | None) -> list[tuple[Job, JobSummary]]:
+    """Return jobs as a list has them, without those that cannot be understood: they keep nobody from the others."""
+    found: list[tuple[Job, JobSummary]] = []
+    while True:
+        some = await jobs.of_owner(owner, limit, before)
+        for job in some:
+            with suppress(JobFilesLostError):
+                found.append((job, JobSummary.of(job)))
+        if len(found) >= limit or len(some) < limit:
+            return found[:limit]
+        before = (some[-1].created, some[-1].id)
 
 
 async def _find(request: Request, context: Context, name: str) -> Job:

@@ -59,6 +59,9 @@ def test_nobody_else_reads_uploads(tmp_path: Path) -> None:
 
 
 GZIPPED = gzip.compress(b"no JSON")
+LATER = gzip.compress(b'{"lines": [], "sources": [], "seconds": {}, "width": 5, "height": 6, "later": 1}')
+LINE = gzip.compress(b'{"lines": [{"text": "x"}], "sources": ["ocr"], "seconds": {}, "width": 5, "height": 6}')
+LIST = gzip.compress(b"[]")
 TEXTS = st.text(st.characters(codec=None), max_size=8)
 CONFIDENCES = st.floats(0, 1)
 QUADS = st.lists(st.floats(-1e5, 1e5, width=32), min_size=8, max_size=8).map(
@@ -76,7 +79,16 @@ LINES = st.builds(
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda data: b"", lambda data: data[:50], lambda data: b"garbage", lambda _: GZIPPED]
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:50],
+        lambda data: b"garbage",
+        lambda _: GZIPPED,
+        lambda _: LATER,
+        lambda _: LINE,
+        lambda _: LIST,
+    ],
 )
 def test_a_damaged_page_is_as_good_as_lost(damage: Callable[[bytes], bytes]) -> None:
     kept = dump_page(Reading(Page(width=5, height=6, rotation=0, lines=(), number=1, source="ocr", dpi=None), {}))
