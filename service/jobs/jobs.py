@@ -136,7 +136,7 @@ class Jobs:
         try:
             await self._call(lambda: self._files.put_uploads(job.id, submission.files))
             expires = now + self._settings.jobs_timeout_seconds + self._settings.jobs_keep_seconds
-            if not await self._call(lambda: self._store.accept(job.id, expires)):
+            if not await self._call(lambda: self._store.accept(job.id, expires, job.idempotency_key)):
                 raise JobStoreError("the job took too long to be written")
         except BaseException:
             await asyncio.shield(self._forget(job))
@@ -208,10 +208,13 @@ class Jobs:
         except JobStoreError:
             log.warning("a job that was refused is left to be swept", extra={"job": job.id})
 
-    def _withdraw(self, job: Job) -> None:
-        # A server that went away while it was told to accept the job may have done so: then it is worked on.
-        if self._store.withdraw(job.id) or self._store.find(job.id) is None:
+    def _withdraw(self, job: Job) -> bool:
+        """Remove a job that is being taken in, and return True; one that was accepted meanwhile is worked on."""
+        # A server that went away while it was told to accept the job may have done so.
+        gone = self._store.withdraw(job.id) or self._store.find(job.id) is None
+        if gone:
             self._remove(job)
+        return gone
 
     def _remove(self, job: Job) -> None:
         # The files first: what is left if the store fails in between is swept later.
@@ -238,9 +241,16 @@ class Jobs:
             removed, expired = 0, len(found)
             for job in found:
                 with suppress(JobStoreError):  # one that cannot be removed, which the log says, keeps no other
-                    await self._call(lambda: self._remove(job))  # noqa: B023
+                    if await self._call(lambda: self._sweep_away(job)):  # noqa: B023
+                        log.info("a job was removed", extra={"job": job.id, "state": job.state})
                     removed += 1
-                    log.info("a job was removed", extra={"job": job.id, "state": job.state})
+
+    def _sweep_away(self, job: Job) -> bool:
+        # One that was still being taken in when it was looked at may be a job by now, whose client was told so.
+        if job.state == "accepting":
+            return self._withdraw(job)
+        self._remove(job)
+        return True
 
     async def _count(self) -> None:
         queued, running, oldest = await self._call(self._store.waiting)

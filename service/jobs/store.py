@@ -98,10 +98,11 @@ class JobStore:
         # Another replica was faster with the same key.
         return job if added else self.reserve(job, most, dead)
 
-    def accept(self, job: str, expires: float) -> bool:
-        """Let work on a reserved job begin."""
-        sql = "UPDATE ocr_jobs SET state = 'queued', expires = :expires WHERE id = :id AND state = 'accepting'"
-        return self._change(sql, id=job, expires=expires) == 1
+    def accept(self, job: str, expires: float, key: str | None = None) -> bool:
+        """Let work on a reserved job begin, unless its idempotency key was given to another one meanwhile."""
+        own = "" if key is None else " AND idempotency_key = :key"
+        sql = f"UPDATE ocr_jobs SET state = 'queued', expires = :expires WHERE id = :id AND state = 'accepting'{own}"
+        return self._change(sql, id=job, expires=expires, key=key) == 1
 
     def withdraw(self, job: str) -> bool:
         """Let a reserved job be what has expired; return whether it was still reserved."""
@@ -284,7 +285,10 @@ class JobStore:
 
     def take_callback(self, now: float, retry_at: float) -> Job | None:
         """Take a callback that is due; unless it is done by `retry_at`, it will be due again."""
-        due = f"SELECT {JOB} FROM ocr_jobs WHERE callback_at <= :now ORDER BY callback_at LIMIT 1"
+        due = (  # the first call of each at once: it was noted by a clock that may have been set back since
+            f"SELECT {JOB} FROM ocr_jobs WHERE callback_at <= :now OR (callback_at IS NOT NULL AND callback_tries = 0) "
+            "ORDER BY callback_at LIMIT 1"
+        )
         with self._database.transaction(write=False) as transaction:  # asked all the time, it keeps nobody waiting
             if not transaction.rows(due, now=now):
                 return None

@@ -93,8 +93,8 @@ async def test_a_server_that_goes_away_after_it_has_accepted_a_job_has_it(
 ) -> None:
     accept = JobStore.accept
 
-    def go_away(store: JobStore, job: str, expires: float) -> bool:
-        accept(store, job, expires)
+    def go_away(store: JobStore, job: str, expires: float, key: str | None) -> bool:
+        accept(store, job, expires, key)
         raise JobStoreError("gone")
 
     monkeypatch.setattr(JobStore, "accept", go_away)

@@ -117,6 +117,28 @@ def test_a_request_that_died_gives_its_idempotency_key_away(store: JobStore) -> 
     assert store.reserve(again, 100, dead=left.created + 1) is again
 
 
+def test_a_job_whose_idempotency_key_was_given_away_is_not_accepted(store: JobStore) -> None:
+    """Its files took long to be written and the client asked again, or the clock was set: one key makes one job."""
+    slow, again = a_job(key="scan"), a_job(9, key="scan")
+    store.reserve(slow, 100)
+    assert store.reserve(again, 100, dead=slow.created + 1) is again
+    assert not store.accept(slow.id, 2e9, "scan")
+    assert store.accept(again.id, 2e9, "scan")
+
+
+def test_the_first_call_is_due_at_once_whatever_the_clock_says(store: JobStore) -> None:
+    """It was noted before the clock was set back; a second one waits as it should."""
+    queued(store, replace(a_job(), callback_url="http://hooks.example"))
+    job = store.take("mine", 9e4)
+    assert job is not None
+    store.end(job.id, "mine", state="succeeded", problem=None, now=9e4, expires=2e9)
+    called = store.take_callback(3600.0, 3620.0)
+    assert called is not None
+    assert called.id == job.id
+    assert store.take_callback(3610.0, 3630.0) is None
+    assert store.take_callback(3620.0, 3640.0) is not None
+
+
 def test_a_job_that_has_expired_gives_its_idempotency_key_away(store: JobStore) -> None:
     """Or the client would be given a job that it cannot see, until that is swept."""
     old, again = a_job(key="scan"), a_job(9, key="scan")
