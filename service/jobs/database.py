@@ -280,6 +280,10 @@ class PostgresDatabase(Database):
 
     def _prepare(self, connection: Any, schema: Schema) -> None:
         connection.execute(f"SET statement_timeout = {STATEMENT_SECONDS * 1000}")
+        # Also to find an index that is there, its table is locked against all who write.
+        there = connection.execute("SELECT relname FROM pg_class WHERE pg_table_is_visible(oid)").fetchall()
+        if schema.names() <= {name for (name,) in there}:
+            return
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(671830522)")  # replicas that start together
             for statement in schema.statements.split(";"):

@@ -197,3 +197,19 @@ def test_a_server_that_is_gone_is_found_again(fresh_postgres: str, postgres_serv
     postgres_server.start()
     assert store.find(job.id) is not None
     database.close()
+
+
+@pytest.mark.slow
+def test_a_change_that_somebody_has_left_open_keeps_nobody_out(fresh_postgres: str) -> None:
+    import psycopg
+
+    first, second = a_job(), a_job(1)
+    database = PostgresDatabase(fresh_postgres, SCHEMA)
+    queued(JobStore(database), first)
+    database.close()
+    with psycopg.connect(fresh_postgres) as other:
+        other.execute("UPDATE ocr_jobs SET owner = owner")
+        database = PostgresDatabase(fresh_postgres, SCHEMA)
+        queued(JobStore(database), second)
+        assert JobStore(database).find(first.id) is not None
+        database.close()
