@@ -116,9 +116,11 @@ class Callbacks:
 
 @contextmanager
 def _cut_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
-    """Cut a connection after some time; its own limit begins anew with each byte."""
+    """Open a connection and cut it after some time; its own limit begins anew with each address and each byte."""
+    late = threading.Event()
 
     def cut() -> None:
+        late.set()
         with suppress(OSError, AttributeError):  # it has ended, or never began
             connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -126,6 +128,9 @@ def _cut_after(seconds: float, connection: http.client.HTTPConnection) -> Iterat
     timer.daemon = True
     timer.start()
     try:
+        connection.connect()
+        if late.is_set():  # there was nothing to be cut yet
+            raise TimeoutError("connecting took too long")
         yield
     finally:
         timer.cancel()
