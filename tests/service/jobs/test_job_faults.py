@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sqlite3
 from pathlib import Path
 
 import pytest
 from job_clients import MANY, HeldAt, ServeJobs, ended, job_when, submit, widths
 from service_fakes import FakeReader
 
+from benchmarks.postgres import Postgres
 from ocr_core.errors import BackendError
 from service.errors import JobStoreError
 from service.jobs import run, worker
+from service.jobs.database import SqliteDatabase
 from service.jobs.files import JobFiles
 from service.jobs.store import JobStore
 
@@ -85,6 +88,55 @@ async def test_a_job_waits_while_its_store_is_gone_and_loses_nothing(
         gone.on = False
         status = await ended(client, job)
         assert (status["state"], status["pages_done"], status["pages_failed"]) == ("succeeded", 6, 0)
+        assert widths(await client.get(f"/v1/jobs/{job}/result")) == ALL
+
+
+async def test_a_store_that_may_only_be_read_is_shown_and_takes_nothing(
+    serve_jobs: ServeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is mounted anew after an error."""
+    begun = SqliteDatabase._begun
+    only_read = False
+
+    def begin(database: SqliteDatabase, connection: sqlite3.Connection, *, write: bool) -> object:
+        connection.execute(f"PRAGMA query_only = {int(only_read)}")
+        return begun(database, connection, write=write)
+
+    monkeypatch.setattr(SqliteDatabase, "_begun", begin)
+    reader = HeldAt(42)
+    async with serve_jobs(reader) as client:
+        job = await submit(client)
+        await job_when(client, job, lambda job: job["pages_done"] == 2)
+        only_read = True
+        assert await submit(client, status=503) == "job_store_unavailable"
+        assert (await client.delete(f"/v1/jobs/{job}")).json()["code"] == "job_store_unavailable"
+        reader.release()
+        assert [one["id"] for one in (await client.get("/v1/jobs")).json()["jobs"]] == [job]
+        only_read = False
+        assert (await ended(client, job))["pages_done"] == 6
+        assert widths(await client.get(f"/v1/jobs/{job}/result")) == ALL
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_started_anew_is_found_again(
+    serve_jobs: ServeJobs, fresh_postgres: str, postgres_server: Postgres
+) -> None:
+    reader = HeldAt(42)
+    async with serve_jobs(reader, jobs_database=fresh_postgres) as client:
+        job = await submit(client)
+        await job_when(client, job, lambda job: job["pages_done"] == 2)
+        await asyncio.to_thread(postgres_server.stop)
+        try:
+            assert await submit(client, status=503) == "job_store_unavailable"
+            for path in ("", f"/{job}", f"/{job}/result"):
+                answer = await client.get(f"/v1/jobs{path}")
+                assert (answer.status_code, answer.json()["code"]) == (503, "job_store_unavailable")
+            assert (await client.get("/readyz")).status_code == 200  # requests are served all the while
+            reader.release()
+        finally:
+            await asyncio.to_thread(postgres_server.start)
+        status = await ended(client, job)
+        assert (status["state"], status["pages_done"]) == ("succeeded", 6)
         assert widths(await client.get(f"/v1/jobs/{job}/result")) == ALL
 
 
