@@ -14,7 +14,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level, looks
 from ocr_core.recognition.recognizer import Reading
 
-DOUBTED = 0.95
+DOUBTED = 0.9
 """A picture of one line that reads with less confidence is looked at in other ways too, and what they say is put to the
 vote: each reading has its confidence,"""
 SHORT = 0.5
