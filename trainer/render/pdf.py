@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,20 @@ SPECIMENS = ("texgyre", "tex-gyre", "fonts-sil")
 WIDE_GAP = 1.6
 """A gap of more than so many heights of the text ends a line, as between columns."""
 OPEN_DOCUMENTS = 8
+SEEN_CONTRAST = 24
+"""Grey levels that a word's box spans at least, in some colour, where it is seen at all."""
+LARGEST_PAGE = 8_000_000
+"""Pixels of a page on which its words are looked for, at one a point: a sheet as large as A0."""
 
 
 @dataclass(frozen=True, slots=True)
 class PdfLine:
     """A line's text, its ink's box (left, top, right, bottom) and its characters' spans [n, 2], in points from the top.
 
-    `readable` is false where a character is outside the set, the line does not run from left to right, or its text has
-    spaces where there is no more room than between letters, or between most letters: a network that learned "p r i n t"
-    would read all listings so. Where letters stand in columns, the columns tell the spaces.
+    `readable` is false where a character is outside the set, the line does not run from left to right, a word of it is
+    not seen, or its text has spaces where there is no more room than between letters, or between most letters: a
+    network that learned "p r i n t" would read all listings so. Where letters stand in columns, the columns tell the
+    spaces.
     """
 
     text: str
@@ -101,8 +108,16 @@ class PdfLibrary:
     def _read(self, at: int, number: int) -> PdfPage:
         page = self._document(at)[number]
         width, height = page.get_size()
-        lines = _lines(page.get_textpage(), height, self._characters)
-        return PdfPage(width, height, tuple(seen for line in lines if (seen := _on_page(line, width, height))))
+        if page.get_rotation():  # boxes are those of the page before it is turned
+            return PdfPage(width, height, ())
+        left, bottom, _, _ = page.get_bbox()
+        lines = _lines(page.get_textpage(), (left, bottom), height, self._characters)
+        lines = [found for line in lines if (found := _on_page(line, width, height))]
+        if any(line.readable for line in lines):
+            scale = min(1.0, float(np.sqrt(LARGEST_PAGE / (width * height))))
+            pixels = self.raster(at, number, scale, (0, 0, width, height))
+            lines = [replace(line, readable=line.readable and _is_seen(line, pixels, scale)) for line in lines]
+        return PdfPage(width, height, tuple(lines))
 
     def _document(self, at: int) -> Any:
         document = self._open.pop(at, None)
@@ -123,6 +138,18 @@ def _on_page(line: PdfLine, width: float, height: float) -> PdfLine | None:
     return line if inside else replace(line, readable=False)
 
 
+def _is_seen(line: PdfLine, pixels: NDArray[np.uint8], scale: float) -> bool:
+    """Whether each word of a line has ink where it stands: text may be white, transparent, covered or clipped away."""
+    _, top, _, bottom = line.box
+    rows = pixels[int(top * scale) : ceil(bottom * scale)]
+    for word in re.finditer("[^ ]+", line.text):
+        left, right = float(line.spans[word.start(), 0]), float(line.spans[word.end() - 1, 1])
+        part = rows[:, int(left * scale) : ceil(right * scale)].reshape(-1, 3)
+        if not len(part) or int(np.ptp(part, axis=0).max()) < SEEN_CONTRAST:
+            return False
+    return True
+
+
 def _load(path: Path) -> Any:
     return pypdfium2.PdfDocument(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path)
 
@@ -137,12 +164,20 @@ def _page_count(path: Path) -> int:
     return count
 
 
-def _lines(textpage: Any, height: float, characters: frozenset[str]) -> list[PdfLine]:
-    """Splits the characters, in the order of the text, at line ends and at wide gaps."""
+def _lines(textpage: Any, corner: tuple[float, float], height: float, characters: frozenset[str]) -> list[PdfLine]:
+    """Splits the characters, in the order of the text, at line ends and at wide gaps.
+
+    Args:
+        textpage: of pypdfium2.
+        corner: the page's lower left corner in the coordinates of the file, which need not begin there.
+        height: of the page.
+        characters: that a readable line is made of.
+    """
     text = textpage.get_text_range()
     if len(text) != textpage.count_chars():
         return []  # characters beyond the basic plane: positions would not match
-    boxes = np.array([textpage.get_charbox(at) for at in range(len(text))], np.float32).reshape(-1, 4)
+    boxes = np.array([textpage.get_charbox(at) for at in range(len(text))]).reshape(-1, 4)
+    boxes = np.asarray(boxes - np.array(2 * corner), np.float32)
     lines: list[PdfLine] = []
     run: list[int] = []
     for at, character in enumerate(text):
@@ -165,29 +200,40 @@ def _jumps(boxes: Floats, run: Sequence[int], at: int) -> bool:
 
 
 def _line(text: str, boxes: Floats, run: Sequence[int], height: float, characters: frozenset[str]) -> list[PdfLine]:
-    kept: list[tuple[str, float, float]] = []
     inked = [at for at in run if not text[at].isspace() and boxes[at][2] > boxes[at][0]]
-    if not inked:
+    kept = _shown(text, boxes, run, frozenset(inked)) if inked else []
+    if not kept:
         return []
+    ink = boxes[inked]
+    left, right = float(ink[:, 0].min()), float(ink[:, 2].max())
+    top, bottom = height - float(ink[:, 3].max()), height - float(ink[:, 1].min())
+    words, spans = "".join(c for c, _, _ in kept), _in_order([(start, end) for _, start, end in kept])
+    known = all(c in characters or c == " " for c in words)
+    level = len(words) < 3 or (right - left) > 0.8 * (bottom - top)
+    spaced = are_seen(words, spans)
+    if not spaced and (columns := in_columns(words, spans)):
+        words, spans, spaced = "".join(words[at] for at in columns), spans[columns], True
+    readable = known and level and bottom - top > 2 and spaced
+    return [PdfLine(words, (left, top, right, bottom), spans, readable)]
+
+
+def _shown(text: str, boxes: Floats, run: Sequence[int], inked: frozenset[int]) -> list[tuple[str, float, float]]:
+    """The characters of a run as they are typed, each with its start and end; none where all of them have no shape."""
+    kept: list[tuple[str, float, float]] = []
     for at in run:
         shown = plain_typography("-" if text[at] in "\x02\ufffe" else " " if text[at].isspace() else text[at])
         left, right = (float(boxes[at][0]), float(boxes[at][2])) if at in inked or not kept else (kept[-1][2],) * 2
         if shown and not (shown == " " and (not kept or kept[-1][0] == " ")):
             step = (right - left) / len(shown)
             kept += [(c, left + i * step, left + (i + 1) * step) for i, c in enumerate(shown)]
-    while kept[-1][0] == " ":
+    while kept and kept[-1][0] == " ":
         kept.pop()
-    ink = boxes[inked]
-    left, right = float(ink[:, 0].min()), float(ink[:, 2].max())
-    top, bottom = height - float(ink[:, 3].max()), height - float(ink[:, 1].min())
-    words = "".join(c for c, _, _ in kept)
-    known = all(c in characters or c == " " for c in words)
-    level = len(words) < 3 or (right - left) > 0.8 * (bottom - top)
-    spans = np.array([(start, end) for _, start, end in kept], np.float32)
-    spans[1:, 0] = np.maximum(spans[1:, 0], spans[:-1, 1])
-    spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0])
-    spaced = are_seen(words, spans)
-    if not spaced and (columns := in_columns(words, spans)):
-        words, spans, spaced = "".join(words[at] for at in columns), spans[columns], True
-    readable = known and level and bottom - top > 2 and spaced
-    return [PdfLine(words, (left, top, right, bottom), spans, readable)]
+    return kept
+
+
+def _in_order(spans: Sequence[tuple[float, float]]) -> Floats:
+    """The spans [n, 2] of which none begins before the one ahead of it has ended, as letters do that are set back."""
+    found = np.array(spans, np.float32)
+    found[:, 1] = np.maximum.accumulate(found.max(axis=1))
+    found[1:, 0] = np.maximum(found[1:, 0], found[:-1, 1])
+    return found
