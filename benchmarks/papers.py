@@ -70,7 +70,8 @@ def _without_unseen_spaces(line: list[Letter]) -> list[Letter]:
     """Return a line, where its letters stand in columns, without the spaces that its program wrote between them."""
     text = "".join(letter for letter, _ in line)
     spans = np.array([(box[0], box[2]) for _, box in line], np.float32)
-    kept = None if are_seen(text, spans) else in_columns(text, spans)
+    height = max(box[3] for _, box in line) - min(box[1] for _, box in line)
+    kept = None if are_seen(text, spans) else in_columns(text, spans, height)
     return line if kept is None else [line[i] for i in kept]
 
 

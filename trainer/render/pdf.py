@@ -211,7 +211,7 @@ def _line(text: str, boxes: Floats, run: Sequence[int], height: float, character
     known = all(c in characters or c == " " for c in words)
     level = len(words) < 3 or (right - left) > 0.8 * (bottom - top)
     spaced = are_seen(words, spans)
-    if not spaced and (columns := in_columns(words, spans)):
+    if not spaced and (columns := in_columns(words, spans, bottom - top)):
         words, spans, spaced = "".join(words[at] for at in columns), spans[columns], True
     readable = known and level and bottom - top > 2 and spaced
     return [PdfLine(words, (left, top, right, bottom), spans, readable)]

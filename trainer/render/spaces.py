@@ -16,6 +16,9 @@ LINE_NUMBER = re.compile(r"[0-9]+ +(?=\S)")
 FEWEST_COLUMNS = 4
 OFF_COLUMN = 0.28
 """Letters of a listing stand less than so many columns beside their own."""
+WIDEST_GAP = 0.355
+"""The narrowest gap between a listing's columns, in heights of its line, at most: 0.35 in the JuliaCon papers. What is
+set letter by letter in other fonts has spaces in between, which are wider."""
 
 
 def are_seen(text: str, spans: Floats) -> bool:
@@ -35,21 +38,21 @@ def are_seen(text: str, spans: Floats) -> bool:
     return min(across) > NARROW_SPACE * max(within)
 
 
-def in_columns(text: str, spans: Floats) -> list[int] | None:
+def in_columns(text: str, spans: Floats, height: float) -> list[int] | None:
     """Return which characters of a line remain when spaces between neighbouring columns go; None if it has no columns.
 
     Listings set one letter a column: a space is a column left free. A line's number ahead of it stands as it likes.
-    Arguments are those of `are_seen`.
+    `height` is that of the line's ink, the other arguments are those of `are_seen`.
     """
-    kept = _in_columns(text, spans)
+    kept = _in_columns(text, spans, height)
     if kept is None and (number := LINE_NUMBER.match(text)):
         after = number.end()
-        rest = _in_columns(text[after:], spans[after:])
+        rest = _in_columns(text[after:], spans[after:], height)
         kept = None if rest is None else [*range(after), *(after + at for at in rest)]
     return kept
 
 
-def _in_columns(text: str, spans: Floats) -> list[int] | None:
+def _in_columns(text: str, spans: Floats, height: float) -> list[int] | None:
     inked = [at for at, character in enumerate(text) if character != " "]
     if len(inked) < FEWEST_COLUMNS:
         return None
@@ -59,6 +62,9 @@ def _in_columns(text: str, spans: Floats) -> list[int] | None:
     if np.median(gaps) > widths.max():  # a column is as wide as its letters: these stand in every other one
         return None
     if columns.min() < 0.5 or np.abs(columns - np.rint(columns)).max() > OFF_COLUMN:
+        return None
+    beside = np.rint(columns) <= 1
+    if np.any(beside & (np.diff(inked) > 1)) and gaps[beside].min() > WIDEST_GAP * height:
         return None
     kept = [0]
     for (before, at), free in zip(itertools.pairwise(inked), np.rint(columns) > 1, strict=True):

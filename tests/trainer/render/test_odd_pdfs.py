@@ -80,6 +80,12 @@ def test_characters_without_a_shape_are_no_line(tmp_path):
     assert [line.text for line in lines_of(written(tmp_path / "a.pdf", drawn))] == ["Hello world"]
 
 
+@pytest.mark.parametrize("text", ["a b c d", "x = y + z", "G A T T A C A"])
+def test_letters_that_are_set_apart_stay_apart(tmp_path, text):
+    (line,) = lines_of(written(tmp_path / "a.pdf", f"({text}) Tj"))
+    assert (line.text, line.readable) == (text, False)
+
+
 def test_no_character_begins_or_ends_before_the_one_ahead_of_it(tmp_path):
     (line,) = lines_of(written(tmp_path / "a.pdf", "[(W) 900 (.) 100 (a) 300 (sh)] TJ"))
     assert line.readable

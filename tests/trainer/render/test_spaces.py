@@ -17,8 +17,11 @@ def columns(text, *, at=0.0, pitch=10.0, ink=6.0):
     return " ".join(c for c, _ in letters), np.array(spans[:-1], np.float32)
 
 
-def shown(text, spans):
-    kept = in_columns(text, spans)
+HEIGHT = 12.0
+
+
+def shown(text, spans, height=HEIGHT):
+    kept = in_columns(text, spans, height)
     return None if kept is None else "".join(text[at] for at in kept)
 
 
@@ -42,6 +45,14 @@ def test_words_with_spaces_are_left_alone():
     spans = np.array([(6 * i, 6 * i + 5) for i in range(len(text))], np.float32)
     assert are_seen(text, spans)
     even = np.array([(7.3 * i * (1 + 0.03 * i), 7.3 * i * (1 + 0.03 * i) + 5) for i in range(25)], np.float32)
-    assert in_columns("a b c d e f g h i j k l m", even) is None
+    assert in_columns("a b c d e f g h i j k l m", even, HEIGHT) is None
     assert shown(*columns("x = a + b")) is None, "each other column is free"
-    assert in_columns("a b", even[:3]) is None, "too few to tell"
+    assert in_columns("a b", even[:3], HEIGHT) is None, "too few to tell"
+
+
+def test_letters_with_spaces_between_them_are_no_listing():
+    spelled, spans = columns("abcd", pitch=10.0, ink=5.5)
+    assert shown(spelled, spans, height=13.0) == "abcd"
+    assert shown(spelled, spans, height=8.8) is None, "as 12 points of Helvetica are"
+    free, spans = columns("ab cd", pitch=10.0, ink=9.5)
+    assert shown(free, spans, height=8.8) == "ab cd"
