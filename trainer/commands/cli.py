@@ -169,10 +169,10 @@ def _train(args: argparse.Namespace) -> None:
 
 def _pack(args: argparse.Namespace) -> None:
     from trainer.config import load_config
-    from trainer.pack.write import Limits, write_pack
+    from trainer.pack.write import Limits, wheels_in, write_pack
 
     limits = Limits(megabytes=args.megabytes, fonts=args.fonts, lines=args.lines, pages=args.pages)
-    wheels = sorted(args.wheels.glob("*.whl")) if args.wheels else []
+    wheels = wheels_in(args.wheels) if args.wheels else []
     size = write_pack(load_config(args.config, args.set), args.data, args.out, limits, args.init, wheels)
     print(f"{args.out}: {size / 1e6:.1f} MB")
 

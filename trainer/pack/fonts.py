@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from fontTools.subset import Options, Subsetter
@@ -30,25 +31,28 @@ def pack_fonts(faces: Sequence[Face], characters: Iterable[str], count: int, out
         if written == count:
             break
         source = Path(face.path)
-        target = out / source.relative_to(source.anchor)
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _subset(source, wanted & face.characters | {" "}, target)
-            written += 1
+            content = _subset(source, wanted & face.characters | {" "})
         except Exception as error:  # fontTools raises whatever a broken table provokes
             log.info("%s left out: %s", source, error)
-            target.unlink(missing_ok=True)
+            continue
+        target = out / source.relative_to(source.anchor)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        written += 1
     return written
 
 
-def _subset(source: Path, characters: frozenset[str], target: Path) -> None:
+def _subset(source: Path, characters: frozenset[str]) -> bytes:
     options = Options(name_IDs=NAMES, layout_features=[], hinting=False, notdef_outline=True, glyph_names=False)
     options.drop_tables += ["GSUB", "GPOS", "GDEF", "kern", "DSIG", "FFTM"]
+    content = BytesIO()
     with TTFont(source) as font:
         subsetter = Subsetter(options)
         subsetter.populate(unicodes=map(ord, characters))
         subsetter.subset(font)
-        font.save(target)
+        font.save(content)
+    return content.getvalue()
 
 
 def _evenly(faces: Sequence[Face]) -> Iterator[Face]:

@@ -91,7 +91,8 @@ class SetWriter:
         """Write an image (H×W×3, BGR) and remember its row."""
         name = f"images/{self.count}.jpg"
         image = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if self.grey else pixels
-        cv2.imwrite(str(self.folder / name), image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        # Not by imwrite, which tells of no full disk.
+        (self.folder / name).write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
         self._rows.append({"image": name, **row})
 
     def __exit__(self, *_: object) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import math
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ocr_core.charset import Charset
 from ocr_core.scoring.datasets import PageSet
+from trainer.checkpoint import read_tensors
 from trainer.config import AnyRun, DetectorRun, LabelledSource, RenderedLinesSource, RenderedPagesSource
 from trainer.config.data import PdfSource
 from trainer.data.readers import read_source
@@ -19,7 +25,7 @@ from trainer.data.rendered import font_library, photographs
 from trainer.errors import ConfigError
 from trainer.pack.fonts import pack_fonts
 from trainer.pack.labelled import pack_lines, pack_pages, pack_surfaces
-from trainer.render.pdf import FOLDERS
+from trainer.render.pdf import FOLDERS, pdf_files
 from trainer.render.texts import write_texts
 
 log = logging.getLogger(__name__)
@@ -55,6 +61,11 @@ class Limits:
     pdf_bytes: int = 6_000_000
     """Of each folder of PDFs: the smallest files first."""
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 < value < math.inf:
+                raise ConfigError(f"{name.replace('_', ' ')} of a pack must be above 0, not {value}")
+
 
 @dataclass
 class _Pack:
@@ -64,7 +75,7 @@ class _Pack:
     root: Path
     out: Path
     limits: Limits
-    done: dict[str, str] = field(default_factory=dict)
+    done: dict[tuple[object, ...], str] = field(default_factory=dict)
 
     @property
     def charset(self) -> Charset:
@@ -79,45 +90,56 @@ class _Pack:
             return source.model_dump() | {"folder": self._pdfs(source.folder)}
         return self._rendered(source)
 
+    def _once(self, what: tuple[object, ...], wanted: str, write: Callable[[Path], int]) -> str:
+        """Write `what`, if it is not there yet, under the name `wanted` or, if that is another's, one that is free."""
+        if what not in self.done:
+            names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+            name = next(name for name in names if name not in self.done.values())
+            self.done[what] = name
+            log.info("%s: %d", name, write(self.out / name))
+        return self.done[what]
+
     def _labelled(self, source: LabelledSource) -> dict[str, Any]:
         part = f"-{source.skip}-{source.limit}" if source.skip or source.limit else ""
-        name = f"{source.path.replace('/', '-')}-{source.rows}{part}{'-recut' if source.recut else ''}"
-        if name not in self.done:
-            rows, out = read_source(source, self.root), self.out / name
-            if not isinstance(self.config, DetectorRun):
-                grey = not hasattr(self.config, "net") or self.config.net.grey
-                count = pack_lines(rows, self.charset, self.limits.lines, out, recut=source.recut, grey=grey)
-            elif isinstance(rows, PageSet):
-                count = pack_pages(rows, self.limits.pages, out)
-            else:
-                raise ConfigError(f"{source.path} holds lines, not pages")
-            self.done[name] = name
-            log.info("%s: %d", name, count)
+        wanted = f"{source.path.replace('/', '-')}-{source.rows}{part}{'-recut' if source.recut else ''}"
+        what = (source.kind, source.path, source.rows, source.skip, source.limit, source.recut)
+        name = self._once(what, wanted, lambda out: self._write_labelled(source, out))
         packed = {"kind": "labels", "path": name, "rows": "all", "skip": 0, "limit": 0, "maps": ""}
         return source.model_dump() | packed
 
+    def _write_labelled(self, source: LabelledSource, out: Path) -> int:
+        rows = read_source(source, self.root)
+        if not isinstance(self.config, DetectorRun):
+            grey = not hasattr(self.config, "net") or self.config.net.grey
+            count = pack_lines(rows, self.charset, self.limits.lines, out, recut=source.recut, grey=grey)
+        elif isinstance(rows, PageSet):
+            count = pack_pages(rows, self.limits.pages, out)
+        else:
+            raise ConfigError(f"{source.path} holds lines, not pages")
+        if not count:
+            raise ConfigError(f"{source.path}: no image of it can be packed")
+        return count
+
     def _rendered(self, source: RenderedLinesSource | RenderedPagesSource) -> dict[str, Any]:
         characters = frozenset(getattr(source, "characters", "".join(self.charset.entries)))
-        if FONTS not in self.done:
-            count = pack_fonts(font_library(source, self.root).faces, characters, self.limits.fonts, self.out / FONTS)
-            entries = write_texts(self.out / TEXTS, characters, self.limits.text_bytes)
-            log.info("%d fonts, %d words and paragraphs", count, entries)
-            self.done[FONTS] = FONTS
-        surfaces = photographs(source, self.root)
-        if surfaces and SURFACES not in self.done:
-            self.done[SURFACES] = SURFACES
-            pack_surfaces(surfaces[:: -(-len(surfaces) // self.limits.surfaces)], self.out / SURFACES)
-        packed = {"fonts": FONTS, "texts": TEXTS, "photographs": SURFACES if surfaces else ""}
-        return source.model_dump() | packed
+
+        def write_fonts(out: Path) -> int:
+            return pack_fonts(font_library(source, self.root).faces, characters, self.limits.fonts, out)
+
+        fonts = self._once((FONTS, source.fonts, source.font, characters), FONTS, write_fonts)
+        texts = self._once((TEXTS, characters), TEXTS, lambda out: write_texts(out, characters, self.limits.text_bytes))
+        surfaces, shown = photographs(source, self.root), ""
+        if surfaces:
+            some = surfaces[:: -(-len(surfaces) // self.limits.surfaces)]
+            shown = self._once((SURFACES, source.photographs), SURFACES, lambda out: pack_surfaces(some, out))
+        return source.model_dump() | {"fonts": fonts, "texts": texts, "photographs": shown}
 
     def _pdfs(self, folder: str) -> str:
-        name = f"{PDFS}-{folder.replace('/', '-') or 'installed'}"
-        if name not in self.done:
-            self.done[name] = name
-            (self.out / name).mkdir(parents=True)
-            for path in _smallest([self.root / folder] if folder else FOLDERS, self.limits.pdf_bytes):
-                shutil.copyfile(path, self.out / name / path.name)
-        return name
+        return self._once(
+            (PDFS, folder),
+            f"{PDFS}-{folder.replace('/', '-') or 'installed'}",
+            lambda out: _copy_pdfs([self.root / folder] if folder else FOLDERS, self.limits.pdf_bytes, out),
+        )
 
 
 def write_pack(
@@ -134,12 +156,61 @@ def write_pack(
         wheels: Python packages that are missing there.
 
     Raises:
-        ConfigError: `out` exists, a source cannot be read, or the folder becomes larger than it may.
+        ConfigError: `out` exists or cannot be written, a source or `init` cannot be read, or the folder becomes larger
+            than it may.
     """
-    if out.exists():
-        raise ConfigError(f"{out} exists")
+    if init is not None:
+        read_tensors(init)
+    # Renamed at the end: what ends early leaves no folder that looks like a pack and keeps the next one from its name.
+    aside = out.with_name(f"{out.name}.partial")
+    try:
+        for path in (out, aside):
+            if path.exists():
+                raise ConfigError(f"{path} exists")
+        with _removed_unless_renamed(aside):
+            _fill(config, root, aside, limits, init, wheels)
+            size = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
+            if size > limits.megabytes * 1e6:
+                raise ConfigError(
+                    f"{out} would have {size / 1e6:.0f} MB, more than {limits.megabytes:.0f}:"
+                    " take less along (--lines, --pages, --fonts, --wheels)"
+                )
+            aside.rename(out)
+    except OSError as error:
+        reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error  # copytree's have one for each file
+        raise ConfigError(f"{out} cannot be written: {reason}") from error
+    return size
+
+
+def wheels_in(folder: Path) -> list[Path]:
+    """Return the wheels of a folder.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    wheels = sorted(folder.glob("*.whl"))
+    if not wheels:
+        raise ConfigError(f"{folder} holds no wheels (*.whl)")
+    return wheels
+
+
+@contextmanager
+def _removed_unless_renamed(folder: Path) -> Iterator[None]:
+    """Make a folder and remove it where the block ends before it is renamed, by SIGTERM too."""
+    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        folder.mkdir(parents=True)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fill(config: AnyRun, root: Path, out: Path, limits: Limits, init: Path | None, wheels: Sequence[Path]) -> None:
     pack = _Pack(config, root, out / "data", limits)
-    pack.out.mkdir(parents=True)
+    pack.out.mkdir()
     table = config.model_dump(mode="json")
     for name in ("train", "validate_on"):
         table["data"][name] = [pack.source(source) for source in getattr(config.data, name)]
@@ -156,20 +227,23 @@ def write_pack(
     install = "    python3 -m pip install --no-index --no-deps --target site wheels/*.whl\n" if wheels else ""
     start = " --init init.safetensors" if init else ""
     (out / "README.md").write_text(README.format(name=config.name, install=install, init=start), "utf-8")
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    if size > limits.megabytes * 1e6:
-        raise ConfigError(
-            f"{out} has {size / 1e6:.0f} MB, more than {limits.megabytes:.0f}:"
-            " take less along (--lines, --pages, --fonts, --wheels)"
-        )
-    return size
 
 
-def _smallest(folders: Sequence[Path], size: int) -> Iterator[Path]:
-    """Yield the PDFs below the folders, the smallest first, that have `size` bytes together; each name once."""
-    found = {path.name: path for folder in folders for path in sorted(folder.rglob("*.pdf*")) if path.is_file()}
-    for path in sorted(found.values(), key=lambda path: (path.stat().st_size, path.name)):
-        size -= path.stat().st_size
+def _copy_pdfs(folders: Sequence[Path], size: int, out: Path) -> int:
+    """Copy the PDFs below the folders, the smallest first, that have `size` bytes together; return how many.
+
+    Each keeps its place below its folder: files in two of them may have one name.
+    """
+    places = {path.relative_to(folder): path for folder in folders for path in pdf_files([folder])}
+    sizes = {place: path.stat().st_size for place, path in places.items()}
+    copied = 0
+    for place in sorted(filter(sizes.get, places), key=lambda place: (sizes[place], place)):
+        size -= sizes[place]
         if size < 0:
-            return
-        yield path
+            break
+        (out / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(places[place], out / place)
+        copied += 1
+    if not copied:
+        raise ConfigError(f"no PDF below {', '.join(map(str, folders))} that can be packed")
+    return copied

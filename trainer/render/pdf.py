@@ -77,9 +77,7 @@ class PdfLibrary:
     @classmethod
     def from_folders(cls, characters: frozenset[str], folders: Iterable[str | Path] = FOLDERS) -> PdfLibrary:
         """Every .pdf and .pdf.gz below the folders that opens and has pages."""
-        paths = sorted({path for folder in folders for path in Path(folder).rglob("*.pdf*") if path.is_file()})
-        paths = [path for path in paths if not any(name in str(path) for name in SPECIMENS)]
-        counted = ((path, _page_count(path)) for path in paths if path.name.endswith((".pdf", ".pdf.gz")))
+        counted = ((path, _page_count(path)) for path in pdf_files(folders))
         return cls([(path, count) for path, count in counted if count], characters)
 
     def draw(self, rng: Rng) -> tuple[int, int, PdfPage]:
@@ -127,6 +125,13 @@ class PdfLibrary:
                 self._open.popitem(last=False)[1].close()
         self._open[at] = document
         return document
+
+
+def pdf_files(folders: Iterable[str | Path]) -> list[Path]:
+    """Return every .pdf and .pdf.gz below the folders but for tables of glyphs."""
+    paths = sorted({path for folder in folders for path in Path(folder).rglob("*.pdf*") if path.is_file()})
+    named = [path for path in paths if path.name.endswith((".pdf", ".pdf.gz"))]
+    return [path for path in named if not any(name in str(path) for name in SPECIMENS)]
 
 
 def _on_page(line: PdfLine, width: float, height: float) -> PdfLine | None:
