@@ -26,8 +26,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, 
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     # A clone each: tied or sliced storage cannot be written, and channels_last weights are stored row-major.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    aside.write_bytes(save(plain, metadata={"json": json.dumps(meta, sort_keys=True)}))
-    aside.replace(path)
+    try:
+        aside.write_bytes(save(plain, metadata={"json": json.dumps(meta, sort_keys=True)}))
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -39,8 +43,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             meta = json.loads((file.metadata() or {})["json"])
+            if not isinstance(meta, dict):
+                raise ValueError(f"its metadata is a {type(meta).__name__}")
             return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not a file of weights written by this trainer: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from trainer.checkpoint import (
@@ -40,6 +41,7 @@ def test_a_file_is_replaced_in_one_step(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_tensors(path, {"a": torch.ones(1)}, {})
     assert read_tensors(path)[0]["a"] == 0
+    assert list(tmp_path.iterdir()) == [path], "what was written aside is gone"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x80\x04pickle", b"\x10" + b"\0" * 30])
@@ -47,6 +49,14 @@ def test_files_that_are_no_weights_are_refused(tmp_path, content):
     path = tmp_path / "x.safetensors"
     if content is not None:
         path.write_bytes(content)
+    with pytest.raises(ConfigError, match="not a file of weights"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize("meta", ["not json", "[]", "1", "[" * 100_000], ids=lambda meta: meta[:8])
+def test_metadata_that_is_no_table_is_refused(tmp_path, meta):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(save({"a": torch.zeros(1)}, metadata={"json": meta}))
     with pytest.raises(ConfigError, match="not a file of weights"):
         read_tensors(path)
 

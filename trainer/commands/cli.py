@@ -210,12 +210,13 @@ def _validate(args: argparse.Namespace) -> None:
 
 def _average(args: argparse.Namespace) -> None:
     from trainer.config import load_config
-    from trainer.run.average import average, count_anew
+    from trainer.run.average import average, average_and_count
 
-    config = load_config(args.count, []) if args.count else None
-    average(args.states, args.out, args.weights)
-    if config is not None:
-        count_anew(args.out, config, args.data, args.batches)
+    if args.count is None:
+        average(args.states, args.out, args.weights)
+    else:
+        config = load_config(args.count, [])
+        average_and_count(args.states, args.out, args.weights, config, args.data, args.batches)
 
 
 def _language(args: argparse.Namespace) -> None:

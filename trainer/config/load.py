@@ -62,10 +62,9 @@ def _validate(kind: TypeAdapter[T], table: Mapping[str, Any], origin: str) -> T:
         # Through JSON, so that TOML's arrays become tuples and nothing else is converted.
         return kind.validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        # The place of a problem starts with the kind of run that was taken for meant.
-        places = [
-            (e["loc"][1:] if e["loc"][:1] == (table.get("task"),) else e["loc"], e["msg"]) for e in error.errors()
-        ]
+        # The place of a problem starts with the kind of run that was taken for meant. A state may hold anything.
+        task = table.get("task") if isinstance(table, Mapping) else None
+        places = [(e["loc"][1:] if e["loc"][:1] == (task,) else e["loc"], e["msg"]) for e in error.errors()]
         problems = "\n".join(f"  {'.'.join(map(str, place))}: {message}" for place, message in places)
         raise ConfigError(f"{origin}:\n{problems}") from error
 

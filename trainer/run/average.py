@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import tempfile
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -36,17 +37,32 @@ def average(states: Sequence[Path], out: Path, weights: Sequence[float] = ()) ->
         weights: of the states, above 0, scaled to sum to 1; none: all alike.
 
     Raises:
-        ConfigError: states that cannot be read or are not of one network, or weights that do not fit them.
+        ConfigError: states that cannot be read or are not of one network, weights that do not fit them, or a file that
+            cannot be written.
     """
     if len(states) < 2:
         raise ConfigError("an average needs two states or more")
-    if weights and (len(weights) != len(states) or not all(0 < weight < inf for weight in weights)):
-        raise ConfigError(f"{len(states)} states need {len(states)} weights above 0, or none")
+    if weights and (len(weights) != len(states) or not all(weight > 0 for weight in weights) or sum(weights) == inf):
+        raise ConfigError(f"{len(states)} states need {len(states)} weights above 0 of a finite sum, or none")
     shares = torch.tensor(weights or [1.0] * len(states), dtype=torch.float64)
     last, meta = read_tensors(states[-1])
     parts = [*(_fitted(state, last, meta) for state in states[:-1]), last]
     mean = {name: _mean([part[name] for part in parts], shares / shares.sum()) for name in last}
-    write_tensors(out, rounded(mean), {"config": meta.get("config", {}), "step": 0, "figures": {}})
+    _write(out, rounded(mean), meta.get("config", {}))
+
+
+def average_and_count(
+    states: Sequence[Path], out: Path, weights: Sequence[float], config: AnyRun, root: Path, batches: int
+) -> None:
+    """Write what `average` and then `count_anew` make of states; nothing is written where either fails.
+
+    Raises:
+        ConfigError: those of both.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        mean = Path(folder) / "mean.safetensors"
+        average(states, mean, weights)
+        count_anew(mean, config, root, batches, out)
 
 
 def _mean(tensors: Sequence[Tensor], shares: Tensor) -> Tensor:
@@ -71,20 +87,21 @@ def _fitted(state: Path, last: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
 
 
 @torch.no_grad()
-def count_anew(state: Path, config: AnyRun, root: Path, batches: int) -> None:
-    """Give the batch norm of a state the statistics of `batches` training batches, in place.
+def count_anew(state: Path, config: AnyRun, root: Path, batches: int, out: Path | None = None) -> None:
+    """Give the batch norm of a state the statistics of `batches` training batches.
 
     Averaged weights do not give what averaged statistics say (Izmailov et al. 2018, "Averaging weights leads to wider
     optima", section 3.2).
 
     Args:
-        state: to change; its configuration becomes `config`.
-        config: whose training batches are counted.
+        state: to change.
+        config: whose training batches are counted; it becomes the state's configuration.
         root: folder that the configuration's data lies below.
         batches: how many.
+        out: the file to write; None: `state` itself.
 
     Raises:
-        ConfigError: data or weights that do not fit, or no batches.
+        ConfigError: data or weights that do not fit, no batches, or a file that cannot be written.
     """
     if batches < 1:
         raise ConfigError("statistics need one batch or more")
@@ -99,5 +116,11 @@ def count_anew(state: Path, config: AnyRun, root: Path, batches: int) -> None:
         for batch in itertools.islice(stream, batches):
             batch.pop(LEFT_OUT, None)
             task.method(task.to_device(batch, torch.device("cpu")), 0.0)
-    meta = {"config": config.model_dump(mode="json"), "step": 0, "figures": {}}
-    write_tensors(state, portable(task.student), meta)
+    _write(out or state, portable(task.student), config.model_dump(mode="json"))
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+    try:
+        write_tensors(path, tensors, {"config": config, "step": 0, "figures": {}})
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error}") from error

@@ -61,8 +61,8 @@ class RunLog:
 def _board(folder: Path, first: int) -> SummaryWriter | None:
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        log.warning("tensorboard is not installed: log.jsonl alone tells of this run")
+    except Exception as error:  # a protobuf of another generation raises TypeError, not ImportError
+        log.warning("tensorboard cannot be imported (%s): log.jsonl alone tells of this run", error)
         return None
     return SummaryWriter(str(folder), purge_step=first)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -91,7 +93,9 @@ def test_batch_norm_is_counted_over_training_batches(kind, request, data, tmp_pa
         count_anew(path, config, data, 0)
 
 
-@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, float("inf")], [1.0, 1.0, 1.0]])
+@pytest.mark.parametrize(
+    "weights", [[1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, float("inf")], [1e308, 1e308], [1.0, 1.0, 1.0]]
+)
 def test_weights_must_fit(states, weights, tmp_path):
     with pytest.raises(ConfigError, match="2 states need 2 weights"):
         average(states[0], tmp_path / "mean.safetensors", weights)
@@ -113,3 +117,34 @@ def test_the_command(states, tmp_path, capsys):
     assert main(["average", paths[0], "--out", str(out)]) == 78
     assert "two states" in capsys.readouterr().err
     assert main(["average", paths[0], str(tmp_path / "none"), "--out", str(out)]) == 78
+
+
+def test_nothing_is_left_where_batches_to_count_do_not_fit(states, recognizer_table, data, tmp_path, capsys):
+    config, out = tmp_path / "other.json", tmp_path / "mean.safetensors"
+    config.write_text(json.dumps(recognizer_table))
+    command = ["average", *map(str, states[0]), "--out", str(out), "--data", str(data), "--count", str(config)]
+    assert main(command) == 78
+    assert "does not fit" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_batches_are_counted_by_the_command(states, detector_table, data, tmp_path):
+    config, out = tmp_path / "same.json", tmp_path / "mean.safetensors"
+    config.write_text(json.dumps(detector_table))
+    counted = ["--data", str(data), "--count", str(config), "--batches", "1"]
+    assert main(["average", *map(str, states[0]), "--out", str(out), *counted]) == 0
+    assert int(next(tensor for name, tensor in read_tensors(out)[0].items() if name.endswith(COUNTER))) == 1
+
+
+def test_a_folder_in_place_of_the_file_is_refused(states, tmp_path, capsys):
+    before = set(tmp_path.iterdir()) | {tmp_path / "out"}
+    (tmp_path / "out").mkdir()
+    assert main(["average", *map(str, states[0]), "--out", str(tmp_path / "out")]) == 78
+    assert "cannot be written" in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_state_whose_configuration_is_no_table_is_refused(states, tmp_path):
+    write_tensors(states[0][0], states[1][0], {"config": [1]})
+    with pytest.raises(ConfigError, match=r"a\.safetensors"):
+        average(states[0], tmp_path / "mean.safetensors")
