@@ -153,10 +153,13 @@ class Jobs:
             JobStoreError: that cannot be known now.
         """
         job = await self._call(lambda: self._store.find(name)) if self._store.is_there() else None
-        hidden = job is None or job.owner != owner or job.state == "accepting"
-        if job is None or hidden or (job.state in ENDED and job.expires <= self._clock()):
+        if job is None or job.owner != owner or job.state == "accepting" or self._has_expired(job):
             raise JobNotFoundError("there is no such job")
         return job
+
+    def _has_expired(self, job: Job) -> bool:
+        # What somebody has made of the time may be no number: such a job can be seen to be damaged, and be removed.
+        return job.state in ENDED and isinstance(job.expires, (int, float)) and job.expires <= self._clock()
 
     async def of_owner(self, owner: str, limit: int, before: tuple[float, str] | None) -> list[Job]:
         """Return the jobs of an owner, the newest first."""

@@ -161,12 +161,9 @@ def write_pack(
     """
     if init is not None:
         read_tensors(init)
-    # Renamed at the end: what ends early leaves no folder that looks like a pack and keeps the next one from its name.
-    aside = out.with_name(f"{out.name}.partial")
     try:
-        for path in (out, aside):
-            if path.exists():
-                raise ConfigError(f"{path} exists")
+        # Renamed at the end: what ends early leaves no folder that looks like a pack and keeps the next from its name.
+        aside = _new(_new(out).with_name(f"{out.name}.partial"))
         with _removed_unless_renamed(aside):
             _fill(config, root, aside, limits, init, wheels)
             size = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
@@ -194,18 +191,31 @@ def wheels_in(folder: Path) -> list[Path]:
     return wheels
 
 
+def _new(path: Path) -> Path:
+    if path.exists() or path.is_symlink():
+        raise ConfigError(f"{path} exists")
+    return path
+
+
 @contextmanager
 def _removed_unless_renamed(folder: Path) -> Iterator[None]:
-    """Make a folder and remove it where the block ends before it is renamed, by SIGTERM too."""
-    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    """Make a folder and remove it where the block ends before it is renamed, by SIGTERM or a lost terminal too."""
+    previous = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         folder.mkdir(parents=True)
         try:
             yield
         finally:
+            for number in previous:  # a second one must not end the removal
+                signal.signal(number, signal.SIG_IGN)
             shutil.rmtree(folder, ignore_errors=True)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def _fill(config: AnyRun, root: Path, out: Path, limits: Limits, init: Path | None, wheels: Sequence[Path]) -> None:

@@ -23,6 +23,7 @@ DAMAGE = {
     "problem": "[]",
     "created": "yesterday",
     "ended": 1e300,
+    "expires": "soon",
     "state": "paused",
 }
 
@@ -58,6 +59,8 @@ async def test_a_row_that_cannot_be_understood_keeps_no_other_from_being_seen(
         assert await listed(client, 1) == await listed(client, 50) == [jobs[3], jobs[0]]
         answer = await client.get(f"/v1/jobs/{jobs[1]}")
         assert (answer.status_code, answer.json()["code"]) == (404, "job_files_lost")
+        if column != "state":  # nobody knows whether such a job is being worked on
+            assert (await client.delete(f"/v1/jobs/{jobs[1]}")).status_code == 204
 
 
 @pytest.mark.parametrize(("column", "value"), [("fields", "{}"), ("fields", "x"), ("model", "x"), ("files", "1")])

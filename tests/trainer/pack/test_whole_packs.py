@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -52,18 +53,27 @@ def test_a_pack_that_fails_leaves_nothing_and_can_be_written_again(recognizer_ta
     assert read_tensors(tmp_path / "pack" / "init.safetensors")[1] == read_tensors(state)[1]
 
 
-def test_a_pack_that_is_stopped_leaves_nothing(recognizer_table, data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_pack_that_is_stopped_leaves_nothing(recognizer_table, data, tmp_path, monkeypatch, number):
     def stopped(*_, **__):
-        assert signal.getsignal(signal.SIGTERM) != before, "would end the tests"
-        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(number) != before, "would end the tests"
+        os.kill(os.getpid(), number)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     monkeypatch.setattr(write, "pack_lines", stopped)
     with pytest.raises(SystemExit) as ended:
         pack(recognizer_table, data, tmp_path / "pack")
-    assert ended.value.code == 128 + signal.SIGTERM
+    assert ended.value.code == 128 + number
     assert list(tmp_path.iterdir()) == []
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("out", [".", "/", "link"])
+def test_what_is_there_is_no_place_for_a_pack(recognizer_table, data, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="exists"):
+        pack(recognizer_table, data, Path(out))
 
 
 @pytest.mark.parametrize("out", ["file/pack", "/proc/nowhere/pack"])
