@@ -23,10 +23,6 @@ POWER = 4
 """to this power, so that two that agree outvote one that is a little surer, but not one that is sure."""
 
 
-PROBED = 3
-"""Lines of a page, those that read least surely, that are tried upside down though none reads badly."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadQuad:
     """A quad, from the top left corner of the text as it was read, and what was read in it."""
@@ -104,8 +100,8 @@ class LineReader:
     def settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Read lines whose direction is in doubt the other way too, or as the classifier says; keep the better.
 
-        Those are in doubt that read badly, and a few of the others. Where one proves to be upside down more may be, as
-        on a folded card, or two receipts in one scan: all that read tolerably are in doubt then.
+        Where one proves to be upside down others are too, as on a folded card, or two receipts in one scan: lines that
+        read tolerably are in doubt then.
 
         Args:
             pixels: H×W×3 BGR.
@@ -113,16 +109,15 @@ class LineReader:
             lines: what was read in each.
         """
         settled = list(lines)
-        badly = [i for i, line in enumerate(lines) if _is_doubtful(quads[i], line, READS_BADLY)]
-        others = [i for i, line in enumerate(lines) if i not in badly and _is_doubtful(quads[i], line, READS_WELL)]
-        others.sort(key=lambda i: lines[i].confidence)
-        probed = max(0, PROBED - len(badly))
-        for tried in (badly + others[:probed], others[probed:]):
-            better = self._better_turned(pixels, settled, tried)
+        tried: set[int] = set()
+        for below in (READS_BADLY, READS_WELL):
+            doubtful = [i for i, line in enumerate(settled) if i not in tried and _is_doubtful(quads[i], line, below)]
+            better = self._better_turned(pixels, settled, doubtful)
             for i, line in better.items():
                 settled[i] = line
             if not any(line.confidence >= READS_WELL for line in better.values()):
                 break
+            tried.update(doubtful)
         return settled
 
     def _better_turned(self, pixels: Pixels, lines: Sequence[ReadQuad], doubtful: Sequence[int]) -> dict[int, ReadQuad]:
