@@ -20,7 +20,8 @@ Batch = dict[str, NDArray[np.generic]]
 
 
 PASTE_SEED = 2**60
-"""What is pasted is drawn apart from how views are cut, so that runs with and without it see the same views."""
+"""What is pasted is drawn apart from how views are cut, so that runs with and without it see much the same views: a
+window is cut where there is text, pasted text too."""
 
 
 class PageGroups:
