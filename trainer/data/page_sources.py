@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -65,7 +66,7 @@ class LabelledPages:
     def _map(self, row: PageRow, shape: tuple[int, ...]) -> np.ndarray | None:
         if self.maps is None:
             return None
-        path = map_path(self.maps, row.image)
+        path = _written_map(self.maps, row.image)
         found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if found is None:
             raise ConfigError(f"no teacher's map {path}: write it with `trainer label --maps`")
@@ -113,8 +114,25 @@ def all_pages(source: PageSource, root: Path, seed: int, problems: Problems) -> 
 
 
 def map_path(folder: Path, image: str) -> Path:
-    """Return where the teacher's map of an image lies in a folder of maps."""
-    return folder / Path(image).with_suffix(".png")
+    """Return where the teacher's map of an image lies in a folder of maps: always below it, and each in its own place.
+
+    Images outside the set, such as those of `trainer relabel`, get folders named after theirs.
+    """
+    path = Path(image)
+    if _outside(path):
+        parent = f"outside-{hashlib.sha256(str(path.parent).encode()).hexdigest()[:16]}"
+        return folder / parent / f"{path.name}.png"
+    return folder / path.parent / f"{path.name}.png"
+
+
+def _outside(image: Path) -> bool:
+    return bool(image.anchor) or ".." in image.parts
+
+
+def _written_map(folder: Path, image: str) -> Path:
+    """Return where a map is read from: an older one has the image's name with the suffix replaced."""
+    path, old = map_path(folder, image), Path(image).with_suffix(".png")
+    return folder / old if not path.exists() and not _outside(old) and (folder / old).exists() else path
 
 
 def page_title(source: PageSource) -> str:

@@ -62,7 +62,15 @@ def write_maps(bundle: Bundle, folder: Path, images: Iterable[str], out: Path) -
     """Write the detector's probability map of each image (named relative to `folder`) as a grey PNG below `out`.
 
     A map has the size that the detector computed it in; it is scaled to the page when it is used.
+
+    Raises:
+        ConfigError: a map would overwrite an image; none is written.
     """
+    images = list(images)
+    originals = {(folder / image).resolve() for image in images}
+    for image in images:
+        if map_path(out, image).resolve() in originals:
+            raise ConfigError(f"the map of {image} would overwrite an image: give a folder of maps alone as --out")
     engine = Engine.load(bundle)
     detector, written = engine.networks.detector, 0
     try:
@@ -71,13 +79,23 @@ def write_maps(bundle: Bundle, folder: Path, images: Iterable[str], out: Path) -
             if pixels is None:
                 continue
             probability = detector.network(detector.prepare(pixels))[0, 0]
-            path = map_path(out, image)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), np.round(probability * 255).astype(np.uint8))
+            _write_map(map_path(out, image), np.round(probability * 255).astype(np.uint8))
             written += 1
     finally:
         engine.close()
     return written
+
+
+def _write_map(path: Path, pixels: Pixels) -> None:
+    """Write a map aside and rename it, so that nobody meets half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def _images(folder: Path) -> Iterator[tuple[Path, Pixels]]:

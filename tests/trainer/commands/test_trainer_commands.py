@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import cv2
@@ -140,13 +141,41 @@ def test_crops_are_labelled_if_the_teacher_is_sure(images, tmp_path, confidence,
     assert len((tmp_path / "out" / "labels.jsonl").read_text().splitlines()) == rows
 
 
-def test_the_maps_of_a_bundles_detector_guide_a_student(detector_table, data, tmp_path, monkeypatch):
+@pytest.fixture
+def finder(monkeypatch):
+    """The detector of the engine: it is half sure of every pixel."""
+
     def network(tensor):
         return np.full((1, 1, *tensor.shape[2:]), 0.5, np.float32)
 
-    finder = SimpleNamespace(network=network, prepare=lambda pixels: pixels.transpose(2, 0, 1)[None])
-    engine = SimpleNamespace(networks=SimpleNamespace(detector=finder), close=lambda: None)
+    found = SimpleNamespace(network=network, prepare=lambda pixels: pixels.transpose(2, 0, 1)[None])
+    engine = SimpleNamespace(networks=SimpleNamespace(detector=found), close=lambda: None)
     monkeypatch.setattr(label.Engine, "load", lambda bundle: engine)
+
+
+@pytest.mark.usefixtures("finder")
+def test_maps_overwrite_no_image(data, tmp_path):
+    shutil.copytree(data / "pages" / "images", tmp_path / "orig" / "images")
+    (tmp_path / "set").mkdir()
+    originals = sorted((tmp_path / "orig" / "images").iterdir())
+    before = [path.read_bytes() for path in originals]
+    images = [f"../orig/images/{originals[0].name}", *map(str, originals[1:])]
+    assert label.write_maps(Named, tmp_path / "set", images, tmp_path / "maps") == len(images)
+    assert [path.read_bytes() for path in originals] == before
+    assert len([path for path in (tmp_path / "maps").rglob("*") if path.is_file()]) == len(images)
+
+
+@pytest.mark.usefixtures("finder")
+def test_maps_that_would_overwrite_an_image_are_refused(data, tmp_path):
+    shutil.copy(data / "pages" / "images" / "0.png", tmp_path / "a.png")
+    shutil.copy(data / "pages" / "images" / "0.png", tmp_path / "a.png.png")
+    with pytest.raises(ConfigError, match=r"map of a\.png would overwrite"):
+        label.write_maps(Named, tmp_path, ["a.png", "a.png.png"], tmp_path)
+    assert not (tmp_path / "a.png.png.png").exists()
+
+
+@pytest.mark.usefixtures("finder")
+def test_the_maps_of_a_bundles_detector_guide_a_student(detector_table, data, tmp_path):
     pages = read_set(data / "pages")
     maps, images = tmp_path / "maps", [row.image for row in pages.rows]
     assert label.write_maps(Named, data / "pages", images, maps) == len(images)

@@ -75,6 +75,29 @@ def test_a_teachers_map_is_read_and_cut_with_its_page(data, tmp_path):
     assert batch["teacher_map"].max() == 200
 
 
+@pytest.mark.parametrize("image", ["../orig/images/0.png", "images/../../0.png", "/orig/images/0.png", "images/0.png"])
+def test_a_map_lies_below_the_folder_of_maps(tmp_path, image):
+    path = map_path(tmp_path / "maps", image)
+    assert path.resolve().is_relative_to(tmp_path / "maps")
+    assert ".." not in path.parts
+
+
+def test_no_two_images_share_a_map(tmp_path):
+    images = ["a.jpg", "a.png", "b/a.png", "../a.png", "/a.png", "../b/a.png", "../../b/a.png", "/b/a.png"]
+    assert len({map_path(tmp_path, image) for image in images}) == len(images)
+
+
+def test_a_map_under_its_older_name_is_read_if_there_is_none_under_the_new_one(data, tmp_path):
+    shutil.copytree(data / "pages", tmp_path / "pages")
+    (tmp_path / "maps" / "images").mkdir(parents=True)
+    source = LabelledSource.model_validate(SOURCE | {"maps": "maps"})
+    page = open_pages(source, tmp_path, 0, Problems()).page
+    cv2.imwrite(str(tmp_path / "maps" / "images" / "0.png"), np.full((80, 80), 100, np.uint8))
+    assert page(0).teacher.max() == 100
+    cv2.imwrite(str(map_path(tmp_path / "maps", "images/0.png")), np.full((80, 80), 200, np.uint8))
+    assert page(0).teacher.min() == 200
+
+
 def test_a_missing_map_is_named(data):
     with pytest.raises(ConfigError, match=r"nowhere.*trainer label --maps"):
         groups(data, teacher_maps=True, maps="nowhere")[0]
