@@ -40,9 +40,9 @@ WORST = 40
 class Loop:
     """Steps, validations and checkpoints of one run, in `folder`.
 
-    `checkpoint.safetensors` resumes the run bit for bit (on a CPU, with the same number of threads);
-    `state.safetensors` is the student alone, in bf16, after the last validation, `best.safetensors` after the best;
-    `peer.safetensors` is its peer, if it has one, as it stands and not as a moving average.
+    `config.json` is its configuration; `checkpoint.safetensors` resumes the run bit for bit (on a CPU, with the same
+    number of threads); `state.safetensors` is the student alone, in bf16, after the last validation, `best.safetensors`
+    after the best; `peer.safetensors` is its peer, if it has one, as it stands and not as a moving average.
     """
 
     def __init__(self, task: Task, config: AnyRun, folder: Path, device: torch.device, world: World) -> None:
@@ -87,6 +87,9 @@ class Loop:
         """
         previous = signal.signal(signal.SIGTERM, self._note_signal)
         self.resume()
+        if self.world.leads:
+            # Not before: the configuration of a run that refuses another one is still its own.
+            (self.folder / "config.json").write_text(self.config.model_dump_json(indent=1) + "\n", "utf-8")
         log = RunLog(self.folder, self.step, self.config.schedule.steps) if self.world.leads else None
         try:
             self._train(log)

@@ -66,8 +66,6 @@ def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> N
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     start_from(task, start, config if isinstance(config, RecognizerRun) else None)
-    if world.leads:
-        (folder / "config.json").write_text(config.model_dump_json(indent=1) + "\n", "utf-8")
     try:
         Loop(task, config, folder, device, world).run()
     finally:

@@ -113,8 +113,10 @@ def test_the_number_of_workers_does_not_matter(recognizer_table, data, tmp_path)
 
 def test_another_recipe_does_not_resume(recognizer_table, data, tmp_path):
     train(parse_config(recognizer_table), tmp_path, data)
+    before = (tmp_path / "config.json").read_text()
     with pytest.raises(ConfigError, match="another configuration"):
         train(parse_config(recognizer_table | {"seed": 1}), tmp_path, data)
+    assert (tmp_path / "config.json").read_text() == before
 
 
 def test_another_place_of_work_resumes(recognizer_table, data, tmp_path):
