@@ -71,12 +71,28 @@ class DetectionTask:
         return self.method.student
 
     def stream(self, position: int, world: World, pin: bool) -> Generator[Arrays, None, None]:
-        """Yield batches from batch number `position` of this process on."""
+        """Yield batches from batch number `position` of this process on.
+
+        Raises:
+            ConfigError: a source is missing, or lacks the teacher's maps.
+        """
+        self._check_maps()
         data, config = self.config.data, self.config
         sources = [open_pages(source, self.root, config.seed, self.problems) for source in data.train]
         weights = [source.weight for source in data.train]
         groups = PageGroups(sources, weights, data, config.seed, config.method.teacher == MAPS)
         return stream(groups, data.group, position, world, config.compute.workers, pin)
+
+    def _check_maps(self) -> None:
+        """See to it that no labels stand in for the teacher: of labelled pages they would be taken unnoticed."""
+        if not (isinstance(self.method, CmlDetection) and self.config.method.teacher == MAPS):
+            return
+        for source in self.config.data.train:
+            if isinstance(source, LabelledSource) and not source.maps:
+                raise ConfigError(
+                    f"method.teacher = '{MAPS}' needs maps of {source.path}: write them with `trainer label --maps`"
+                    " and name their folder as the source's maps"
+                )
 
     def to_device(self, batch: Arrays, device: torch.device) -> dict[str, Tensor]:
         """Return a batch as tensors, images normalised."""

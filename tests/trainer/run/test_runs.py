@@ -316,8 +316,15 @@ def test_what_a_teacher_teaches_is_judged_as_it_is_taught(detector_table, data, 
     assert dilated["target_hmean"] == 0.0
 
 
+def test_labelled_pages_without_maps_have_no_teacher(detector_table, data, tmp_path):
+    table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    with pytest.raises(ConfigError, match="needs maps of pages"):
+        train(parse_config(table), tmp_path, data)
+
+
 def test_a_teacher_that_cannot_be_judged_is_warned_of(detector_table, data, tmp_path, caplog):
     table = detector_table | {"method": {"distill": "cml", "teacher": "maps"}}
+    table["data"] |= {"train": [{"kind": "rendered", "fonts": "matplotlib", "size": 96}]}
     train(parse_config(table), tmp_path, data)
     assert "give data.validate_on its maps too" in caplog.text
     assert "teacher_hmean" not in rows(tmp_path, "validation")[-1]
