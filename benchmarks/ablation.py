@@ -11,12 +11,13 @@ paired. A cell belongs to a recipe: configurations, steps, the teacher's maps an
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.ablation_rows import TABLES, UDML, Row, Table
@@ -61,7 +62,7 @@ class Ablation:
         if not self.table.rates:
             return None
         tried = [cell for cell in self._cells() if cell["row"] == row.rate_of and cell["seed"] == SEARCH_SEED]
-        if len(tried) < len(self.table.rates):
+        if not {cell["rate"] for cell in tried}.issuperset(self.table.rates):
             sys.exit(f"{row.name}: the learning rate of {row.rate_of} is unknown: let that row be trained too")
         return str(max(tried, key=lambda cell: cell["figures"][self.table.metric])["rate"])
 
@@ -150,7 +151,7 @@ class _Files(dict[str, str]):
 
     def __init__(self, ablation: Ablation, row: Row, seed: int, rate: str | None) -> None:
         super().__init__()
-        self._made = {
+        self._made: dict[str, Callable[[], object]] = {
             "centers": lambda: ablation.centers(row, seed, rate),
             "weight": lambda: ablation.weight(seed, rate),
         }
@@ -189,8 +190,34 @@ def commit() -> str:
 
 
 def read_cells(path: Path) -> list[Cell]:
-    """Return the finished cells."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    """Return the finished cells; lines that hold none, as where a process was killed while it wrote, are left out."""
+    lines = path.read_text("utf-8", errors="replace").split("\n") if path.exists() else []
+    found = (_cell_of(path, number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    return [cell for cell in found if cell is not None]
+
+
+def _cell_of(path: Path, number: int, line: str) -> Cell | None:
+    try:
+        cell = json.loads(line)
+    except ValueError:
+        cell = None
+    if isinstance(cell, dict):
+        return cell
+    _tell_of_bad_line(path, number)
+    return None
+
+
+@functools.cache
+def _tell_of_bad_line(path: Path, number: int) -> None:
+    """Name a line once, however often the file is read."""
+    print(f"{path}:{number} holds no cell and is left out", file=sys.stderr)
+
+
+def append_cell(path: Path, cell: Cell) -> None:
+    """Write a finished cell behind the others, on a line of its own though the last one was cut short."""
+    unfinished = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * unfinished + json.dumps(cell, separators=(",", ":")) + "\n")
 
 
 def main() -> None:
@@ -211,8 +238,7 @@ def main() -> None:
         args.data, args.work = args.data.resolve(), args.work.resolve()
         for kind in args.tables:
             for cell in Ablation(TABLES[kind], args).finished():
-                with args.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(cell, separators=(",", ":")) + "\n")
+                append_cell(args.results, cell)
                 metric = TABLES[kind].metric
                 print(f"{cell['row']} {cell['seed']}: {metric} {cell['figures'][metric]:.3f}", flush=True)
     print_cells(TABLES, read_cells(args.results))

@@ -53,10 +53,14 @@ def interval(ours: Sequence[NDArray[np.float64]], theirs: Sequence[NDArray[np.fl
 
 
 def summary(table: Table, cells: Iterable[Cell], sets: Sequence[str]) -> list[list[object]]:
-    """Return the rows to print for cells of one recipe, judged on some of the sets."""
+    """Return the rows to print for cells of one recipe, judged on some of the sets.
+
+    Cells of rows that have left the table are left out.
+    """
     by_row: dict[str, dict[int, Cell]] = {row.name: {} for row in table.rows}
     for cell in cells:
-        by_row[cell["row"]][cell["seed"]] = cell
+        if cell["row"] in by_row:
+            by_row[cell["row"]][cell["seed"]] = cell
     return [_line(table, row, by_row, sets) for row in table.rows]
 
 

@@ -109,6 +109,32 @@ def test_a_row_without_its_search_is_refused(run):
         run("--tables", "recognizer", "--seeds", "1", "--rows", "udml")
 
 
+def test_a_rate_that_was_recorded_twice_is_no_search(run, tmp_path):
+    run("--tables", "recognizer", "--seeds", "1", "--rows", "lcnet")
+    cells = tmp_path / "cells.jsonl"
+    first, second, *_ = [line for line in cells.read_text().splitlines() if json.loads(line)["seed"] == 0]
+    cells.write_text("\n".join([first, first, second]) + "\n")
+    with pytest.raises(SystemExit, match="learning rate of lcnet is unknown"):
+        run("--tables", "recognizer", "--seeds", "1", "--rows", "udml")
+
+
+def test_lines_without_a_cell_are_left_out_and_named(run, tmp_path, capsys):
+    run(*SMALL)
+    cells = tmp_path / "cells.jsonl"
+    whole = cells.read_text().splitlines()
+    cells.write_text("\n".join([whole[0], "", whole[1][:40] + whole[1], "7", *whole[2:-1], whole[-1][:40]]))
+    capsys.readouterr()
+    assert run("--show") == []
+    shown = capsys.readouterr()
+    assert "DB + CML" in shown.out
+    assert [line.partition(" ")[0] for line in shown.err.splitlines()] == [
+        f"{cells}:{number}" for number in (3, 4, len(whole) + 2)
+    ]
+    run(*SMALL)
+    found = [(cell["row"], cell["seed"]) for cell in read_cells(cells)]
+    assert sorted(found) == sorted((row.name, 1) for row in DETECTOR.rows)
+
+
 def test_enhanced_ctc_continues_the_state_that_its_centers_are_of(run, fake_trainer):
     fake_trainer.share = 0.8
     run("--tables", "recognizer", "--seeds", "7", "--steps", "40")
@@ -232,6 +258,12 @@ def test_gains_are_paired_by_seed():
     assert second[5] == "+0.100 to +0.200"
     assert second[6:] == [pytest.approx(0.018), 60]
     assert third[:4] == ["DB + CML", 0, None, None]
+
+
+def test_rows_that_have_left_the_table_are_not_shown():
+    items = [[5, 10, 10]] * 4
+    found = summary(DETECTOR, [cell("gone", 1, items), cell("db", 1, items)], DETECTOR.parts[0][1])
+    assert [line[1] for line in found] == [1, *[0] * (len(DETECTOR.rows) - 1)]
 
 
 def test_metrics_are_those_of_summed_items():
