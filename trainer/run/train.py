@@ -56,7 +56,7 @@ def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> N
         start: states to start from.
 
     Raises:
-        ConfigError: data or weights that do not fit.
+        ConfigError: data or weights that do not fit, or centers of another state than the one to start from.
         Interrupted: SIGTERM arrived; the same call goes on.
     """
     device = pick_device(config.compute)
@@ -66,6 +66,8 @@ def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> N
     torch.manual_seed(config.seed)
     task = build_task(config, root)
     start_from(task, start, config if isinstance(config, RecognizerRun) else None)
+    if isinstance(config, RecognizerRun) and config.method.centers:
+        check_origin(Path(config.method.centers), start.student)
     try:
         Loop(task, config, folder, device, world).run()
     finally:
@@ -80,7 +82,7 @@ def start_from(task: Task, start: Start, run: RecognizerRun | None = None) -> No
     nothing to tell each other, ever.
 
     Raises:
-        ConfigError: a state does not fit, is meant for a peer that there is not, or is not that of the centers.
+        ConfigError: a state does not fit, or is meant for a peer that there is not.
     """
     method = task.method
     peer = method.peer if isinstance(method, (DmlDetection, UdmlRecognition)) else None
@@ -95,8 +97,6 @@ def start_from(task: Task, start: Start, run: RecognizerRun | None = None) -> No
         if peer is None:
             raise ConfigError("--init-peer: this run trains no peer")
         log.info("%d tensors of %s loaded into the peer", load_weights(peer, start.peer), start.peer)
-    if run is not None and run.method.centers:
-        check_origin(Path(run.method.centers), start.student)
 
 
 def _load_backbone(network: nn.Module, state: Path) -> None:

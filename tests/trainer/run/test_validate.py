@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
+from trainer.centers import write_centers
 from trainer.commands.cli import main
 from trainer.config import parse_config
 from trainer.errors import ConfigError
+from trainer.losses.center import Centers
 from trainer.run.train import Start, train
 from trainer.run.validate import validate
 
@@ -23,6 +26,16 @@ def test_a_state_is_judged_as_its_run_was(kind, request, data, tmp_path):
     first, second = validate(config, [state, state], data)
     assert first == second
     assert first == pytest.approx({name: logged[name] for name in first}, abs=1e-6)
+
+
+def test_a_state_of_enhanced_ctc_is_judged_by_its_own_configuration(recognizer_table, data, runs, tmp_path):
+    (state,) = runs.glob("rec/*.safetensors")
+    charset = parse_config(recognizer_table).charset
+    write_centers(tmp_path / "centers", Centers(torch.rand(11, 96), torch.arange(11)), charset, state)
+    config = parse_config(recognizer_table | {"method": {"centers": str(tmp_path / "centers")}})
+    train(config, tmp_path / "run", data, Start(state))
+    (figures,) = validate(config, [tmp_path / "run" / "state.safetensors"], data)
+    assert 0 <= figures["acc"] <= 1
 
 
 def test_a_state_that_does_not_fit_is_refused(recognizer_table, detector_table, data, runs):
