@@ -45,7 +45,8 @@ class Ablation:
         self.args = args
         self.work: Path = args.work / table.kind
         self.steps: int = args.steps or table.steps
-        self.recipe = recipe(table, args.set, self.steps, maps_digest(table, args.data), commit())
+        self.revision = commit()
+        self.recipe = recipe(table, args.set, self.steps, maps_digest(table, args.data), self.revision)
 
     def finished(self) -> Iterator[Cell]:
         """Train the cells that are missing in the results, all rows of a seed first, and yield them."""
@@ -113,9 +114,12 @@ class Ablation:
         return starts
 
     def pretrained(self, *changes: str) -> Path:
-        """Return the state of the pretraining with `changes`, one for all seeds of rows: from drawn data alone."""
+        """Return the state of the pretraining with `changes`, one for all seeds of rows: from drawn data alone.
+
+        Tables share it, but neither commits nor overrides do, as with cells.
+        """
         assert self.table.pretrain is not None
-        text = self.table.pretrain.read_text("utf-8") + "".join(changes)
+        text = json.dumps([self.table.pretrain.read_text("utf-8"), changes, self.args.set, self.revision])
         run = Run(self.args.work / f"{self.table.pretrain.stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}")
         if not run.done():
             run.train(self.table.pretrain, changes, self.args.data)

@@ -67,6 +67,14 @@ def test_all_rows_start_from_one_backbone(run, fake_trainer):
     assert drawn[2] == []
 
 
+def test_another_commit_or_override_starts_from_a_backbone_of_its_own(run, monkeypatch):
+    found = [run(*SMALL)[0], run(*SMALL, "--set", "data.rotate=5")[0]]
+    monkeypatch.setattr(ablation, "commit", lambda: "decaf")
+    found.append(run(*SMALL)[0])
+    assert all(name.startswith("drawn-") for name in found)
+    assert len(set(found)) == 3
+
+
 def test_a_backbone_that_was_judged_before_its_end_is_trained_on(run, tmp_path):
     drawn = run(*SMALL)[0]
     (folder,) = (tmp_path / "work").glob(f"*{drawn}")

@@ -97,6 +97,15 @@ def start_from(task: Task, start: Start, run: RecognizerRun | None = None) -> No
         if peer is None:
             raise ConfigError("--init-peer: this run trains no peer")
         log.info("%d tensors of %s loaded into the peer", load_weights(peer, start.peer), start.peer)
+        if _equal(task.student, peer):
+            log.warning(
+                "--init and --init-peer are one state: twins teach each other nothing; take another for the peer"
+            )
+
+
+def _equal(first: nn.Module, second: nn.Module) -> bool:
+    ours, theirs = first.state_dict(), second.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def _load_backbone(network: nn.Module, state: Path) -> None:

@@ -53,6 +53,15 @@ def test_a_peer_may_start_from_a_state_of_its_own(detector_table, data, tmp_path
         assert same(network, build_task(parse_config(table), data).student)
 
 
+@pytest.mark.parametrize(("kind", "distill"), [("detector", "dml"), ("recognizer", "udml")])
+def test_twins_are_warned_of(request, data, tmp_path, caplog, kind, distill):
+    table = request.getfixturevalue(f"{kind}_table") | {"method": {"distill": distill}}
+    first, second = (written(tmp_path / str(seed), table, data, seed) for seed in (1, 2))
+    for peer, warned in ((second, False), (first, True)):
+        start_from(build_task(parse_config(table), data), Start(first, peer=peer))
+        assert ("twins teach each other nothing" in caplog.text) is warned
+
+
 def test_a_state_for_a_peer_that_there_is_not_is_refused(detector_table, data, tmp_path):
     state = written(tmp_path / "state", detector_table, data)
     with pytest.raises(ConfigError, match="no peer"):
