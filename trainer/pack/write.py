@@ -27,6 +27,7 @@ from trainer.pack.fonts import pack_fonts
 from trainer.pack.labelled import pack_lines, pack_pages, pack_surfaces
 from trainer.render.pdf import FOLDERS, pdf_files
 from trainer.render.texts import write_texts
+from trainer.tasks.detection import MAPS
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +157,11 @@ def write_pack(
         wheels: Python packages that are missing there.
 
     Raises:
-        ConfigError: `out` exists or cannot be written, a source or `init` cannot be read, or the folder becomes larger
-            than it may.
+        ConfigError: `out` exists or cannot be written, a source or `init` cannot be read, the teacher is maps, or the
+            folder becomes larger than it may.
     """
+    if isinstance(config, DetectorRun) and config.method.teacher == MAPS:
+        raise ConfigError(f"a pack takes no teacher's maps along: method.teacher = '{MAPS}' cannot be trained from one")
     if init is not None:
         read_tensors(init)
     try:

@@ -135,3 +135,10 @@ def command(table, data, folder, options):
     (folder / "tiny.json").write_text(json.dumps(table))
     place = ["--data", str(data), "--out", str(folder / "pack")]
     return main(["pack", str(folder / "tiny.json"), *place, *options])
+
+
+def test_a_run_whose_teacher_is_maps_is_refused(detector_table, data, tmp_path):
+    method = {"distill": "cml", "teacher": "maps"}
+    with pytest.raises(ConfigError, match="maps"):
+        pack(detector_table | {"method": method}, data, tmp_path / "pack")
+    assert not (tmp_path / "pack").exists()
