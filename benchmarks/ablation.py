@@ -5,7 +5,8 @@
 
 A cell is a row and a seed. Finished cells are appended to --results and never trained again; a cell that was stopped
 goes on from its checkpoint. All rows of a seed are trained before the next seed, and share its data, so that gains are
-paired. A cell belongs to a recipe: configurations, steps, the teacher's maps and the commit, which must be clean.
+paired. A cell belongs to a recipe: configurations, steps, data, the teacher's maps, libraries, and the commit, which
+must be clean. Processes with seeds of their own may train side by side.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 
 from benchmarks.ablation_rows import TABLES, UDML, Row, Table
 from benchmarks.ablation_tables import Cell, print_cells
 from benchmarks.common import RESULTS, ROOT, machine
 from benchmarks.runs import Run, trainer
+from trainer.config import LabelledSource, load_config
 
 CENTER_BATCHES = 120
 CENTER_SHARE = 0.075
@@ -35,6 +38,8 @@ SEARCH_STEPS = 1 / 3
 """Of a row's steps, in the search for its learning rate."""
 PEER_SEED = 1000
 """Of the pretraining that peers start from."""
+LIBRARIES = ("torch", "numpy", "opencv-python-headless", "matplotlib")
+"""What draws, cuts and trains."""
 
 
 class Ablation:
@@ -46,7 +51,7 @@ class Ablation:
         self.work: Path = args.work / table.kind
         self.steps: int = args.steps or table.steps
         self.revision = commit()
-        self.recipe = recipe(table, args.set, self.steps, maps_digest(table, args.data), self.revision)
+        self.recipe = recipe(table, args.set, self.steps, inputs_digest(table, args.data), self.revision)
 
     def finished(self) -> Iterator[Cell]:
         """Train the cells that are missing in the results, all rows of a seed first, and yield them."""
@@ -164,21 +169,29 @@ class _Files(dict[str, str]):
         return str(self._made[name]())
 
 
-def recipe(table: Table, overrides: Sequence[str], steps: int, teacher: str, revision: str) -> str:
+def recipe(table: Table, overrides: Sequence[str], steps: int, inputs: str, revision: str) -> str:
     """Return a short hash of everything that the cells of a table share: only cells of one recipe are compared."""
     configs = [path.read_text("utf-8") for path in (table.config, table.pretrain) if path]
     rows = [[row.name, row.changes, row.effort, row.after] for row in table.rows]
-    text = json.dumps([configs, rows, list(overrides), steps, teacher, revision])
+    text = json.dumps([configs, rows, list(overrides), steps, inputs, revision])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def maps_digest(table: Table, data: Path) -> str:
-    """Return a hash of the teacher's maps, which is all of the teacher that a student sees; empty without them."""
-    digest = hashlib.sha256()
-    for folder in table.maps:
-        for path in sorted((data / folder).rglob("*.png")):
+def inputs_digest(table: Table, data: Path) -> str:
+    """Return a hash of what cells are trained from besides the code: sets, the teacher's maps, libraries that draw.
+
+    Fonts are those that matplotlib brings, in the version that is counted here.
+    """
+    folders = {*table.maps}
+    for path in (table.config, table.pretrain):
+        if path:
+            sources = load_config(path, []).data
+            folders.update(s.path for s in (*sources.train, *sources.validate_on) if isinstance(s, LabelledSource))
+    digest = hashlib.sha256(json.dumps({name: metadata.version(name) for name in LIBRARIES}).encode())
+    for folder in sorted(folders):
+        for path in sorted(path for path in (data / folder).rglob("*") if path.is_file()):
             digest.update(f"{path.relative_to(data)}".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16] if table.maps else ""
+    return digest.hexdigest()[:16]
 
 
 def commit() -> str:

@@ -83,8 +83,16 @@ class Run:
         return seconds
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that all training steps took, which other work on the machine hardly lengthens."""
-        return float(sum(row["cpu_seconds"] for row in self.rows("train")))
+        """Return the processor time that all training steps took, which other work on the machine hardly lengthens.
+
+        After an interruption a row tells of the steps since then alone; those before took as long each.
+        """
+        seconds, before = 0.0, 0
+        for row in self.rows("train"):
+            taken = row["step"] - before
+            seconds += row["cpu_seconds"] * taken / row.get("steps", taken)
+            before = row["step"]
+        return seconds
 
 
 def trainer(*arguments: str) -> None:

@@ -26,6 +26,12 @@ class GateError(TrainerError):
     exit_code = EX_GATE
 
 
+class OccupiedError(TrainerError):
+    """Another process trains in the same folder: start again when it has ended."""
+
+    exit_code = EX_TEMPFAIL
+
+
 class Interrupted(Exception):  # noqa: N818 - an event, not an error
     """SIGTERM arrived and the checkpoint is written."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ablation
-from benchmarks.ablation import commit, main, maps_digest, read_cells, recipe
+from benchmarks.ablation import commit, inputs_digest, main, read_cells, recipe
 from benchmarks.ablation_rows import DETECTOR, RECOGNIZER, TABLES
 from benchmarks.ablation_tables import interval, items_of, metric_of, summary
 from trainer.config import load_config
@@ -197,15 +197,21 @@ def test_the_recipe_covers_what_cells_share():
     assert len({first, *others}) == 7
 
 
-def test_another_map_is_another_teacher(tmp_path):
-    paths = [tmp_path / folder / "images" / "1.png" for folder in DETECTOR.maps]
-    for path in paths:
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"map")
-    before = maps_digest(DETECTOR, tmp_path)
-    assert before == maps_digest(DETECTOR, tmp_path)
-    paths[1].write_bytes(b"another map")
-    assert maps_digest(DETECTOR, tmp_path) != before
+@pytest.mark.parametrize("folder", [*DETECTOR.maps, "receipts-sroie", "receipts-sroie-more"])
+def test_another_map_or_label_is_another_recipe(tmp_path, folder):
+    path = tmp_path / folder / "images" / "1.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"before")
+    before = inputs_digest(DETECTOR, tmp_path)
+    assert before == inputs_digest(DETECTOR, tmp_path)
+    path.write_bytes(b"after")
+    assert inputs_digest(DETECTOR, tmp_path) != before
+
+
+def test_another_version_of_what_draws_and_trains_is_another_recipe(tmp_path, monkeypatch):
+    before = inputs_digest(DETECTOR, tmp_path)
+    monkeypatch.setattr(ablation.metadata, "version", lambda name: f"{name} of tomorrow")
+    assert inputs_digest(DETECTOR, tmp_path) != before
 
 
 def test_a_tree_with_changes_trains_no_cell(tmp_path, monkeypatch):
@@ -263,7 +269,8 @@ def test_gains_are_paired_by_seed():
     assert first[4:7] == [None, None, None]
     assert second[2] == pytest.approx(0.7)
     assert second[4] == pytest.approx(0.15)
-    assert second[5] == "+0.100 to +0.200"
+    # Two seeds that differ so tell nothing: their standard error is 0.05, and t of one degree is 12.706.
+    assert second[5] == "-0.485 to +0.785"
     assert second[6:] == [pytest.approx(0.018), 60]
     assert third[:4] == ["DB + CML", 0, None, None]
 
@@ -302,6 +309,29 @@ def test_an_interval_covers_what_items_and_seeds_vary_by():
     assert high - low > 0.2
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_of_few_seeds_hold_the_truth(seeds):
+    rng = np.random.default_rng(3)
+
+    def rows(share, hard):
+        shares = share + rng.normal(0, 0.02, (seeds, 1))
+        return [np.column_stack([row, np.ones(row.size)]) for row in (hard < shares).astype(float)]
+
+    def holds():
+        hard = rng.random(120)
+        low, high = interval(rows(0.55, hard), rows(0.5, hard))
+        return low <= 0.05 <= high
+
+    assert np.mean([holds() for _ in range(80)]) > 0.85
+
+
+def test_one_seed_tells_of_samples_alone():
+    pair = [np.array([[right, 1.0] for right in row]) for row in ([1, 1, 1, 0], [1, 0, 1, 0])]
+    low, high = interval(pair[:1], pair[1:])
+    assert low < 0.25 < high
+    assert high - low < 1
+
+
 def test_pairing_takes_out_what_both_rows_find_hard():
     rng = np.random.default_rng(2)
     hard = (rng.random(2000) < 0.5).astype(float)
@@ -322,4 +352,8 @@ def test_a_run_that_was_killed_repeats_steps_in_its_log(tmp_path, fake_trainer):
     assert [row["images_per_second"] for row in run.rows("train")] == [32.0, 4.0]
     assert run.step_seconds() == pytest.approx(0.5 + 4.0)
     assert run.cpu_seconds() == pytest.approx(1.5 + 7.0)
+    # After an interruption the row at step 2 tells of the second half of what it took.
+    log.write_text(log.read_text() + json.dumps(again | {"step": 4, "steps": 1, "cpu_seconds": 3.0}) + "\n")
+    assert run.cpu_seconds() == pytest.approx(1.5 + 7.0 + 6.0)
+    log.write_text("\n".join(log.read_text().splitlines()[:-1]) + "\n")
     assert run.figures() == dict.fromkeys(("hmean", "precision", "recall"), 0.5)

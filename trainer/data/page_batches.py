@@ -20,8 +20,7 @@ Batch = dict[str, NDArray[np.generic]]
 
 
 PASTE_SEED = 2**60
-"""What is pasted is drawn apart from how views are cut, so that runs with and without it see much the same views: a
-window is cut where there is text, pasted text too."""
+"""What is pasted is drawn apart from how views are cut, so that runs with and without it see the same views."""
 
 
 class PageGroups:
@@ -77,9 +76,10 @@ class PageGroups:
         return self.sources[source].page((index + whole(rng, 1, size - 1)) % size) if size > 1 else None
 
     def _view(self, page: PageSample, donor: PageSample | None, seed: int) -> PageSample:
+        own = len(page.polygons)
         if donor is not None:
             page = copy_paste(page, donor, self.data.copy_paste, sample_rng(self.seed + PASTE_SEED, seed))
-        return cut_view(page, self.data, sample_rng(self.seed, seed))
+        return cut_view(page, self.data, sample_rng(self.seed, seed), pasted=len(page.polygons) - own)
 
 
 def collate(views: Sequence[PageSample], min_text: float, teacher_maps: bool) -> Batch:

@@ -20,6 +20,9 @@ from trainer.data.readers import read_source
 from trainer.data.rendered import PageSampler, page_sampler
 from trainer.errors import ConfigError
 
+SIDE_STEP = 32
+"""Detectors compute pages whose sides are rounded to multiples of this."""
+
 
 class Pages(Protocol):
     """Pages by number."""
@@ -70,7 +73,21 @@ class LabelledPages:
         found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if found is None:
             raise ConfigError(f"no teacher's map {path}: write it with `trainer label --maps`")
+        if not _covers(found.shape, shape):
+            size, page = (f"{sides[1]} × {sides[0]}" for sides in (found.shape, shape))
+            raise ConfigError(
+                f"{path} ({size} pixels) is the map of another page than this one ({page}): write it anew"
+            )
         return np.asarray(cv2.resize(found, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _covers(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a map of size `found` can be that of a page of size `shape`.
+
+    Detectors keep a page's proportions, but for sides rounded to multiples of `SIDE_STEP`.
+    """
+    (height, width), (page_height, page_width) = found, shape
+    return abs(width * page_height - height * page_width) <= SIDE_STEP * (page_height + page_width)
 
 
 class DrawnPages:

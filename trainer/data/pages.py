@@ -43,18 +43,22 @@ class PageSample:
         return width, height
 
 
-def cut_view(page: PageSample, data: DetectorData, rng: Rng) -> PageSample:
+def cut_view(page: PageSample, data: DetectorData, rng: Rng, pasted: int = 0) -> PageSample:
     """Mirror, turn and scale a page, and cut a square view of `data.size` pixels out of it.
 
-    The steps are one affine map, so that pixels are interpolated once. What lies outside of the page is black.
+    The steps are one affine map, so that pixels are interpolated once. What lies outside of the page is black. A window
+    is laid as though the last `pasted` texts, none of them unreadable, were not there: runs with and without CopyPaste
+    see the same places.
     """
     if data.quarter_turns and chance(rng, data.quarter_turns):
         page = quarter_turned(page, whole(rng, 1, 3))
     turned, canvas = _turn(page.size, data, rng)
     moved = [_apply(turned, polygon) for polygon in page.polygons]
     care = [polygon for polygon, skip in zip(moved, page.ignore, strict=True) if not skip]
-    cut = _cut_east if data.crop == "east" else _cut_window
-    matrix, extent = cut(canvas, care, data.size, rng)
+    if data.crop == "east":
+        matrix, extent = _cut_east(canvas, care, data.size, rng)
+    else:
+        matrix, extent = _cut_window(canvas, care[: len(care) - pasted], data.size, rng)
     return _warp(page, matrix @ turned, data.size, extent)
 
 

@@ -17,8 +17,16 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.checkpoint import flatten_optimizer, portable, read_tensors, restore_optimizer, split_prefix, write_tensors
-from trainer.config import AnyRun
+from trainer.checkpoint import (
+    file_sha256,
+    flatten_optimizer,
+    portable,
+    read_tensors,
+    restore_optimizer,
+    split_prefix,
+    write_tensors,
+)
+from trainer.config import AnyRun, RecognizerRun
 from trainer.data.lines import LEFT_OUT
 from trainer.data.stream import Arrays
 from trainer.distributed import World
@@ -73,6 +81,8 @@ class Loop:
         self._left_out = 0
         self._shares: dict[str, float] = {}
         self._cpu = 0.0
+        centers = config.method.centers if isinstance(config, RecognizerRun) else ""
+        self._centers = file_sha256(Path(centers)) if centers else ""
 
     @property
     def judged(self) -> nn.Module:
@@ -199,7 +209,7 @@ class Loop:
         self._device_sums.clear()
         rate = self.optimizer.param_groups[0]["lr"]
         speed = images * self.world.size / seconds
-        figures |= {"lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}
+        figures |= {"steps": int(steps), "lr": rate, "images_per_second": speed, "share_waiting": waited / seconds}
         figures["cpu_seconds"] = time.process_time() - self._cpu
         return figures | self._shares | {"left_out": self._left_out}
 
@@ -232,7 +242,7 @@ class Loop:
                 "random.": self._random_states(),
             }
             tensors = {prefix + name: tensor for prefix, part in parts.items() for name, tensor in part.items()}
-            meta = {"step": self.step, "best": self.best, "recipe": self.config.recipe_sha256}
+            meta = {"step": self.step, "best": self.best, "recipe": self.config.recipe_sha256, "centers": self._centers}
             write_tensors(self.folder / "checkpoint.safetensors", tensors, meta)
         self.world.wait()
 
@@ -240,7 +250,7 @@ class Loop:
         """Load the folder's checkpoint, if there is one.
 
         Raises:
-            ConfigError: the checkpoint is of another recipe.
+            ConfigError: the checkpoint is of another recipe, or of other centers in the file of that name.
         """
         path = self.folder / "checkpoint.safetensors"
         if not path.exists():
@@ -248,6 +258,8 @@ class Loop:
         tensors, meta = read_tensors(path)
         if meta["recipe"] != self.config.recipe_sha256:
             raise ConfigError(f"{path} is of another configuration: give another --run, or the one it was trained with")
+        if meta.get("centers", self._centers) != self._centers:
+            raise ConfigError(f"{path} was trained with other centers than the recipe names now: give another --run")
         self.task.method.load_state_dict(split_prefix(tensors, "model."))
         restore_optimizer(self.optimizer, split_prefix(tensors, "optimizer."))
         if self.ema:

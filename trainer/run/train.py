@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from trainer.methods.detection import DmlDetection
 from trainer.methods.recognition import UdmlRecognition
 from trainer.run.classes import carried
 from trainer.run.loop import Loop
+from trainer.run.sole import sole
 from trainer.run.widened import widened
 from trainer.tasks.base import Task
 from trainer.tasks.build import build_task
@@ -58,6 +60,7 @@ def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> N
     Raises:
         ConfigError: data or weights that do not fit, or centers of another state than the one to start from.
         Interrupted: SIGTERM arrived; the same call goes on.
+        OccupiedError: another process trains in `folder`.
     """
     device = pick_device(config.compute)
     world = World.join(device.type)
@@ -69,7 +72,8 @@ def train(config: AnyRun, folder: Path, root: Path, start: Start = NOTHING) -> N
     if isinstance(config, RecognizerRun) and config.method.centers:
         check_origin(Path(config.method.centers), start.student)
     try:
-        Loop(task, config, folder, device, world).run()
+        with sole(folder) if world.leads else contextlib.nullcontext():
+            Loop(task, config, folder, device, world).run()
     finally:
         world.leave()
 

@@ -59,6 +59,35 @@ def test_copy_paste_adds_text_to_the_targets(data):
     assert cores[1] > cores[0]
 
 
+class Sparse:
+    """Two pages of noise with one small text in a corner, which many a window misses."""
+
+    size = 2
+
+    def page(self, index):
+        pixels = np.random.default_rng(index).integers(0, 255, (400, 400, 3)).astype(np.uint8)
+        quad = np.array([[2, 2], [42, 2], [42, 14], [2, 14]], np.float32)
+        return PageSample(pixels, (quad,), ("a",), (False,))
+
+
+def test_copy_paste_leaves_views_where_they_are():
+    def views(share):
+        source = PageGroups([Sparse()], [1.0], options(copy_paste=share, crop="window", rotate=0), 0, False)
+        return [image for number in range(8) for batch in source[number] for image in batch["images"]]
+
+    differ = [(before != after).mean() for before, after in zip(views(0.0), views(1.0), strict=True)]
+    assert 0 < max(differ) < 0.5
+
+
+def test_the_map_of_a_page_of_another_shape_is_refused(data):
+    for number in range(8):
+        path = map_path(data / "maps", f"images/{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((320, 96), np.uint8))
+    with pytest.raises(ConfigError, match=r"96 × 320 pixels\) is the map of another page"):
+        groups(data, teacher_maps=True, maps="maps")[0]
+
+
 def test_without_a_teachers_map_the_truth_stands_in(data):
     batch = groups(data, teacher_maps=True)[0][0]
     assert (batch["teacher_map"] == batch["shrink_map"] * 255).all()

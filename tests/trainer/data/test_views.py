@@ -110,3 +110,15 @@ def test_pages_lie_on_their_side_as_often_as_told():
     lying = still.model_copy(update={"quarter_turns": 1.0})
     found = [np.ptp(cut_view(page(), lying, sample_rng(2, i)).polygons[0], axis=0) for i in range(16)]
     assert 0.3 < np.mean([box[0] < box[1] for box in found]) < 0.95
+
+
+def test_windows_lie_where_they_would_without_what_was_pasted():
+    plain = page()
+    corner = np.array([[0, 0], [9, 0], [9, 9], [0, 9]], np.float32)
+    both = replace(plain, polygons=(*plain.polygons, corner), texts=(*plain.texts, "e"), ignore=(*plain.ignore, False))
+    data = options(crop="window", scale=(3, 3))
+    for index in range(40):
+        first = cut_view(plain, data, sample_rng(5, index))
+        second = cut_view(both, data, sample_rng(5, index), pasted=1)
+        assert (first.pixels == second.pixels).all()
+        assert set(second.texts) - {"e"} == set(first.texts)

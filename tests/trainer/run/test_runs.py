@@ -20,9 +20,10 @@ from trainer.checkpoint import read_tensors, write_tensors
 from trainer.config import parse_config
 from trainer.data.db_targets import db_targets
 from trainer.data.page_sources import map_path
-from trainer.errors import EX_CONFIG, EX_TEMPFAIL, ConfigError, Interrupted
+from trainer.errors import EX_CONFIG, EX_TEMPFAIL, ConfigError, Interrupted, OccupiedError
 from trainer.losses.center import Centers
 from trainer.run.loop import Loop
+from trainer.run.sole import sole
 from trainer.run.train import Start, train
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -117,6 +118,15 @@ def test_another_recipe_does_not_resume(recognizer_table, data, tmp_path):
     with pytest.raises(ConfigError, match="another configuration"):
         train(parse_config(recognizer_table | {"seed": 1}), tmp_path, data)
     assert (tmp_path / "config.json").read_text() == before
+
+
+def test_two_processes_do_not_train_in_one_folder(recognizer_table, data, tmp_path):
+    config = parse_config(recognizer_table)
+    with sole(tmp_path), pytest.raises(OccupiedError, match="another process trains in"):
+        train(config, tmp_path, data)
+    assert not (tmp_path / CHECKPOINT).exists()
+    train(config, tmp_path, data)
+    assert OccupiedError.exit_code == EX_TEMPFAIL
 
 
 def test_another_place_of_work_resumes(recognizer_table, data, tmp_path):

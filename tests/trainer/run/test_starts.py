@@ -96,3 +96,7 @@ def test_centers_are_those_of_the_state_that_is_continued(recognizer_table, data
         with pytest.raises(ConfigError, match="centers of another state"):
             train(config, tmp_path / f"refused-{number}", data, start)
     train(config, tmp_path / "run", data, Start(plain))
+    # The file of that name now holds what the run was not trained with.
+    write_centers(tmp_path / "centers", Centers(torch.rand(11, 96), torch.arange(11)), charset, plain)
+    with pytest.raises(ConfigError, match="other centers"):
+        train(config, tmp_path / "run", data, Start(plain))
