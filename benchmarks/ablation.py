@@ -132,7 +132,7 @@ class Ablation:
 
     def centers(self, row: Row, seed: int, rate: str | None) -> Path:
         """Return the class centers of the state that a row continues."""
-        run = self._run(self.table.row(row.after), seed, rate)
+        run = self.train(self.table.row(row.after), seed, rate)
         path = run.folder / "centers.safetensors"
         if not path.exists():
             options = ["--state", str(run.state), "--out", str(path), "--batches", str(CENTER_BATCHES)]
@@ -143,7 +143,7 @@ class Ablation:
 
     def weight(self, seed: int, rate: str | None) -> float:
         """Return the weight at which the center term would have had `CENTER_SHARE` of the loss of `enhanced`."""
-        share = self._run(self.table.row("enhanced"), seed, rate).shares()["share/center"]
+        share = self.train(self.table.row("enhanced"), seed, rate).shares()["share/center"]
         return float(f"{CENTER_WEIGHT * (CENTER_SHARE / (1 - CENTER_SHARE)) * ((1 - share) / share):.3g}")
 
     def _refuse_bad_teacher(self, row: Row, seed: int, figures: dict[str, float]) -> None:

@@ -163,6 +163,12 @@ def test_enhanced_ctc_continues_the_state_that_its_centers_are_of(run, fake_trai
     assert float(weight.partition("=")[2]) == pytest.approx(0.05 * (0.075 / 0.925) / 4, rel=0.01)
 
 
+def test_a_row_alone_trains_what_it_continues_first(run):
+    runs = run("--tables", "recognizer", "--seeds", "7", "--rows", "lcnet", "enhanced-light", "--steps", "40")
+    found = [name for name in runs if "-7-" in name]
+    assert found == [f"{row}-7-5e-4" for row in ("lcnet", "udml", "enhanced", "enhanced-light")]
+
+
 def test_a_teacher_that_is_no_better_than_the_student_alone_is_refused(run, fake_trainer, tmp_path):
     fake_trainer.teacher = 0.5
     with pytest.raises(SystemExit, match="no better"):
