@@ -308,7 +308,11 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", "jobs_sources", "jobs_callbacks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            return parts
+        # What is empty, as behind a last comma, would allow the folder that the service was started in.
+        return [part for part in (each.strip() if isinstance(each, str) else each for each in parts) if part]
 
     @model_validator(mode="after")
     def _callbacks_are_signed(self) -> Settings:

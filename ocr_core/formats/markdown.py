@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -11,12 +12,14 @@ from ocr_core.formats.text import joined
 from ocr_core.layout.blocks import Block
 from ocr_core.pipeline.result import Page
 
-# What starts a span of markup, a tag, a link or a character reference wherever it stands.
-_INLINE = re.compile(r"[\\`*_\[\]<>~]|&(?=#?\w+;)")
+# What starts a span of markup, a tag, a link, a cell or a character reference wherever it stands.
+_INLINE = re.compile(r"[\\`*_\[\]<>~|]|&(?=#?\w+;)")
 # What makes a heading, a list or a rule of a line that begins with it.
 _FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
+# What CommonMark takes for the end of a heading, and does not show.
+_CLOSING = re.compile(r"(?<=\s)#+$")
 _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 
 
@@ -51,14 +54,23 @@ def escape(text: str) -> str:
 
 def _block(block: Block, texts: Sequence[str]) -> str:
     if block.kind == "heading":
-        return f"{'#' * min(max(block.level, 1), 6)} {escape(joined(block.lines, texts))}"
+        title = _CLOSING.sub(r"\\\g<0>", escape(joined(block.lines, texts)))
+        return f"{'#' * min(max(block.level, 1), 6)} {title}"
     if block.kind == "lines":
         return "\\\n".join(escape(joined(item, texts)) for item in block.items)
     if block.items:
-        return "\n".join(_item(joined(item, texts)) for item in block.items)
+        return _list([joined(item, texts) for item in block.items])
     if block.cells:
-        return _table([[_cell(joined(cell, texts)) for cell in row] for row in block.cells])
+        return _table([[escape(joined(cell, texts)) for cell in row] for row in block.cells])
     return escape(joined(block.lines, texts))
+
+
+def _list(items: Sequence[str]) -> str:
+    """Return a list; lines where its numbers do not follow each other, for Markdown counts by itself."""
+    numbers = [int(number[1]) if (number := _NUMBER.match(item)) else None for item in items]
+    if any(a is not None and b is not None and b != a + 1 for a, b in itertools.pairwise(numbers)):
+        return "\\\n".join(map(escape, items))
+    return "\n".join(map(_item, items))
 
 
 def _item(text: str) -> str:
@@ -73,10 +85,6 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     columns = max(len(row) for row in rows)
     filled = [[*row, *[""] * (columns - len(row))] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in (filled[0], ["---"] * columns, *filled[1:]))
-
-
-def _cell(text: str) -> str:
-    return escape(text).replace("|", r"\|")
 
 
 def _comment(text: str) -> str:

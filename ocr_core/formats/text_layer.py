@@ -17,6 +17,10 @@ from ocr_core.pipeline.result import Line
 GAP = 0.12
 """Least gap between words, in heights of the line: poppler sees one word below 0.1, though there is a space."""
 
+LEVEL = 0.5
+"""Words that rise by less than this share of their height are written level: poppler breaks a word where its baseline
+has risen by half a point."""
+
 _UserSpace = NDArray[np.float64]
 """N×2 (x, y) in the units of a PDF page, y pointing up."""
 
@@ -80,10 +84,14 @@ def _widths(places: Sequence[_Placed]) -> list[float]:
 
     That may be the next word of its line, or the first of another line, whose box touches this one's.
     """
-    x, y = np.array([(place.x, place.y) for place in places]).T
+    starts = np.array(sorted((place.x, place.y) for place in places))
     widths = []
     for place in places:
         cos, sin = math.cos(place.angle), math.sin(place.angle)
+        # What stands further away, even askew, leaves room enough.
+        reach = place.width + place.height
+        first, last = np.searchsorted(starts[:, 0], (place.x - reach, place.x + reach))
+        x, y = starts[first:last].T
         along = (x - place.x) * cos + (y - place.y) * sin
         across = (y - place.y) * cos - (x - place.x) * sin
         behind = along[(along > place.width / 2) & (abs(across) < place.height / 2)]
@@ -110,8 +118,13 @@ class _Placed:
         up = (top_left + top_right - bottom_left - bottom_right) / 2
         width = max(float(np.hypot(*along)), 1e-3)
         height = max(abs(float(along[0] * up[1] - along[1] * up[0])) / width, 1e-3)
-        x, y = bottom_left + up * DESCENT
-        return cls(float(x), float(y), math.atan2(along[1], along[0]), width, height)
+        start, angle = bottom_left + up * DESCENT, math.atan2(along[1], along[0])
+        level = round(angle / (math.pi / 2)) * (math.pi / 2)
+        if abs(math.sin(angle - level)) * width < LEVEL * height:
+            width *= math.cos(angle - level)
+            start = start + along / 2 - np.array([math.cos(level), math.sin(level)]) * width / 2
+            angle = level
+        return cls(float(start[0]), float(start[1]), angle, width, height)
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+
 from ocr_core.formats.registry import FORMATS
 from service.errors import NotAcceptableError
 
@@ -16,6 +18,11 @@ _NAMES = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES
 _WILD = {"*/*": "json", "application/*": "json", "text/*": "text"}
 _TYPES = 64
 """Media types of an `Accept` that are looked at; browsers send ten."""
+
+
+def accepted(request: Request) -> str | None:
+    """Return what all of a request's `Accept` headers say, as though they were one (RFC 9110, section 5.3)."""
+    return ", ".join(request.headers.getlist("accept")) or None
 
 
 def choose_form(chosen: str | None, accept: str | None) -> str:

@@ -26,19 +26,22 @@ def is_below(url: str, prefixes: Sequence[str]) -> bool:
     One that programs may understand differently does not: with a user, a backslash, an escaped dot or slash, a step
     upwards, or characters that are not printable ASCII.
     """
-    if not _PLAIN.fullmatch(url) or "\\" in url or "::" in url:
+    if not _PLAIN.fullmatch(url) or "\\" in url:
         return False
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
+    # Two colons chain file systems, unless they are those of an address of IPv6.
+    if "::" in url.replace(parts.netloc, "", 1) or ("::" in parts.netloc and not parts.netloc.startswith("[")):
+        return False
     # Some servers take what comes after a semicolon for a parameter of the step, and `..;` for a step upwards.
     steps = [step.partition(";")[0] for step in unquote(parts.path).split("/")]
     escaped = re.search("%2[ef5]", url, re.IGNORECASE)
     if "@" in parts.netloc or parts.fragment or {".", ".."} & set(steps) or escaped:
         return False
-    for prefix in map(urlsplit, prefixes):
+    for prefix in map(urlsplit, filter(None, prefixes)):
         same = (parts.scheme, parts.hostname, port) == (prefix.scheme, prefix.hostname, prefix.port)
         folder = prefix.path.rstrip("/")
         if same and (parts.path == folder or parts.path.startswith(f"{folder}/")):

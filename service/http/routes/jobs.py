@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.engine.threads import wait_in_thread
 from service.errors import InvalidRequestError, JobFilesLostError, NotReadyError
-from service.http.accept import choose_form
+from service.http.accept import accepted, choose_form
 from service.http.answers import PageStream
 from service.http.bodies import collect_json, incoming_of, parse_json
 from service.http.context import Context, ContextDep
@@ -148,7 +148,7 @@ async def get_result(
     job = await _find(request, context, name)
     require_pages(job)
     exchange, jobs = exchange_of(request), _jobs(context)
-    accept = request.headers.get("accept")
+    accept = accepted(request)
     with understood(job):
         told = None if (accept or "*/*").strip() != "*/*" else job.choices["format"]
     form = choose_form(query.format or told, accept)

@@ -20,7 +20,7 @@ from service.engine.documents import Sheet, opened_pages
 from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
 from service.errors import DeadlineExceededError, InvalidRequestError
-from service.http.accept import LINES, choose_form
+from service.http.accept import LINES, accepted, choose_form
 from service.http.answers import Answer, PageStream
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
@@ -88,7 +88,7 @@ async def answered(
         arrival = stack.enter_context(serving.admission.request(incoming.declared, incoming.give_up))
         ticket = ticket_of(exchange, timeout_ms, context)
         received = await receive_within(take, ticket, arrival)
-        form = choose_form(received.fields.format, request.headers.get("accept")) if make is Answer else "json"
+        form = choose_form(received.fields.format, accepted(request)) if make is Answer else "json"
         order = _order(received, form, request)
         by_page = form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images)
         if by_page:

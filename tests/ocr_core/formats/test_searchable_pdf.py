@@ -176,6 +176,15 @@ def test_poppler_finds_the_same_words_in_the_same_places(tmp_path):
     assert 'xMin="50.000000" yMin="50.000000"' in placed
 
 
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs poppler's pdftotext")
+@pytest.mark.parametrize("degrees", [-4, -2, 1, 3, 88, 92, 178, 268])
+def test_poppler_breaks_no_word_of_a_line_that_rises_a_little(tmp_path, degrees):
+    path = tmp_path / "written.pdf"
+    path.write_bytes(searchable(saved(drawn()), page(line("No. 004711", quad(300, 400, 200, 24, degrees)))))
+    plain = subprocess.run(["pdftotext", path, "-"], capture_output=True, check=True).stdout.decode()
+    assert sorted(plain.split()) == ["004711", "No."]
+
+
 def test_text_that_the_file_carries_is_not_written_again():
     data = saved(drawn())
     embedded = Line(text="carried", confidence=1, quad=quad(10, 10, 50, 20), source="embedded")

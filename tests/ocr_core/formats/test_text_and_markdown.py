@@ -64,6 +64,29 @@ def test_escaped_text_is_shown_as_it_is(written):
     assert shown == expected
 
 
+def shown(monkeypatch, block, *texts):
+    """Return the HTML that a block of lines is shown as."""
+    blocks_as(monkeypatch, block)
+    return MarkdownIt("gfm-like", {"linkify": False}).render(text("markdown", page(*(line(each) for each in texts))))
+
+
+@pytest.mark.parametrize("title", ["INVOICE #", "Invoice ##", "C#", "#", r"a\#"])
+def test_headings_keep_the_signs_that_they_end_in(monkeypatch, title):
+    assert shown(monkeypatch, Block(kind="heading", lines=(0,), level=1), title) == f"<h1>{title}</h1>\n"
+
+
+def test_lines_with_bars_are_no_table(monkeypatch):
+    block = Block(kind="lines", lines=(0, 1), items=((0,), (1,)))
+    assert shown(monkeypatch, block, "Name | Price", "--- | ---") == "<p>Name | Price<br />\n--- | ---</p>\n"
+
+
+def test_numbers_that_do_not_follow_each_other_stay_what_they_are(monkeypatch):
+    block = Block(kind="list", lines=(0, 1, 2), items=((0,), (1,), (2,)))
+    assert shown(monkeypatch, block, "3. a", "7. b", "12) c") == "<p>3. a<br />\n7. b<br />\n12) c</p>\n"
+    assert '<ol start="3">\n<li>a</li>\n<li>b</li>' in shown(monkeypatch, block, "3. a", "4. b", "5. c")
+    assert shown(monkeypatch, block, "• a", "7. b", "• c").count("<li>") == 3
+
+
 @pytest.mark.parametrize("written", ["-" * 200_000 + "x", "- " * 100_000 + "x", "=" * 200_000 + "x"])
 def test_a_line_that_is_almost_a_rule_is_none(written):
     """A hostile text layer has such ones: an expression that tries again from each dash would take an hour."""

@@ -197,6 +197,13 @@ async def test_words_of_a_searchable_pdf_lie_on_the_page(serve: Serve) -> None:
     ] * 2
 
 
+async def test_accept_may_come_in_several_lines(serve: Serve) -> None:
+    async with serve() as client:
+        lines = [("accept", "text/html"), ("accept", "text/markdown")]
+        answer = await client.post(URL, headers=lines, files={"file": SCAN})
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/markdown")
+
+
 @pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html"])
 async def test_what_cannot_be_given_is_406(serve: Serve, accept: str) -> None:
     async with serve() as client:

@@ -18,6 +18,7 @@ from service_fakes import PATIENCE, encoded
 
 from service.jobs import urls
 from service.jobs.urls import is_below
+from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +33,21 @@ pytestmark = pytest.mark.anyio
 )
 def test_what_lies_below_a_prefix(url: str) -> None:
     assert is_below(url, ["https://other.example", "https://hooks.example/ocr/"])
+
+
+def test_addresses_of_ipv6_may_be_allowed() -> None:
+    assert is_below("http://[fd00::1]:8080/cb/1", ["http://[fd00::1]:8080/cb"])
+    assert not is_below("http://[fd00::2]:8080/cb/1", ["http://[fd00::1]:8080/cb"])
+    assert not is_below("http://[fd00::1]:8080/cb::x", ["http://[fd00::1]:8080/cb"])
+
+
+@pytest.mark.parametrize("value", ["/allowed,", " , /allowed", ["/allowed", "", " "]])
+def test_an_empty_source_allows_nothing(value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.png").write_bytes(b"x")
+    sources = Settings(jobs_sources=value).jobs_sources  # type: ignore[arg-type]
+    assert tuple(sources) == ("/allowed",)
+    assert not is_below(str(tmp_path / "secret.png"), [*sources, ""])
 
 
 @pytest.mark.parametrize(
