@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from ocr_client.asynchronous import AsyncClient, AsyncPageStream
+from ocr_client.asynchronous import AsyncClient
 from ocr_client.errors import (
     AccessError,
     DeadlineExceededError,
@@ -27,7 +27,8 @@ from ocr_client.jobs import Job, JobPageError
 from ocr_client.pages import Answer, End, Line, Model, Page, Problem, Word
 from ocr_client.requests import File, Format, Options, Upload
 from ocr_client.retries import Retries
-from ocr_client.synchronous import Client, PageStream
+from ocr_client.streams import AsyncPageStream, PageStream
+from ocr_client.synchronous import Client
 from ocr_client.version import VERSION
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -14,7 +14,7 @@ import httpx
 
 from ocr_client.errors import DeadlineExceededError, OcrError, TransportError, UnavailableError, error_of
 from ocr_client.jobs import JOBS, POLL, Job, new_key, path_of, submitted
-from ocr_client.pages import Answer, End, Model, Page
+from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
     LINES,
@@ -23,14 +23,11 @@ from ocr_client.requests import (
     File,
     Form,
     Format,
-    Lines,
     Options,
     answer_of,
-    cut_off,
     explained,
     form_of,
     headers_of,
-    item_of,
     limits_of,
     models_of,
     require_media_type,
@@ -39,44 +36,12 @@ from ocr_client.requests import (
     version_of,
 )
 from ocr_client.retries import Deadline, Retries
+from ocr_client.streams import AsyncPageStream
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 T = TypeVar("T")
-
-
-class AsyncPageStream:
-    """Pages as they are read; an iterator. `end` is known once the last one was taken."""
-
-    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
-        self._items = self._parsed(response, deadline)
-        self.end: End | None = None
-        """What the service says after the last page."""
-
-    def __aiter__(self) -> AsyncIterator[Page]:
-        return self
-
-    async def __anext__(self) -> Page:
-        return await anext(self._items)
-
-    async def aclose(self) -> None:
-        """Take no more pages."""
-        await self._items.aclose()
-
-    async def _parsed(self, response: httpx.Response, deadline: Deadline) -> AsyncGenerator[Page, None]:
-        with explained():
-            lines = Lines()
-            async for piece in response.aiter_bytes():
-                deadline.remaining()
-                for line in lines.cut(piece):
-                    item = item_of(line)
-                    if isinstance(item, End):
-                        self.end = item
-                        return
-                    yield item
-                    deadline.remaining()
-        raise cut_off()
 
 
 class AsyncClient:

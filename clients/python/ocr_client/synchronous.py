@@ -12,7 +12,7 @@ import httpx
 
 from ocr_client.errors import OcrError, TransportError, UnavailableError, error_of
 from ocr_client.jobs import JOBS, POLL, Job, new_key, path_of, submitted
-from ocr_client.pages import Answer, End, Model, Page
+from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
     LINES,
@@ -21,14 +21,11 @@ from ocr_client.requests import (
     File,
     Form,
     Format,
-    Lines,
     Options,
     answer_of,
-    cut_off,
     explained,
     form_of,
     headers_of,
-    item_of,
     limits_of,
     models_of,
     require_media_type,
@@ -37,40 +34,12 @@ from ocr_client.requests import (
     version_of,
 )
 from ocr_client.retries import Deadline, Retries
+from ocr_client.streams import PageStream
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 T = TypeVar("T")
-
-
-class PageStream:
-    """Pages as they are read; an iterator. `end` is known once the last one was taken."""
-
-    def __init__(self, response: httpx.Response, deadline: Deadline) -> None:
-        self._items = self._parsed(response, deadline)
-        self.end: End | None = None
-        """What the service says after the last page."""
-
-    def __iter__(self) -> Iterator[Page]:
-        return self
-
-    def __next__(self) -> Page:
-        return next(self._items)
-
-    def _parsed(self, response: httpx.Response, deadline: Deadline) -> Iterator[Page]:
-        with explained():
-            lines = Lines()
-            for piece in response.iter_bytes():
-                deadline.remaining()
-                for line in lines.cut(piece):
-                    item = item_of(line)
-                    if isinstance(item, End):
-                        self.end = item
-                        return
-                    yield item
-                    deadline.remaining()
-        raise cut_off()
 
 
 class Client:
