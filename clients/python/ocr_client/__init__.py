@@ -5,7 +5,8 @@
     with Client("http://localhost:8000") as client:
         print(client.read("receipt.jpg").text)
 
-`AsyncClient` has the same methods as coroutines. Whatever goes wrong is an `OcrError`.
+`AsyncClient` has the same methods as coroutines. What goes wrong at the service or on
+the way to it is an `OcrError`; wrong arguments raise `ValueError`, `TypeError` or `OSError`.
 """
 
 from __future__ import annotations

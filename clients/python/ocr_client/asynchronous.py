@@ -12,8 +12,16 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from ocr_client.errors import DeadlineExceededError, OcrError, TransportError, UnavailableError, error_of
-from ocr_client.jobs import JOBS, POLL, Job, new_key, path_of, submitted
+from ocr_client.errors import (
+    DeadlineExceededError,
+    OcrError,
+    RequestError,
+    TransportError,
+    UnavailableError,
+    error_of,
+)
+from ocr_client.jobs import JOBS, POLL, Job, fate, is_gone, is_late, key_of, known, may_be_done, path_of, submitted
+from ocr_client.limits import limits_of
 from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
@@ -28,7 +36,7 @@ from ocr_client.requests import (
     explained,
     form_of,
     headers_of,
-    limits_of,
+    in_time,
     models_of,
     require_media_type,
     service_at,
@@ -125,7 +133,8 @@ class AsyncClient:
 
         async def opened() -> tuple[AsyncPageStream, AsyncExitStack]:
             async with AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened("POST", READ, deadline, form, LINES))
+                with in_time(deadline):
+                    response = await stack.enter_async_context(self._opened("POST", READ, deadline, form, LINES))
                 pages = AsyncPageStream(response, deadline)
                 stack.push_async_callback(pages.aclose)
                 return pages, stack.pop_all()
@@ -146,26 +155,38 @@ class AsyncClient:
             options: as of `read`.
 
         Raises:
-            OcrError: the job was not taken.
+            OcrError: the job was not taken, or not seen to be; `idempotency_key` says what to send again. With
+                `job_id` it was taken, and only the look at it failed.
         """
         deadline, form = self._deadline(timeout), await _formed(files, options)
-        head = {"Idempotency-Key": key or new_key()}
-        body = await self._tried(lambda: self._fetch("POST", JOBS, deadline, form, head=head), deadline)
-        return await self.job(answer_of(body, submitted), timeout=timeout)
+        key = key_of(key)
+        head = {"Idempotency-Key": key}
+        with known(key):
+            body = await self._tried(lambda: self._fetch("POST", JOBS, deadline, form, head=head), deadline)
+            name = answer_of(body, submitted)
+        with known(key, name):
+            return answer_of(await self._get(path_of(name), deadline), Job.of)
 
     async def job(self, job: Job | str, *, timeout: float | None = None) -> Job:
         """Return how far a job is, which may be named by its id."""
-        return answer_of(await self._get(path_of(job), timeout), Job.of)
+        return answer_of(await self._get(path_of(job), self._deadline(timeout)), Job.of)
 
     async def wait(self, job: Job | str, *, timeout: float | None = None) -> Job:
         """Wait until a job has ended, or for so many seconds; return how far it is then.
 
         Raises:
+            DeadlineExceededError: the service was silent for all that time.
             OcrError: there is no such job, or the service is gone.
         """
         deadline = Deadline(timeout)
+        found: Job | None = None
         while True:
-            found = await self.job(job)
+            try:
+                found = await self.job(job, timeout=deadline.within(self._timeout))
+            except OcrError as error:
+                if found is None or not is_late(error, deadline):
+                    raise
+                return found
             if found.ended or not deadline.allows(POLL):
                 return found
             await anyio.sleep(POLL)
@@ -203,23 +224,44 @@ class AsyncClient:
         return body if to == "pdf" else text_of(body)
 
     async def cancel(self, job: Job | str, *, timeout: float | None = None) -> None:
-        """End work on a job. One that has ended is removed, with what was read."""
+        """End work on a job. One that has ended is removed, with what was read.
+
+        Where its answer is lost the job is looked at before it is tried again, and nothing is removed by a guess.
+
+        Raises:
+            OcrError: there is no such job, or the answer was lost and the job has ended by itself. It is there still;
+                a `Job` that is known to have ended is removed nevertheless.
+        """
         deadline = self._deadline(timeout)
-        await self._tried(lambda: self._fetch("DELETE", path_of(job), deadline), deadline)
+        lost: OcrError | None = None
+
+        async def attempt() -> OcrError | None:
+            nonlocal lost
+            if lost is not None and (seen := fate(job, await self._found(job, deadline))) != "again":
+                return lost if seen == "unknown" else None
+            try:
+                await self._fetch("DELETE", path_of(job), deadline)
+            except OcrError as error:
+                lost = error if may_be_done(error) else lost
+                raise
+            return None
+
+        if (error := await self._tried(attempt, deadline)) is not None:
+            raise error
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """Return the models that the service has loaded."""
-        return answer_of(await self._get("/v1/models", timeout), models_of)
+        return answer_of(await self._get("/v1/models", self._deadline(timeout)), models_of)
 
     async def version(self, *, timeout: float | None = None) -> str:
         """Return the version of the service."""
-        return answer_of(await self._get("/version", timeout), version_of)
+        return answer_of(await self._get("/version", self._deadline(timeout)), version_of)
 
     async def ready(self, *, timeout: float | None = None) -> bool:
-        """Tell whether the service would read now; asked once."""
+        """Tell whether the service would read now; asked once. False too if it does not say so in time."""
         try:
             await self._fetch("GET", "/readyz", self._deadline(timeout))
-        except (TransportError, UnavailableError):
+        except (DeadlineExceededError, TransportError, UnavailableError):
             return False
         return True
 
@@ -230,9 +272,16 @@ class AsyncClient:
             lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline
         )
 
-    async def _get(self, path: str, timeout: float | None) -> bytes:
-        deadline = self._deadline(timeout)
+    async def _get(self, path: str, deadline: Deadline) -> bytes:
         return await self._tried(lambda: self._fetch("GET", path, deadline), deadline)
+
+    async def _found(self, job: Job | str, deadline: Deadline) -> Job | None:
+        try:
+            return answer_of(await self._fetch("GET", path_of(job), deadline), Job.of)
+        except RequestError as error:
+            if is_gone(error):
+                return None
+            raise
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
@@ -259,13 +308,10 @@ class AsyncClient:
         media_type: str = JSON,
         head: Mapping[str, str] | None = None,
     ) -> bytes:
-        try:
-            with anyio.fail_after(deadline.remaining()):
-                async with self._opened(method, path, deadline, form, media_type, head) as response:
-                    with explained():
-                        return await response.aread()
-        except TimeoutError as error:
-            raise DeadlineExceededError("no answer within the time of this call") from error
+        with in_time(deadline):
+            async with self._opened(method, path, deadline, form, media_type, head) as response:
+                with explained():
+                    return await response.aread()
 
     @asynccontextmanager
     async def _opened(
@@ -278,14 +324,15 @@ class AsyncClient:
         told_too: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request and give its answer, if it is one, before its body."""
-        timeout, told = limits_of(deadline)
-        body: dict[str, Any] = form._asdict() if form else {}
+        limits, told = limits_of(deadline)
+        body: dict[str, Any] = form.sent(deadline) if form else {}
+        steps: dict[str, Any] = {"timeout": limits}
         head = {**self._headers, "Accept": media_type, **told, **(told_too or {})}
         async with AsyncExitStack() as stack:
             with explained():
                 # Not even a client of the caller's follows to another address: the key would go there too.
                 sent = self._http.stream(
-                    method, self._url + path, headers=head, timeout=timeout, follow_redirects=False, **body
+                    method, self._url + path, headers=head, extensions=steps, follow_redirects=False, **body
                 )
                 response = await stack.enter_async_context(sent)
                 if not response.is_success:

@@ -12,7 +12,20 @@ from ocr_client.pages import Problem
 
 
 class OcrError(Exception):
-    """Root of all that this package raises of its own."""
+    """Root of what goes wrong at the service and on the way to it.
+
+    Attributes:
+        idempotency_key: of `submit`: the same files sent again with it make no second job.
+        job_id: of `submit`: the job was taken, and only the look at it failed.
+    """
+
+    idempotency_key: str | None = None
+    job_id: str | None = None
+
+    def __str__(self) -> str:
+        """Return what went wrong; the id of a job is in logs too, where it would else be lost."""
+        taken = "" if self.job_id is None else f" (the job {self.job_id} was taken)"
+        return super().__str__() + taken
 
 
 class TransportError(OcrError):
@@ -21,6 +34,10 @@ class TransportError(OcrError):
 
 class ForeignAnswerError(TransportError):
     """Something else answered, such as a proxy with a page of its own; tried again it would answer the same."""
+
+
+class UnsendableError(TransportError):
+    """What was to be sent is no HTTP, such as a header with a line feed; tried again it would be none either."""
 
 
 class DeadlineExceededError(OcrError):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
+import httpx
+
+from ocr_client.errors import DeadlineExceededError, OcrError, RequestError, ServiceError
 from ocr_client.pages import Problem
+from ocr_client.retries import Deadline, may_pass
 
 JOBS = "/v1/jobs"
 POLL = 1.0
@@ -74,15 +81,72 @@ def id_of(job: Job | str) -> str:
 
 
 def path_of(job: Job | str, *, result: bool = False) -> str:
-    """Return where a job is, or its result."""
-    return f"{JOBS}/{id_of(job)}" + "/result" * result
+    """Return where a job is, or its result.
+
+    Raises:
+        ValueError: it would be somewhere else.
+    """
+    name = id_of(job)
+    if name in ("", ".", ".."):
+        raise ValueError(f"{name!r} is no id of a job")
+    return f"{JOBS}/{quote(name, safe='')}" + "/result" * result
 
 
-def new_key() -> str:
-    """Return an idempotency key: a request that is tried again makes no second job."""
-    return uuid.uuid4().hex
+def key_of(key: str | None) -> str:
+    """Return an idempotency key, a new one if there is none: a request that is tried again makes no second job.
+
+    Raises:
+        ValueError: it is no word of visible ASCII.
+    """
+    if key is None:
+        return uuid.uuid4().hex
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        raise ValueError(f"{key!r} is no idempotency key: it is a word of up to 255 visible ASCII characters")
+    return key
+
+
+@contextmanager
+def known(key: str, name: str | None = None) -> Iterator[None]:
+    """Have errors tell the key that a job was submitted with, and its id, so that it is not lost with them."""
+    try:
+        yield
+    except OcrError as error:
+        error.idempotency_key, error.job_id = key, name
+        raise
 
 
 def submitted(body: Mapping[str, Any]) -> str:
     """Return the id of a job that was taken."""
-    return str(body["id"])
+    name = str(body["id"])
+    path_of(name)
+    return name
+
+
+def may_be_done(error: OcrError) -> bool:
+    """Tell whether a request may have been carried out although this came instead of its answer."""
+    if isinstance(error, ServiceError):
+        return error.status not in (408, 429)
+    return not isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+
+
+def fate(job: Job | str, found: Job | None) -> Literal["again", "done", "unknown"]:
+    """Return what became of a cancellation that may be done, by the job as it is now; None: it is gone.
+
+    A second one would remove a job that has ended, with what was read. So that is done again only where the first one
+    was meant so.
+    """
+    if found is None:
+        return "done"
+    if not found.ended or (isinstance(job, Job) and job.ended):
+        return "again"
+    return "done" if found.state == "cancelled" else "unknown"
+
+
+def is_gone(error: RequestError) -> bool:
+    """Tell whether there is no such job, rather than no such address."""
+    return error.code == "job_not_found"
+
+
+def is_late(error: OcrError, deadline: Deadline) -> bool:
+    """Tell whether a look at a job failed since the time to wait for it is over, by what a later look might not."""
+    return not deadline.allows(POLL) and (may_pass(error) or isinstance(error, DeadlineExceededError))

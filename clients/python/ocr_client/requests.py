@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias, TypedDict, TypeVar
 
+import anyio
 import httpx
 
-from ocr_client.errors import DeadlineExceededError, ForeignAnswerError, OcrError, TransportError
+from ocr_client.errors import DeadlineExceededError, ForeignAnswerError, OcrError, TransportError, UnsendableError
+from ocr_client.limits import Pieces
 from ocr_client.pages import End, Model, Page
 from ocr_client.retries import Deadline
 from ocr_client.version import VERSION
@@ -21,12 +24,8 @@ T = TypeVar("T")
 READ = "/v1/ocr"
 JSON = "application/json"
 LINES = "application/x-ndjson"
-SILENCE = 1860.0
-"""Seconds without a byte after which a call without a `timeout` gives up: a minute more than the service's longest
-deadline, since a document that is asked for as a whole is silent until it is read."""
-CONNECT = 10.0
-"""Seconds for a connection."""
 _FOREIGN = "the answer is none of an OCR service: is this its address?"
+_LATE = "no answer within the time of this call"
 
 
 class Upload(NamedTuple):
@@ -74,17 +73,22 @@ class Options(TypedDict, total=False):
 
 
 class Form(NamedTuple):
-    """A multipart form, as httpx takes it; it can be sent again and again."""
+    """A multipart form; it can be sent again and again."""
 
     files: list[tuple[str, tuple[str | None, bytes, str]]]
     data: dict[str, str]
+
+    def sent(self, deadline: Deadline) -> dict[str, Any]:
+        """Return the form as httpx takes it, to be sent once, until a deadline."""
+        files = [(field, (name, Pieces(data, deadline), kind)) for field, (name, data, kind) in self.files]
+        return {"files": files, "data": self.data}
 
 
 def form_of(files: Sequence[File], options: Mapping[str, Any], *, to: Format | None = None) -> Form:
     """Return the form that asks for `files` to be read. Reads them into memory.
 
     Raises:
-        TypeError: no file, or an option that there is not.
+        TypeError: no file, something that is none, or an option that there is not.
         OSError: a file cannot be read.
     """
     if not files:
@@ -115,23 +119,19 @@ def service_at(url: str) -> str:
 
 
 def headers_of(api_key: str | None) -> dict[str, str]:
-    """Return what every request says of its sender."""
-    headers = {"User-Agent": f"ocr-client/{VERSION}"}
-    if api_key is not None:
-        headers["X-API-Key"] = api_key
-    return headers
-
-
-def limits_of(deadline: Deadline) -> tuple[httpx.Timeout, dict[str, str]]:
-    """Return how long one try may wait, and the header that tells the service.
+    """Return what every request says of its sender.
 
     Raises:
-        DeadlineExceededError: there is no time left.
+        ValueError: the key is none that a header can hold. It is not named: errors end in logs.
     """
-    left = deadline.remaining()
-    if left is None:
-        return httpx.Timeout(SILENCE, connect=CONNECT), {}
-    return httpx.Timeout(left, connect=min(left, CONNECT)), {"X-Request-Timeout-Ms": str(max(1, int(left * 1000)))}
+    headers = {"User-Agent": f"ocr-client/{VERSION}"}
+    if api_key is not None:
+        if not (api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
+            raise ValueError(
+                "the API key is of printable ASCII characters alone, without spaces or line feeds around it"
+            )
+        headers["X-API-Key"] = api_key
+    return headers
 
 
 def require_media_type(headers: Mapping[str, str], media_type: str) -> None:
@@ -153,7 +153,7 @@ def answer_of(body: bytes, build: Callable[[Any], T]) -> T:
     """
     try:
         return build(json.loads(body))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError, RecursionError) as error:
         raise ForeignAnswerError(_FOREIGN) from error
 
 
@@ -212,9 +212,26 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
-        raise DeadlineExceededError("no answer within the time of this call") from error
+        raise DeadlineExceededError(_LATE) from error
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+        # What httpx says has the header in it, which may be a secret.
+        raise UnsendableError(f"the request cannot be sent ({type(error).__name__})") from None
     except httpx.HTTPError as error:
         raise TransportError(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def in_time(deadline: Deadline) -> Iterator[None]:
+    """Cut off what is awaited inside at a deadline.
+
+    Raises:
+        DeadlineExceededError: it was.
+    """
+    try:
+        with anyio.fail_after(deadline.remaining()):
+            yield
+    except TimeoutError as error:
+        raise DeadlineExceededError(_LATE) from error
 
 
 def _field(value: object) -> str:
@@ -223,11 +240,24 @@ def _field(value: object) -> str:
 
 def _named(file: File) -> tuple[str | None, bytes]:
     if isinstance(file, Upload):
-        return file.name, file.data
+        return _text(file.name), _bytes(file.data)
     if isinstance(file, (bytes, bytearray, memoryview)):
         return None, bytes(file)
     if isinstance(file, (str, os.PathLike)):
         path = Path(file)
-        return path.name, path.read_bytes()
+        return _text(path.name), path.read_bytes()
+    if not hasattr(file, "read"):
+        raise TypeError(f"a file is a path, bytes, an open file or an Upload, not of type {type(file).__name__}")
     name = getattr(file, "name", None)
-    return Path(name).name if isinstance(name, str) else None, file.read()
+    return _text(Path(name).name) if isinstance(name, str) else None, _bytes(file.read())
+
+
+def _text(name: str) -> str:
+    """Return a name as it can be sent: bytes of one on disk need not be UTF-8, and Python has surrogates for them."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", name)
+
+
+def _bytes(data: object) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a file holds bytes, not {type(data).__name__}; is it open as text?")
+    return bytes(data)

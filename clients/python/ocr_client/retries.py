@@ -6,10 +6,18 @@ import random
 import time
 from dataclasses import dataclass
 
-from ocr_client.errors import DeadlineExceededError, ForeignAnswerError, OcrError, ServiceError, TransportError
+from ocr_client.errors import (
+    DeadlineExceededError,
+    ForeignAnswerError,
+    OcrError,
+    ServiceError,
+    TransportError,
+    UnsendableError,
+)
 
 AGAIN = frozenset({408, 429, 502, 503})
-"""Statuses that say that a later try may do. Reading changes nothing, so that it may be asked for twice."""
+"""Statuses that say that a later try may do. Reading changes nothing and jobs are submitted with a key: both may be
+asked for twice. Cancelling may not, since that removes a job which has ended: it is looked at in between."""
 _LONGEST = 10.0**9
 """Seconds; systems refuse to wait much longer. None is for ever."""
 
@@ -25,18 +33,19 @@ class Retries:
     longest_wait: float = 60.0
     """Seconds; who is told to wait longer gives up at once, rather than to ask before it is time."""
     spread: float = 0.25
-    """Waits that the service names become longer by up to this share, so that not all clients come back together."""
+    """Waits that the service names become longer by up to this share, so that not all clients come back together, but
+    not longer than `longest_wait`."""
 
     def wait(self, error: OcrError, tries: int) -> float | None:
         """Return how many seconds to wait after `tries` tries, of which the last ended with `error`; None: give up."""
-        if tries > self.times or not _passes(error):
+        if tries > self.times or not may_pass(error):
             return None
         told = error.retry_after if isinstance(error, ServiceError) else None
         if told is None:
             return min(self.longest_wait, self.first_wait * 2.0 ** min(tries - 1, 99)) * random.uniform(0.5, 1)
         if told > self.longest_wait:
             return None
-        return told * random.uniform(1, 1 + self.spread)
+        return min(self.longest_wait, told * random.uniform(1, 1 + self.spread))
 
 
 class Deadline:
@@ -57,19 +66,31 @@ class Deadline:
         Raises:
             DeadlineExceededError: there are none.
         """
-        if self._end is None:
-            return None
-        left = self._end - time.monotonic()
-        if left <= 0:
+        left = self.left()
+        if left is not None and left <= 0:
             raise DeadlineExceededError("the time of this call is over")
         return left
+
+    def left(self) -> float | None:
+        """Return the seconds left, none or fewer once it has passed; None: no deadline."""
+        return None if self._end is None else self._end - time.monotonic()
+
+    def within(self, seconds: float | None) -> float | None:
+        """Return how many seconds a step may take that is to take `seconds` at most; None: any.
+
+        Raises:
+            DeadlineExceededError: there are none left.
+        """
+        left = self.remaining()
+        return left if seconds is None else seconds if left is None else min(left, seconds)
 
     def allows(self, wait: float) -> bool:
         """Tell whether time is left after `wait` seconds."""
         return self._end is None or time.monotonic() + wait < self._end
 
 
-def _passes(error: OcrError) -> bool:
+def may_pass(error: OcrError) -> bool:
+    """Tell whether the same request may do later."""
     if isinstance(error, ServiceError):
         return error.status in AGAIN
-    return isinstance(error, TransportError) and not isinstance(error, ForeignAnswerError)
+    return isinstance(error, TransportError) and not isinstance(error, (ForeignAnswerError, UnsendableError))

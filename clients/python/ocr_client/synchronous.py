@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import httpx
 
-from ocr_client.errors import OcrError, TransportError, UnavailableError, error_of
-from ocr_client.jobs import JOBS, POLL, Job, new_key, path_of, submitted
+from ocr_client.errors import (
+    DeadlineExceededError,
+    OcrError,
+    RequestError,
+    TransportError,
+    UnavailableError,
+    error_of,
+)
+from ocr_client.jobs import JOBS, POLL, Job, fate, is_gone, is_late, key_of, known, may_be_done, path_of, submitted
+from ocr_client.limits import limits_of, shortening
 from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
@@ -26,7 +34,6 @@ from ocr_client.requests import (
     explained,
     form_of,
     headers_of,
-    limits_of,
     models_of,
     require_media_type,
     service_at,
@@ -49,7 +56,8 @@ class Client:
         url: of the service, such as `http://localhost:8000`.
         api_key: where the service asks for one.
         timeout: seconds that a call may take, all tries included; calls may name their own. None: as long as the
-            service allows.
+            service allows. It is looked at between pieces of what is sent and received: who falls silent within an
+            answer is waited for up to twice as long, who drips its first bytes longer still. `AsyncClient` is exact.
         retries: how often to try again.
         http: an `httpx.Client` of your own, for proxies and certificates; it stays open.
     """
@@ -136,7 +144,9 @@ class Client:
         def opened() -> tuple[PageStream, ExitStack]:
             with ExitStack() as stack:
                 response = stack.enter_context(self._opened("POST", READ, deadline, form, LINES))
-                return PageStream(response, deadline), stack.pop_all()
+                pages = PageStream(response, deadline)
+                stack.callback(pages.close)
+                return pages, stack.pop_all()
 
         stream, stack = self._tried(opened, deadline)
         with stack:
@@ -154,26 +164,38 @@ class Client:
             options: as of `read`.
 
         Raises:
-            OcrError: the job was not taken.
+            OcrError: the job was not taken, or not seen to be; `idempotency_key` says what to send again. With
+                `job_id` it was taken, and only the look at it failed.
         """
         deadline, form = self._deadline(timeout), form_of(files, options)
-        head = {"Idempotency-Key": key or new_key()}
-        body = self._tried(lambda: self._fetch("POST", JOBS, deadline, form, head=head), deadline)
-        return self.job(answer_of(body, submitted), timeout=timeout)
+        key = key_of(key)
+        head = {"Idempotency-Key": key}
+        with known(key):
+            body = self._tried(lambda: self._fetch("POST", JOBS, deadline, form, head=head), deadline)
+            name = answer_of(body, submitted)
+        with known(key, name):
+            return answer_of(self._get(path_of(name), deadline), Job.of)
 
     def job(self, job: Job | str, *, timeout: float | None = None) -> Job:
         """Return how far a job is, which may be named by its id."""
-        return answer_of(self._get(path_of(job), timeout), Job.of)
+        return answer_of(self._get(path_of(job), self._deadline(timeout)), Job.of)
 
     def wait(self, job: Job | str, *, timeout: float | None = None) -> Job:
         """Wait until a job has ended, or for so many seconds; return how far it is then.
 
         Raises:
+            DeadlineExceededError: the service was silent for all that time.
             OcrError: there is no such job, or the service is gone.
         """
         deadline = Deadline(timeout)
+        found: Job | None = None
         while True:
-            found = self.job(job)
+            try:
+                found = self.job(job, timeout=deadline.within(self._timeout))
+            except OcrError as error:
+                if found is None or not is_late(error, deadline):
+                    raise
+                return found
             if found.ended or not deadline.allows(POLL):
                 return found
             sleep(POLL)
@@ -209,23 +231,44 @@ class Client:
         return body if to == "pdf" else text_of(body)
 
     def cancel(self, job: Job | str, *, timeout: float | None = None) -> None:
-        """End work on a job. One that has ended is removed, with what was read."""
+        """End work on a job. One that has ended is removed, with what was read.
+
+        Where its answer is lost the job is looked at before it is tried again, and nothing is removed by a guess.
+
+        Raises:
+            OcrError: there is no such job, or the answer was lost and the job has ended by itself. It is there still;
+                a `Job` that is known to have ended is removed nevertheless.
+        """
         deadline = self._deadline(timeout)
-        self._tried(lambda: self._fetch("DELETE", path_of(job), deadline), deadline)
+        lost: OcrError | None = None
+
+        def attempt() -> OcrError | None:
+            nonlocal lost
+            if lost is not None and (seen := fate(job, self._found(job, deadline))) != "again":
+                return lost if seen == "unknown" else None
+            try:
+                self._fetch("DELETE", path_of(job), deadline)
+            except OcrError as error:
+                lost = error if may_be_done(error) else lost
+                raise
+            return None
+
+        if (error := self._tried(attempt, deadline)) is not None:
+            raise error
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """Return the models that the service has loaded."""
-        return answer_of(self._get("/v1/models", timeout), models_of)
+        return answer_of(self._get("/v1/models", self._deadline(timeout)), models_of)
 
     def version(self, *, timeout: float | None = None) -> str:
         """Return the version of the service."""
-        return answer_of(self._get("/version", timeout), version_of)
+        return answer_of(self._get("/version", self._deadline(timeout)), version_of)
 
     def ready(self, *, timeout: float | None = None) -> bool:
-        """Tell whether the service would read now; asked once."""
+        """Tell whether the service would read now; asked once. False too if it does not say so in time."""
         try:
             self._fetch("GET", "/readyz", self._deadline(timeout))
-        except (TransportError, UnavailableError):
+        except (DeadlineExceededError, TransportError, UnavailableError):
             return False
         return True
 
@@ -233,9 +276,16 @@ class Client:
         deadline = self._deadline(timeout)
         return self._tried(lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline)
 
-    def _get(self, path: str, timeout: float | None) -> bytes:
-        deadline = self._deadline(timeout)
+    def _get(self, path: str, deadline: Deadline) -> bytes:
         return self._tried(lambda: self._fetch("GET", path, deadline), deadline)
+
+    def _found(self, job: Job | str, deadline: Deadline) -> Job | None:
+        try:
+            return answer_of(self._fetch("GET", path_of(job), deadline), Job.of)
+        except RequestError as error:
+            if is_gone(error):
+                return None
+            raise
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline(self._timeout if timeout is None else timeout)
@@ -276,14 +326,15 @@ class Client:
         told_too: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """Send a request and give its answer, if it is one, before its body."""
-        timeout, told = limits_of(deadline)
-        body: dict[str, Any] = form._asdict() if form else {}
+        limits, told = limits_of(deadline)
+        body: dict[str, Any] = form.sent(deadline) if form else {}
+        steps: dict[str, Any] = {"timeout": limits, "trace": shortening(limits, deadline)}
         head = {**self._headers, "Accept": media_type, **told, **(told_too or {})}
         with ExitStack() as stack:
             with explained():
                 # Not even a client of the caller's follows to another address: the key would go there too.
                 sent = self._http.stream(
-                    method, self._url + path, headers=head, timeout=timeout, follow_redirects=False, **body
+                    method, self._url + path, headers=head, extensions=steps, follow_redirects=False, **body
                 )
                 response = stack.enter_context(sent)
                 if not response.is_success:

@@ -72,3 +72,8 @@ def lines(*bodies: Any) -> httpx.Response:
 
 def of_type(media_type: str, text: str | bytes) -> httpx.Response:
     return httpx.Response(200, content=text, headers={"content-type": media_type})
+
+
+def job(state: str) -> httpx.Response:
+    counts = {"pages_total": 1, "pages_done": 0, "pages_failed": 0, "seconds_left": None}
+    return httpx.Response(200, json={"id": "j", "state": state, "expires": "2030", "error": None, **counts})

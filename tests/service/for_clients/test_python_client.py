@@ -243,6 +243,41 @@ def test_a_job_of_which_nothing_can_be_read_says_why(client: Client) -> None:
         client.result(job)
 
 
+class Lossy(httpx.HTTPTransport):
+    """Carries out what it is asked, and loses the answer to every first DELETE of two."""
+
+    lost = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if request.method != "DELETE":
+            return response
+        self.lost = not self.lost
+        if not self.lost:
+            return response
+        response.close()
+        raise httpx.ReadError("reset", request=request)
+
+
+def test_a_cancellation_whose_answer_is_lost_removes_nothing_that_was_read(tmp_path: Path) -> None:
+    reader = FakeReader(held=True)
+    with (
+        listening(reader, jobs_folder=tmp_path) as url,
+        httpx.Client(transport=Lossy()) as http,
+        Client(url, http=http) as client,
+    ):
+        job = client.submit(Upload("a.png", IMAGE))
+        assert reader.started.acquire(timeout=30)
+        client.cancel(job)
+        reader.release()
+        cancelled = client.job(job)
+        assert cancelled.state == "cancelled"
+        http.delete(f"{url}/v1/jobs/none")  # the next one is lost again
+        client.cancel(cancelled)
+        with pytest.raises(RequestError, match="no such job"):
+            client.job(job)
+
+
 @pytest.mark.anyio
 async def test_jobs_as_coroutines(url: str) -> None:
     async with AsyncClient(url, retries=ONCE, timeout=30) as client:
