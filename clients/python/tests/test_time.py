@@ -85,7 +85,13 @@ def page_then_silence(connection: socket.socket) -> None:
     connection.sendall(HEAD)
     time.sleep(0.8)
     connection.sendall(lines(PAGE).content)
+    connection.recv(1)  # until the client leaves
+
+
+def late_then_silent(connection: socket.socket) -> None:
     time.sleep(0.8)
+    connection.sendall(HEAD)
+    connection.recv(1)
 
 
 def drip(connection: socket.socket) -> None:
@@ -102,7 +108,7 @@ async def _all_of(client: AsyncClient) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("answer", [silent_within, page_then_silence, drip])
+@pytest.mark.parametrize("answer", [late_then_silent, page_then_silence, drip])
 async def test_the_other_client_is_exact(answer: Callable[[socket.socket], None]) -> None:
     with serving(answer) as url:
         async with AsyncClient(url, retries=ONCE) as client:
