@@ -15,6 +15,15 @@ USAGE = 2
 class _Commands(typer.core.TyperGroup):
     """Turns errors that a person can act on into one line; anything else is a fault of ours and shows its traceback."""
 
+    def make_context(self, *args: Any, **others: Any) -> Any:
+        """Understand a command line, which may be to print the version or the help."""
+        try:
+            return super().make_context(*args, **others)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            fail(str(error))
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         from pydantic import ValidationError

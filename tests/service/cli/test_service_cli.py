@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,14 @@ def test_version() -> None:
     code, out, _ = ocr("--version")
     assert code == 0
     assert out.strip()
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["read", "--help"]])
+def test_a_disk_that_is_full_is_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-c", "from service.cli import main; main()", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: [Errno 28] No space left on device\n")
 
 
 def test_bench_prints_stages(loaded: list[Settings], images: Path) -> None:
