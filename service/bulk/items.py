@@ -17,6 +17,7 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 from service.bulk.errors import BulkError
+from service.bulk.folders import files_below
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"})
 """Of the files in a folder, those that are taken. Files that are named are taken whatever their names."""
@@ -137,7 +138,7 @@ def _listed(source: str, target: str) -> Iterator[Item]:
         return _in_store(source, target)
     path = local_path(source)
     if path.is_dir():
-        return _outside(_in_folder(path), path, target)
+        return _outside((_local(each, _below(each, path)) for each in files_below(path, SUFFIXES)), path, target)
     if path.is_file():
         named = path.suffix.lower() in SUFFIXES
         return iter([_local(path, path.name)]) if named else _of_list(path.read_bytes())
@@ -159,19 +160,6 @@ def _outside(items: Iterator[Item], base: Path, target: str) -> Iterator[Item]:
     if not below.startswith(top.rstrip(os.sep) + os.sep):
         return items
     return (item for item in items if not os.path.realpath(item.place).startswith(below + os.sep))
-
-
-def _in_folder(base: Path) -> Iterator[Item]:
-    """Yield the files at any depth. Links to files are followed, links to folders not: they may lead in a circle.
-
-    A folder that cannot be looked into is given as a file, which then cannot be read.
-    """
-    closed: list[str] = []
-    for folder, _, names in os.walk(base, onerror=lambda error: closed.append(error.filename)):
-        for path in (Path(folder, name) for name in names):
-            if path.suffix.lower() in SUFFIXES:
-                yield _local(path, _below(path, base))
-    yield from (_local(Path(folder), _below(Path(folder), base)) for folder in closed)
 
 
 def _below(path: Path, base: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from service.bulk.folders import files_below
+
 if TYPE_CHECKING:
     from ocr_core.pipeline.engine import Engine
     from service.settings import Settings
@@ -28,10 +32,25 @@ DOCUMENT_SUFFIXES = SUFFIXES | {".pdf"}
 BACKENDS = ("auto", "openvino", "onnxruntime", "cuda")
 """Those of `ocr_core.backends`, named here so that `--help` need not import them."""
 
+STANDARD = Path("-")
+"""Standard input, or standard output."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Those of ASCII and Latin-1, ends of lines and paragraphs, and what turns the direction of text."""
+
 stderr = Console(stderr=True)
 
+
+def file_path(text: str | Path) -> Path:
+    """Return what an argument names; `./-` is a file of that name, though a Path of it is the same as one of `-`."""
+    path = Path(text)
+    return Path.cwd() / path if path == STANDARD and str(text) != str(STANDARD) else path
+
+
 Images = Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)]
-Documents = Annotated[list[Path], typer.Argument(help="PDFs, images, and folders of them.", show_default=False)]
+Documents = Annotated[
+    list[Path], typer.Argument(parser=file_path, help="PDFs, images, and folders of them.", show_default=False)
+]
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -111,6 +130,11 @@ def end_process(code: str | int | None) -> NoReturn:
     raise SystemExit(code)
 
 
+def shown(name: str) -> str:
+    """Return a name as a terminal may show it: it may hold line ends, and what moves or colours a terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), name)
+
+
 def print_error(message: str) -> None:
     """Print one line on standard error."""
     stderr.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
@@ -135,11 +159,29 @@ def opened_engine(settings: Settings) -> Iterator[Engine]:
 
 
 def image_files(paths: Sequence[Path], suffixes: AbstractSet[str] = SUFFIXES) -> list[Path]:
-    """Return the files among `paths`, and in place of each folder the images in it at any depth, sorted."""
+    """Return the files among `paths`, and in place of each folder the images in it at any depth, sorted.
+
+    A folder that cannot be looked into stands among the files: reading it says why. What is no file, such as a pipe, is
+    read only where it is named itself.
+    """
     files: list[Path] = []
     for path in paths:
-        files += sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes) if path.is_dir() else [path]
+        folder = stat.S_ISDIR(_kind(path) or 0)
+        files += sorted(filter(_may_be_read, files_below(path, suffixes))) if folder else [path]
     return files
+
+
+def _may_be_read(path: Path) -> bool:
+    kind = _kind(path)
+    return kind is None or stat.S_ISREG(kind) or stat.S_ISDIR(kind)
+
+
+def _kind(path: Path) -> int | None:
+    """Return the mode of what is there; None: it is said when it is read why that cannot be told."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None
 
 
 def progress_bar(total: int | None) -> Progress:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.common import TextLayerChoice
-from service.cli.output import STANDARD, require_drawable
+from service.cli.common import STANDARD, TextLayerChoice
+from service.cli.output import require_drawable
 
 if TYPE_CHECKING:
     from ocr_core.formats.base import Original

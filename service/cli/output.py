@@ -6,18 +6,18 @@ import errno
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from service.cli.common import STANDARD, shown
+
 if TYPE_CHECKING:
     from ocr_core.formats.base import Original, Writer
     from ocr_core.pipeline.result import Page
-
-STANDARD = Path("-")
-"""Standard input, or standard output."""
 
 
 class OutputFormat(str, Enum):
@@ -53,29 +53,30 @@ class Output:
         if self._headed:  # each page on its own, under the name of its file
             if isinstance(page, Exception):
                 return
-            self._put(f"==> {original.name} <==\n".encode(errors="surrogateescape"))
+            self._put(f"==> {shown(original.name)} <==\n".encode(errors="surrogateescape"))
             self._writer = _new_writer(self._format)
             assert self._writer is not None
         failed = FailedPage(number=number, reason=str(page)) if isinstance(page, Exception) else page
         self._put(self._writer.page(original, failed))
 
     def finish(self) -> None:
-        """Write what comes after the last page."""
+        """Write what comes after the last page, and put the file in its place."""
         for piece in self._writer.end() if self._writer else ():
             self._put(piece)
         if self._file is None:  # a file without a page is an empty one
             self._file = self._open()
         if self._aside is not None:
             self._file.close()
-            self._aside.replace(self._target.resolve())
-            self._aside = None
+            _put_in_place(self._aside, self._target)
 
     def close(self) -> None:
-        """Close the file. One that was to replace another and is not whole goes, and the other stays."""
-        if self._file is not None and self._target != STANDARD:
-            self._file.close()
-        if self._aside is not None:
-            self._aside.unlink(missing_ok=True)
+        """Close the file. One that is not whole goes, and what it was to replace stays."""
+        try:
+            if self._file is not None and self._target != STANDARD:
+                self._file.close()  # which fails again on a disk that is full
+        finally:
+            if self._aside is not None:
+                self._aside.unlink(missing_ok=True)
 
     def _put(self, data: bytes) -> None:
         # Opened only now: until the first bytes are there, the file may be the one that is read.
@@ -90,16 +91,35 @@ class Output:
     def _open(self) -> BinaryIO:
         if self._target == STANDARD:
             return sys.stdout.buffer
-        if self._format is OutputFormat.pdf and self._target.is_file():
-            # What is replaced may be the scan itself: it stays until all is written.
-            target = self._target.resolve()
-            aside = target.with_name(f".ocr-{os.getpid()}.pdf")
+        if self._target.is_file() or not self._target.exists():
+            # What is replaced may be the scan itself, or worth more than half a file: it stays until all is written.
+            place = Path(os.path.realpath(self._target))
+            aside = place.with_name(f".ocr-{uuid.uuid4().hex[:8]}.part")
             with suppress(PermissionError):  # of a folder in which nothing may be made; the file itself may be written
                 file = aside.open("xb")
                 self._aside = aside
-                shutil.copymode(target, aside)
+                _liken(aside, place)
                 return file
-        return self._target.open("wb")
+        return self._target.open("wb")  # a pipe or a device, too, which takes what there is as it comes
+
+
+def _liken(aside: Path, place: Path) -> None:
+    """Give a file the owner and the mode of the one that it will replace, if there is one."""
+    if place.exists():
+        with suppress(OSError):  # who is not root gives nothing away
+            os.chown(aside, place.stat().st_uid, place.stat().st_gid)
+        shutil.copymode(place, aside)
+
+
+def _put_in_place(aside: Path, target: Path) -> None:
+    place = Path(os.path.realpath(target))  # of links, what they lead to
+    try:
+        aside.replace(place)
+    except OSError as error:
+        # Mounted by itself into a container, or another's in a folder like /tmp: it may still be written.
+        if error.errno not in {errno.EBUSY, errno.EPERM, errno.EACCES}:
+            raise
+        shutil.copyfile(aside, place)
 
 
 @contextmanager
@@ -169,6 +189,8 @@ def _json_line(name: str, page: Page | Exception, number: int) -> bytes:
     from service.http.problems import problem_of
     from service.http.schemas import Page as PageBody
 
+    # A name that is no Unicode cannot be told in JSON; `ocr batch` tells it so too.
+    name = name.encode(errors="surrogateescape").decode(errors="replace")
     if isinstance(page, Exception):
         body = PageBody(file=name, page=number, error=problem_of(page))
     else:

@@ -10,6 +10,7 @@ import typer
 
 from service.cli.common import (
     DOCUMENT_SUFFIXES,
+    STANDARD,
     BackendOption,
     DetectOption,
     Documents,
@@ -23,14 +24,15 @@ from service.cli.common import (
     TextLayerOption,
     ThreadsOption,
     fail,
+    file_path,
     image_files,
     opened_engine,
     print_error,
     progress_bar,
+    shown,
 )
 from service.cli.input import Order, read_files
 from service.cli.output import (
-    STANDARD,
     Output,
     OutputFormat,
     needs_words,
@@ -49,7 +51,8 @@ def read(
     form: Annotated[OutputFormat, typer.Option("--format", "-f", help="What to write.")] = OutputFormat.text,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a page.")] = False,
     target: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; - is standard output.", dir_okay=False)
+        Path,
+        typer.Option("--output", "-o", parser=file_path, metavar="FILE", help="File to write; - is standard output."),
     ] = STANDARD,
     pages: PagesOption = None,
     password: PasswordOption = None,
@@ -119,7 +122,7 @@ def _chosen(files: list[Path]) -> list[Path]:
         fail("standard input is closed")
     paths = image_files(files, DOCUMENT_SUFFIXES)
     if not paths:
-        fail(f"no PDF or image in {', '.join(map(str, files))}", code=2)
+        fail(f"no PDF or image in {', '.join(shown(str(path)) for path in files)}", code=2)
     return paths
 
 
@@ -137,6 +140,6 @@ def _write(engine: Engine, paths: list[Path], order: Order, output: Output) -> i
             bar.advance(task)
             failed += isinstance(result.page, Exception)
             if isinstance(result.page, Exception):
-                print_error(f"{result.original.name}: {result.page}")
+                print_error(f"{shown(result.original.name)}: {result.page}")
             output.write(result.original, result.page, result.number)
     return failed
