@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.common import STANDARD, TextLayerChoice
+from service.cli.drawing import Drawings, draw, drawn_once
 from service.cli.output import require_drawable
 
 if TYPE_CHECKING:
     from ocr_core.formats.base import Original
-    from ocr_core.pages.document import Document, SourcePage
+    from ocr_core.pages.document import Document
     from ocr_core.pipeline.engine import Engine
     from ocr_core.pipeline.result import Page, ReadOptions
 
@@ -32,8 +33,8 @@ class Order:
     password: str | None
     text_layer: TextLayerChoice
     max_pixels: int
-    draw: Path | None
-    """Image with the boxes; of several pages, a folder for them."""
+    draw: Drawings | None
+    """Where the boxes are drawn to."""
     keep: bool
     """Hand on the bytes of the files too."""
 
@@ -116,9 +117,10 @@ def _tasks(
         opened.add(document)
         on_open(len(indices))
         if order.draw is not None:
-            require_drawable(order.draw, several=len(indices) > 1)
+            require_drawable(order.draw.place, several=len(indices) > 1)
         for index in indices:
-            target = _target(order.draw, path, index + 1, alone=len(files) == len(indices) == 1)
+            alone = len(files) == len(indices) == 1
+            target = order.draw.target(path, index + 1, alone=alone) if order.draw else None
             task = _reading(engine, document, index, order, original, target)
             yield _Task(task, document if index == indices[-1] else None)
 
@@ -154,34 +156,12 @@ def _reading(
         try:
             source = document.page(index)
             if target is not None:
-                source = _drawn_once(source)
+                source = drawn_once(source)
             page = read_page(engine.read, source, order.options, order.text_layer.value)
             if target is not None:
-                _draw(source, page, target)
+                draw(source, page, target)
         except OcrError as error:
             return Result(original, index + 1, error)
         return Result(original, index + 1, page)
 
     return read
-
-
-def _drawn_once(source: SourcePage) -> SourcePage:
-    pixels = source.render(None)
-    return replace(source, render=lambda _: pixels)
-
-
-def _draw(source: SourcePage, page: Page, target: Path) -> None:
-    import cv2
-
-    from ocr_core.formats.drawing import draw_quads
-
-    suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
-    drawn = cv2.imencode(suffix, draw_quads(source.render(None), [line.quad for line in page.lines]))[1]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(drawn.tobytes())
-
-
-def _target(draw: Path | None, path: Path, number: int, *, alone: bool) -> Path | None:
-    if draw is None or (alone and not draw.is_dir()):
-        return draw
-    return draw / (f"{path.stem}.png" if number == 1 else f"{path.stem}-{number}.png")

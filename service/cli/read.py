@@ -31,6 +31,7 @@ from service.cli.common import (
     progress_bar,
     shown,
 )
+from service.cli.drawing import Drawings
 from service.cli.input import Order, read_files
 from service.cli.output import (
     Output,
@@ -77,8 +78,7 @@ def read(
     _require_selection(pages)
     _require_output(form, target)
     paths = _chosen(files)
-    if draw is not None:
-        require_drawable(draw, several=len(paths) > 1)
+    drawings = _drawings(draw, paths)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     options = ReadOptions(
         detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language
@@ -89,7 +89,7 @@ def read(
         password=password,
         text_layer=text_layer,
         max_pixels=settings.max_pixels,
-        draw=draw,
+        draw=drawings,
         keep=form is OutputFormat.pdf,
     )
     with opened_engine(settings) as engine, opened_output(form, target, headed=len(paths) > 1) as output:
@@ -124,6 +124,16 @@ def _chosen(files: list[Path]) -> list[Path]:
     if not paths:
         fail(f"no PDF or image in {', '.join(shown(str(path)) for path in files)}", code=2)
     return paths
+
+
+def _drawings(draw: Path | None, paths: list[Path]) -> Drawings | None:
+    """Return where pages are drawn to, if they are, and nothing that is to be read lies there."""
+    if draw is None:
+        return None
+    require_drawable(draw, several=len(paths) > 1)
+    drawings = Drawings(draw, paths)
+    drawings.require_apart()
+    return drawings
 
 
 def _write(engine: Engine, paths: list[Path], order: Order, output: Output) -> int:

@@ -171,8 +171,8 @@ def test_what_cannot_be_drawn_into_is_found_before_reading(
 
 
 def test_several_pages_are_not_drawn_into_a_file(loaded: list[Settings], papers: Path) -> None:
-    path = papers / "paper.pdf"
-    code, out, err = ocr("read", path, "--draw", path)
+    path = papers / "secret.pdf"
+    code, out, err = ocr("read", papers / "paper.pdf", "--draw", path)
     assert (code, out) == (1, "")
     assert err == f"error: [Errno 20] Not a directory: '{path}'\n"
 
