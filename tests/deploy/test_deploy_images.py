@@ -7,10 +7,10 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import tomllib
 import yaml
 from engine import compose_command
 from load import blank_png
@@ -19,11 +19,6 @@ from PIL import Image
 
 from ocr_core.bundle.store import open_store
 from service.settings import Settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 LOCKS = ROOT / "docker/locks"
 REQUIREMENT = re.compile(r"^([a-z0-9._-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)

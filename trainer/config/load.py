@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tomllib
 from pydantic import TypeAdapter, ValidationError
 
 from trainer.config.language import LanguageConfig
 from trainer.config.publish import PublishConfig, QuantizeConfig
 from trainer.config.runs import AnyRun
 from trainer.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 T = TypeVar("T")
 _RUN: TypeAdapter[AnyRun] = TypeAdapter(AnyRun)

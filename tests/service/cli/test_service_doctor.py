@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import tomllib
 from typer.testing import CliRunner
 
 from ocr_core.bundle.store import DEFAULT_MODEL, open_store
@@ -22,11 +22,6 @@ from service.cli.doctor import machine, model, place
 from service.cli.doctor.finding import State
 from service.cli.doctor.settings import examine
 from service.settings import Settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "models"
