@@ -50,6 +50,11 @@ def test_the_python_that_is_asked_for_is_the_one_that_is_needed(path: str) -> No
     assert asked == [PROJECT["requires-python"].removeprefix(">=")]
 
 
+def test_make_asks_for_the_same_python() -> None:
+    asked = re.findall(r"sys\.version_info >= \((\d+), (\d+)\)", (ROOT / "Makefile").read_text("utf-8"))
+    assert [".".join(each) for each in asked] == [PROJECT["requires-python"].removeprefix(">=")]
+
+
 def test_what_is_needed_is_there_for_the_oldest_python() -> None:
     """Told by the packages of which this machine has the oldest version that will do."""
     oldest = PROJECT["requires-python"].removeprefix(">=")
