@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ocr_core.pages.document import SourcePage
     from ocr_core.pipeline.result import Page
 
-USAGE = 2
-
 
 class Drawings:
     """Names the drawings of a run. Those of a run before are drawn over."""
@@ -34,7 +32,7 @@ class Drawings:
         for path in self._files:
             target = self._first(path)
             if _identity(target) in self._inputs:
-                fail(f"{target} is to be read, and would be drawn over; --draw needs another place", code=USAGE)
+                fail(f"{target} is to be read, and would be drawn over; --draw needs another place", code=2)
 
     def target(self, path: Path, number: int, *, alone: bool) -> Path:
         """Return where a page is drawn to, a name of its own in a folder.

@@ -34,7 +34,7 @@ def is_below(url: str, prefixes: Sequence[str]) -> bool:
     except ValueError:
         return False
     # Two colons chain file systems, unless they are those of an address of IPv6.
-    if "::" in url.replace(parts.netloc, "", 1) or ("::" in parts.netloc and not parts.netloc.startswith("[")):
+    if "::" in url.replace(parts.netloc, "", 1):
         return False
     # Some servers take what comes after a semicolon for a parameter of the step, and `..;` for a step upwards.
     steps = [step.partition(";")[0] for step in unquote(parts.path).split("/")]

@@ -20,8 +20,8 @@ from trainer.data.readers import read_source
 from trainer.data.rendered import PageSampler, page_sampler
 from trainer.errors import ConfigError
 
-SIDE_STEP = 32
-"""Detectors compute pages whose sides are rounded to multiples of this."""
+ROUNDING = 32
+"""Pixels by which a side of a map may be off its page's proportions: sides are rounded to multiples of 32 or 64."""
 
 
 class Pages(Protocol):
@@ -82,12 +82,9 @@ class LabelledPages:
 
 
 def _covers(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a map of size `found` can be that of a page of size `shape`.
-
-    Detectors keep a page's proportions, but for sides rounded to multiples of `SIDE_STEP`.
-    """
+    """Whether a map of size `found` can be that of a page of size `shape`: it has its proportions, but for rounding."""
     (height, width), (page_height, page_width) = found, shape
-    return abs(width * page_height - height * page_width) <= SIDE_STEP * (page_height + page_width)
+    return abs(width * page_height - height * page_width) <= ROUNDING * (page_height + page_width)
 
 
 class DrawnPages:
