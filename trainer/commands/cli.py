@@ -132,12 +132,17 @@ def _add_data(commands: Any) -> None:
     label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
     label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
 
-    relabel = _command(commands, "relabel", _relabel, "correct the case of a set's labels, and add words, by a bundle")
+    relabel = _command(
+        commands, "relabel", _relabel, "correct the case of a set's labels, and add words or join them, by a bundle"
+    )
     relabel.add_argument("images", type=Path, help="a set of pages with labels.jsonl")
     relabel.add_argument("--store", required=True, help="folder or URL of the store")
     relabel.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
     relabel.add_argument("--out", type=Path, required=True, help="folder to write")
-    relabel.add_argument("--min-confidence", type=float, default=0.95, help="of a line that was left out and is added")
+    relabel.add_argument("--lines", action="store_true", help="join the words to the lines that the bundle finds")
+    relabel.add_argument(
+        "--min-confidence", type=float, help="of a line that was left out and is added, 0.95; of one that is read, 0.7"
+    )
 
     fonts = _command(commands, "web-fonts", _web_fonts, "list npm packages of fonts for signs, or install their files")
     fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
@@ -284,10 +289,14 @@ def _label(args: argparse.Namespace) -> None:
 def _relabel(args: argparse.Namespace) -> None:
     from ocr_core.bundle.store import open_store
     from ocr_core.scoring.datasets import read_set
+    from trainer.teach.joined import join_words
     from trainer.teach.relabel import relabel
 
     bundle = open_store(args.store).open(args.bundle)
-    fates = relabel(bundle, read_set(args.images), args.out, confidence=args.min_confidence)
+    teach, least = (join_words, 0.7) if args.lines else (relabel, 0.95)
+    if args.min_confidence is not None:
+        least = args.min_confidence
+    fates = teach(bundle, read_set(args.images), args.out, confidence=least)
     print(*(f"{count} {fate}" for fate, count in sorted(fates.items())), sep=", ")
 
 
