@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections.abc import Generator, Iterator
 from typing import Any, Protocol
 
@@ -15,6 +19,8 @@ from trainer.distributed import World
 
 Arrays = dict[str, Any]
 PREFETCH = 2
+LOOK_SECONDS = 1.0
+"""Between two looks of a worker whether its run is still there."""
 
 
 class Groups(Protocol):
@@ -81,3 +87,16 @@ def _start_worker(_: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    run = multiprocessing.parent_process()
+    if run is not None and run.pid is not None:
+        threading.Thread(target=_end_after, args=(run.pid,), daemon=True).start()
+
+
+def _end_after(run: int) -> None:
+    """End this worker when its run was killed: it would wait for ever for somebody to take its batches.
+
+    torch's own watchdog ends by waiting for just that: the pipe never breaks, since the workers hold it too.
+    """
+    while os.getppid() == run:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 try:
     import fcntl
@@ -16,6 +18,7 @@ from trainer.errors import OccupiedError
 
 log = logging.getLogger(__name__)
 LOCK = "lock"
+_held: set[TextIO] = set()
 
 
 @contextlib.contextmanager
@@ -33,4 +36,19 @@ def sole(folder: Path) -> Iterator[None]:
             raise OccupiedError(f"another process trains in {folder}: wait for it, or give another --run") from None
         except OSError as error:
             log.warning("%s cannot be locked (%s): train in it with one process at a time", folder, error)
-        yield
+        _held.add(file)
+        try:
+            yield
+        finally:
+            _held.discard(file)
+
+
+def _leave_to_parent() -> None:
+    """Close in a forked process what its parent holds: a worker that outlives a killed run would hold it for ever."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
