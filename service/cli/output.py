@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -85,30 +87,54 @@ class Output:
         if self._file is None:
             self._file = self._open()
         self._file.write(data)
-        if self._target == STANDARD:
+        if self._aside is None:  # somebody may be waiting for it
             self._file.flush()
 
     def _open(self) -> BinaryIO:
         if self._target == STANDARD:
             return sys.stdout.buffer
+        if (descriptor := _descriptor_of(self._target)) is not None:
+            return os.fdopen(os.dup(descriptor), "wb")
         if self._target.is_file() or not self._target.exists():
             # What is replaced may be the scan itself, or worth more than half a file: it stays until all is written.
             place = Path(os.path.realpath(self._target))
             aside = place.with_name(f".ocr-{uuid.uuid4().hex[:8]}.part")
-            with suppress(PermissionError):  # of a folder in which nothing may be made; the file itself may be written
+            try:
                 file = aside.open("xb")
+            except OSError as error:
+                # Of a folder in which nothing may be made, or nothing at all: the file itself may still be written.
+                if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                    raise
+            else:
                 self._aside = aside
                 _liken(aside, place)
                 return file
         return self._target.open("wb")  # a pipe or a device, too, which takes what there is as it comes
 
 
+def _descriptor_of(target: Path) -> int | None:
+    """Return which of the files that are open here a path such as /dev/stdout names.
+
+    It is written where it is: put aside and replaced, what a shell has it open for, `>>` or the next command, was lost.
+    """
+    place = target.absolute()
+    for _ in range(8):  # links to links
+        folder = os.path.realpath(place.parent)
+        if folder in {"/dev/fd", f"/proc/{os.getpid()}/fd"} and place.name.isdecimal():
+            return int(place.name)
+        if not place.is_symlink():
+            break
+        place = Path(folder) / place.readlink()
+    return None
+
+
 def _liken(aside: Path, place: Path) -> None:
     """Give a file the owner and the mode of the one that it will replace, if there is one."""
     if place.exists():
+        with suppress(OSError):  # disks of Windows have modes of their own
+            shutil.copymode(place, aside)  # first: once the file is another's, its mode is too
         with suppress(OSError):  # who is not root gives nothing away
             os.chown(aside, place.stat().st_uid, place.stat().st_gid)
-        shutil.copymode(place, aside)
 
 
 def _put_in_place(aside: Path, target: Path) -> None:
@@ -126,11 +152,32 @@ def _put_in_place(aside: Path, target: Path) -> None:
 def opened_output(chosen: OutputFormat, target: Path, *, headed: bool) -> Iterator[Output]:
     """Open an output and finish it, unless what is done meanwhile fails."""
     output = Output(chosen, target, headed=headed)
+    with nullcontext() if target == STANDARD else _ended_in_order():
+        try:
+            yield output
+            output.finish()
+        finally:
+            output.close()
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the work as Ctrl-C does, so that no half file is left aside. A second one kills."""
+    before = {}
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        # What is ignored, as by nohup, stays so.
+        before = {each: signal.signal(each, end) for each in numbers if signal.getsignal(each) is signal.SIG_DFL}
     try:
-        yield output
-        output.finish()
+        yield
     finally:
-        output.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require_writable(target: Path) -> None:
@@ -143,9 +190,11 @@ def require_writable(target: Path) -> None:
         return
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-    if not target.exists() and not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
-    _require_access(target if target.exists() else target.parent)
+    # Of a link that leads to no file yet, where that will be.
+    folder = Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent
+    if not target.exists() and not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    _require_access(target if target.exists() else folder)
 
 
 def require_drawable(target: Path, *, several: bool) -> None:
