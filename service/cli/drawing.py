@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.common import STANDARD, fail
+from service.cli.common import STANDARD, fail, shown
 
 if TYPE_CHECKING:
     from ocr_core.pages.document import SourcePage
     from ocr_core.pipeline.result import Page
+    from ocr_core.preprocess import Pixels
+
+LONGEST_NAME = 255
+"""Bytes of a name that file systems take."""
 
 
 class Drawings:
@@ -32,7 +38,7 @@ class Drawings:
         for path in self._files:
             target = self._first(path)
             if _identity(target) in self._inputs:
-                fail(f"{target} is to be read, and would be drawn over; --draw needs another place", code=2)
+                fail(f"{shown(str(target))} is to be read, and would be drawn over; --draw needs another place", code=2)
 
     def target(self, path: Path, number: int, *, alone: bool) -> Path:
         """Return where a page is drawn to, a name of its own in a folder.
@@ -45,16 +51,22 @@ class Drawings:
         if alone and not self.place.is_dir():
             return self.place
         stem = path.stem if number == 1 else f"{path.stem}-{number}"
-        target = self.place / f"{stem}.png"
+        target = self._named(path.stem, "" if number == 1 else f"-{number}")
         while target in self._taken or _identity(target) in self._inputs:
             self._numbers[stem] += 1  # kept: a thousand folders may each have a page.jpg
-            target = self.place / f"{stem}.{self._numbers[stem] + 1}.png"
+            target = self._named(stem, f".{self._numbers[stem] + 1}")
         self._taken.add(target)
         return target
 
+    def _named(self, stem: str, addition: str) -> Path:
+        end = f"{addition}.png"
+        name, room = os.fsencode(stem), LONGEST_NAME - len(end)
+        # A name that is as long as names may be has room for nothing behind it.
+        return self.place / ((stem if len(name) <= room else name[:room].decode(errors="ignore")) + end)
+
     def _first(self, path: Path) -> Path:
         folder = len(self._files) > 1 or self.place.is_dir()
-        return self.place / f"{path.stem}.png" if folder else self.place
+        return self._named(path.stem, "") if folder else self.place
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -73,11 +85,28 @@ def drawn_once(source: SourcePage) -> SourcePage:
 
 def draw(source: SourcePage, page: Page, target: Path) -> None:
     """Write a page with the boxes of its lines, as what the name of `target` says, else as PNG."""
-    import cv2
-
     from ocr_core.formats.drawing import draw_quads
 
-    suffix = target.suffix.lower() if cv2.haveImageWriter(target.name) else ".png"
-    drawn = cv2.imencode(suffix, draw_quads(source.render(None), [line.quad for line in page.lines]))[1]
+    data = _encoded(draw_quads(source.render(None), [line.quad for line in page.lines]), target.suffix.lower())
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(drawn.tobytes())
+    file = target.open("wb")
+    try:
+        with file:
+            file.write(data)
+    except OSError:
+        if target.is_file():  # not a device: no half picture is left
+            Path(os.path.realpath(target)).unlink()
+        raise
+
+
+def _encoded(pixels: Pixels, suffix: str) -> bytes:
+    """Return a picture as files of a suffix hold it; as PNG where they hold none like it, too large or of colours."""
+    import cv2
+
+    # By the suffix alone: OpenCV crashes over names that are no Unicode.
+    if suffix.isascii() and suffix.isprintable() and cv2.haveImageWriter(f"a{suffix}"):
+        with suppress(cv2.error):
+            done, data = cv2.imencode(suffix, pixels)
+            if done:
+                return data.tobytes()
+    return cv2.imencode(".png", pixels)[1].tobytes()
