@@ -27,6 +27,18 @@ class OcrError(Exception):
         taken = "" if self.job_id is None else f" (the job {self.job_id} was taken)"
         return super().__str__() + taken
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a copy is made of, as where one goes to another process."""
+        return _copied, (type(self), self.args), self.__dict__
+
+
+def _copied(kind: type[OcrError], args: tuple[Any, ...]) -> OcrError:
+    # Not by __init__: of some kinds it takes more than the message, and a pool of processes waits for ever for an error
+    # that it cannot take.
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
 
 class TransportError(OcrError):
     """No whole answer came: no connection, or it broke. `__cause__` is what httpx says."""
@@ -180,5 +192,5 @@ def _seconds(value: str | None) -> float | None:
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (OverflowError, ValueError):  # of years, or of zones, with twenty digits
         return None

@@ -142,9 +142,9 @@ def fate(job: Job | str, found: Job | None) -> Literal["again", "done", "unknown
     return "done" if found.state == "cancelled" else "unknown"
 
 
-def is_gone(error: RequestError) -> bool:
+def is_gone(error: OcrError) -> bool:
     """Tell whether there is no such job, rather than no such address."""
-    return error.code == "job_not_found"
+    return isinstance(error, RequestError) and error.code == "job_not_found"
 
 
 def is_late(error: OcrError, deadline: Deadline) -> bool:

@@ -24,6 +24,7 @@ CANCELLATIONS = [
     ("j", [problem(429, "overloaded"), REMOVED], "DELETE DELETE"),
     ("j", [LOST, job("running"), httpx.ConnectError("refused"), job("cancelled")], "DELETE GET DELETE GET"),
     (HAD_ENDED, [LOST, GONE], "DELETE GET"),
+    (HAD_ENDED, [LOST, job("succeeded"), GONE], "DELETE GET DELETE"),
     (HAD_ENDED, [LOST, job("succeeded"), REMOVED], "DELETE GET DELETE"),
 ]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import traceback
 from typing import Any
 
@@ -10,7 +12,7 @@ import httpx
 import pytest
 from prepared import END, LINE, OK, PAGE, Service, async_client_of, client_of, lines, problem
 
-from ocr_client import AsyncClient, Client, OcrError, TransportError, Upload
+from ocr_client import AsyncClient, Client, OcrError, OverloadedError, Retries, TransportError, Upload
 
 
 @pytest.mark.parametrize("key", ["s3cr3t\n", " s3cr3t", "s3cr3t ", "s3\r\ncr3t", "schlüssel-s3cr3t", "s3cr3t\0"])
@@ -89,3 +91,23 @@ def test_the_rest_of_a_problem_is_as_before() -> None:
     with pytest.raises(OcrError) as caught:
         client_of(Service(problem(500, "backend_error"))).read(b"f")
     assert (str(caught.value), caught.value.job_id) == ("why (backend_error, HTTP 500)", None)
+
+
+@pytest.mark.parametrize("step", [problem(429, "overloaded", retry_after="7"), httpx.ReadError("reset")])
+@pytest.mark.parametrize("way", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copy", "pickle"])
+def test_an_error_may_go_to_another_process(step: Any, way: Any) -> None:
+    """A pool of processes waited for ever where a worker raised one."""
+    with pytest.raises(OcrError) as caught:
+        client_of(Service(step), retries=Retries(times=0)).submit(b"f", key="mine")
+    found = way(caught.value)
+    assert (type(found), str(found), vars(found)) == (type(caught.value), str(caught.value), vars(caught.value))
+    assert found.idempotency_key == "mine"
+
+
+@pytest.mark.parametrize(
+    "when", ["01 Jan 99999999999999999999 00:00:00 GMT", "01 Jan 2030 00:00:00 +99999999999999999999"]
+)
+def test_a_time_to_come_back_that_there_is_not_is_passed_over(when: str) -> None:
+    with pytest.raises(OverloadedError) as caught:
+        client_of(Service(problem(429, "overloaded", retry_after=when)), retries=Retries(times=0)).read(b"f")
+    assert caught.value.retry_after is None
