@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -320,8 +321,10 @@ class Settings(BaseSettings):
             raise ValueError("OCR_JOBS_CALLBACKS needs OCR_JOBS_CALLBACK_SECRET")
         if not all(url.startswith(("http://", "https://")) for url in self.jobs_callbacks):
             raise ValueError("OCR_JOBS_CALLBACKS are URLs of http or https")
-        if any(url.startswith(("http:", "https:")) for url in self.jobs_sources):
+        if any(url.lower().startswith(("http:", "https:")) for url in self.jobs_sources):
             raise ValueError("OCR_JOBS_SOURCES are no URLs of http: these may lead anywhere")
+        for url in (*self.jobs_sources, *self.jobs_callbacks):
+            _ = urlsplit(url).port  # raises what each request that names a URL would
         return self
 
     @model_validator(mode="after")

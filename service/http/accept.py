@@ -22,7 +22,9 @@ _TYPES = 64
 
 def accepted(request: Request) -> str | None:
     """Return what all of a request's `Accept` headers say, as though they were one (RFC 9110, section 5.3)."""
-    return ", ".join(request.headers.getlist("accept")) or None
+    # Once each, for two that take anything say no more than one: a job then has its own form.
+    said = (each.strip() for each in request.headers.getlist("accept"))
+    return ", ".join(dict.fromkeys(filter(None, said))) or None
 
 
 def choose_form(chosen: str | None, accept: str | None) -> str:
@@ -35,10 +37,12 @@ def choose_form(chosen: str | None, accept: str | None) -> str:
     Raises:
         NotAcceptableError: it accepts nothing that there is.
     """
-    if chosen or not (accept or "").strip():
+    # Empty pieces say nothing, as behind a comma at the end.
+    parts = [part for part in (accept or "").split(",") if part.strip()]
+    if chosen or not parts:
         return chosen or "json"
     best, weight = None, 0.0
-    for part in (accept or "").split(",")[:_TYPES]:
+    for part in parts[:_TYPES]:
         media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
         name = _NAMES.get(media_type) or _WILD.get(media_type)
         if name is not None and (found := _weight(parameters)) > weight:

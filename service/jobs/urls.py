@@ -41,7 +41,9 @@ def is_below(url: str, prefixes: Sequence[str]) -> bool:
     escaped = re.search("%2[ef5]", url, re.IGNORECASE)
     if "@" in parts.netloc or parts.fragment or {".", ".."} & set(steps) or escaped:
         return False
-    for prefix in map(urlsplit, filter(None, prefixes)):
+    for prefix in map(urlsplit, prefixes):
+        if not (prefix.netloc or prefix.path):  # nothing, or a remark such as `# scans`: everything would lie below it
+            continue
         same = (parts.scheme, parts.hostname, port) == (prefix.scheme, prefix.hostname, prefix.port)
         folder = prefix.path.rstrip("/")
         if same and (parts.path == folder or parts.path.startswith(f"{folder}/")):

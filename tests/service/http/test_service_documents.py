@@ -204,6 +204,14 @@ async def test_accept_may_come_in_several_lines(serve: Serve) -> None:
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/markdown")
 
 
+@pytest.mark.parametrize("accept", [[], [""], ["", ""], [","], ["*/*", "*/*"], ["", "application/json,"]])
+async def test_accept_that_says_nothing_is_none(serve: Serve, accept: list[str]) -> None:
+    async with serve() as client:
+        del client.headers["accept"]
+        answer = await client.post(URL, headers=[("accept", each) for each in accept], files={"file": SCAN})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
 @pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html"])
 async def test_what_cannot_be_given_is_406(serve: Serve, accept: str) -> None:
     async with serve() as client:

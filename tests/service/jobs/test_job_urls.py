@@ -50,6 +50,19 @@ def test_an_empty_source_allows_nothing(value: object, tmp_path: Path, monkeypat
     assert not is_below(str(tmp_path / "secret.png"), [*sources, ""])
 
 
+@pytest.mark.parametrize("remark", ["# scans", "?", "#", "s3:"])
+def test_a_remark_among_the_sources_allows_nothing(remark: str) -> None:
+    """As in a file for `docker run --env-file`, where what stands behind a value belongs to it."""
+    assert not is_below("/etc/passwd", ["/allowed", remark])
+    assert not is_below("s3:/etc/passwd", ["/allowed", remark])
+
+
+@pytest.mark.parametrize("url", ["HTTP://127.0.0.1/in", "https://a.example", "s3://[a/in", "s3://bucket:x/in"])
+def test_what_is_no_source_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValueError, match=r"http|IPv6|[Pp]ort"):
+        Settings(jobs_sources=("/allowed", url))
+
+
 @pytest.mark.parametrize(
     "url",
     [
