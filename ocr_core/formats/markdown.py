@@ -14,12 +14,13 @@ from ocr_core.pipeline.result import Page
 
 # What starts a span of markup, a tag, a link, a cell or a character reference wherever it stands.
 _INLINE = re.compile(r"[\\`*_\[\]<>~|]|&(?=#?\w+;)")
-# What makes a heading, a list or a rule of a line that begins with it.
-_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*$))")
+# What makes a heading, a list, a rule, or the head of a table of the line before, of a line that begins with it.
+_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*:?$)|:(?=-+:?$))")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 # What CommonMark takes for the end of a heading, and does not show.
 _CLOSING = re.compile(r"(?<=\s)#+$")
+_ESCAPED = r"\\\g<0>"
 _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 
 
@@ -48,14 +49,14 @@ class MarkdownWriter:
 
 def escape(text: str) -> str:
     """Return one line of text such that Markdown shows it as it is."""
-    text = _INLINE.sub(r"\\\g<0>", text.strip())
-    return _NUMBERED.sub(r"\1\\\2", _FIRST.sub(r"\\\g<0>", text))
+    text = _INLINE.sub(_ESCAPED, text.strip())
+    return _NUMBERED.sub(r"\1\\\2", _FIRST.sub(_ESCAPED, text))
 
 
 def _block(block: Block, texts: Sequence[str]) -> str:
     if block.kind == "heading":
-        title = _CLOSING.sub(r"\\\g<0>", escape(joined(block.lines, texts)))
-        return f"{'#' * min(max(block.level, 1), 6)} {title}"
+        mark, title = "#" * min(max(block.level, 1), 6), escape(joined(block.lines, texts))
+        return f"{mark}{_CLOSING.sub(_ESCAPED, f' {title}')}"
     if block.kind == "lines":
         return "\\\n".join(escape(joined(item, texts)) for item in block.items)
     if block.items:
