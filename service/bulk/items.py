@@ -159,7 +159,8 @@ def _outside(items: Iterator[Item], base: Path, target: str) -> Iterator[Item]:
         raise BulkError("outputs cannot go into the folder that is read: they would be read the next time")
     if not below.startswith(top.rstrip(os.sep) + os.sep):
         return items
-    return (item for item in items if not os.path.realpath(item.place).startswith(below + os.sep))
+    # Itself too: a folder that may be written and not looked into is among the files.
+    return (item for item in items if not f"{os.path.realpath(item.place)}{os.sep}".startswith(below + os.sep))
 
 
 def _below(path: Path, base: Path) -> str:

@@ -121,6 +121,7 @@ def test_a_folder_that_cannot_be_looked_into_is_among_the_files(folder: Path, mo
 
     monkeypatch.setattr(os, "scandir", closed)
     assert names(folder) == ["a.JPG", "b.png", "deep"]
+    assert names(folder, target=folder / "deep") == ["a.JPG", "b.png"]  # outputs may go where nobody may look
 
 
 def test_each_file_is_in_one_shard_whatever_else_there_is(folder: Path) -> None:
