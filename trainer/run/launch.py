@@ -23,7 +23,8 @@ def main(arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        run.run(run.parse_args(["--module", "trainer", *arguments]))  # type: ignore[no-untyped-call]
+        # Behind `--`, or torchrun takes `--run` for a beginning of its own options.
+        run.run(run.parse_args(["--module", "--", "trainer", *arguments]))  # type: ignore[no-untyped-call]
     except SignalException as stop:
         print(f"stopped by {stop.sigval.name}; start again to go on", file=sys.stderr)
         return EX_TEMPFAIL

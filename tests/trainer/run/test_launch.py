@@ -50,6 +50,15 @@ def test_a_stopped_node_is_to_be_started_again(monkeypatch):
     assert main(["train", "x.toml"]) == 75
 
 
+@pytest.mark.parametrize("option", ["--run", "--out", "--set"])
+def test_options_of_the_trainer_are_none_of_the_launcher(monkeypatch, option):
+    seen = {}
+    monkeypatch.setattr(run, "run", lambda args: seen.update(vars(args)))
+    assert main(["train", "x.toml", option, "value"]) == 0
+    assert seen["training_script"] == "trainer"
+    assert seen["training_script_args"] == ["train", "x.toml", option, "value"]
+
+
 def test_nodes_come_from_the_environment_and_the_rest_goes_to_the_trainer(monkeypatch):
     seen = {}
     monkeypatch.setattr(run, "run", lambda args: seen.update(vars(args)))
