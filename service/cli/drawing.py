@@ -24,7 +24,8 @@ LONGEST_NAME = 255
 class Drawings:
     """Names the drawings of a run. Those of a run before are drawn over."""
 
-    def __init__(self, place: Path, files: Sequence[Path]) -> None:
+    def __init__(self, place: Path, files: Sequence[Path], output: Path = STANDARD) -> None:
+        """`output`: the file that the text goes to."""
         self.place = place
         """An image; of several pages, a folder for them."""
         self._files = files
@@ -32,13 +33,16 @@ class Drawings:
         self._inputs = {found for path in files if path != STANDARD and (found := _identity(path))}
         self._numbers: Counter[str] = Counter()
         self._taken: set[Path] = set()
+        self._output = None if output == STANDARD else os.path.realpath(output)
 
     def require_apart(self) -> None:
-        """End the command if a file that is to be read lies where its drawing would."""
+        """End the command if a file that is to be read lies where its drawing would, or the text goes there."""
         for path in self._files:
             target = self._first(path)
             if _identity(target) in self._inputs:
                 fail(f"{shown(str(target))} is to be read, and would be drawn over; --draw needs another place", code=2)
+            if os.path.realpath(target) == self._output:
+                fail(f"-o and --draw both name {shown(str(target))}", code=2)
 
     def target(self, path: Path, number: int, *, alone: bool) -> Path:
         """Return where a page is drawn to, a name of its own in a folder.
@@ -52,7 +56,7 @@ class Drawings:
             return self.place
         stem = path.stem if number == 1 else f"{path.stem}-{number}"
         target = self._named(path.stem, "" if number == 1 else f"-{number}")
-        while target in self._taken or _identity(target) in self._inputs:
+        while target in self._taken or _identity(target) in self._inputs or os.path.realpath(target) == self._output:
             self._numbers[stem] += 1  # kept: a thousand folders may each have a page.jpg
             target = self._named(stem, f".{self._numbers[stem] + 1}")
         self._taken.add(target)

@@ -78,7 +78,7 @@ def read(
     _require_selection(pages)
     _require_output(form, target)
     paths = _chosen(files)
-    drawings = _drawings(draw, paths)
+    drawings = _drawings(draw, paths, target)
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     options = ReadOptions(
         detect=detect, min_confidence=min_confidence, words=words or needs_words(form), language=language
@@ -126,12 +126,12 @@ def _chosen(files: list[Path]) -> list[Path]:
     return paths
 
 
-def _drawings(draw: Path | None, paths: list[Path]) -> Drawings | None:
-    """Return where pages are drawn to, if they are, and nothing that is to be read lies there."""
+def _drawings(draw: Path | None, paths: list[Path], output: Path) -> Drawings | None:
+    """Return where pages are drawn to, if they are, and neither what is read nor the text lies there."""
     if draw is None:
         return None
     require_drawable(draw, several=len(paths) > 1)
-    drawings = Drawings(draw, paths)
+    drawings = Drawings(draw, paths, output)
     drawings.require_apart()
     return drawings
 

@@ -50,6 +50,19 @@ def test_what_is_read_is_not_drawn_over(
     assert contents(images) == before
 
 
+@pytest.mark.parametrize(("draw", "output"), [("x.png", "x.png"), ("x.png", "deep/../x.png"), ("new", "new/a.png")])
+def test_text_and_drawing_are_not_one_file(
+    loaded: list[Settings], images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: str, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("deep", "new"):
+        (tmp_path / folder).mkdir()
+    code, out, err = ocr("read", str(images / "a.png"), "--draw", draw, "-o", output)
+    assert (code, out, loaded) == (2, "", [])
+    assert "-o and --draw both name" in err
+    assert not (tmp_path / output).exists()
+
+
 def test_drawings_of_one_name_are_all_there(loaded: list[Settings], images: Path, tmp_path: Path) -> None:
     more = [tmp_path / name / file for name, file in (("x", "a.jpg"), ("y", "a.png"), ("z", "a.2.png"))]
     for path in more:
