@@ -175,7 +175,7 @@ class AsyncClient:
         """Wait until a job has ended, or for so many seconds; return how far it is then.
 
         Raises:
-            DeadlineExceededError: the service was silent for all that time.
+            DeadlineExceededError: the service was silent when it was first asked, for that time or that of the client.
             OcrError: there is no such job, or the service is gone.
         """
         deadline = Deadline(timeout)
