@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ocr_core.errors import OcrError
-from trainer.errors import EX_CONFIG, ConfigError, Interrupted, TrainerError
+from trainer.commands import actions
+from trainer.errors import EX_CONFIG, Interrupted, TrainerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,16 +35,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(commands)
     _add_publishing(commands)
     _add_data(commands)
-    options = _command(commands, "options", _options, "describe every option of a configuration")
+    options = _command(commands, "options", actions.run_options, "describe every option of a configuration")
     options.add_argument("kind", choices=("classifier", "detector", "recognizer", "language", "publish", "quantize"))
-    smoke = _command(commands, "smoke", _smoke, "train, publish and serve tiny models, to see that everything works")
+    smoke = _command(
+        commands, "smoke", actions.run_smoke, "train, publish and serve tiny models, to see that everything works"
+    )
     smoke.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
     smoke.add_argument("--seed", type=int, default=0, help="other random numbers: added to the configurations' seeds")
     return parser
 
 
 def _add_training(commands: Any) -> None:
-    train = _command(commands, "train", _train, "train a network, or go on with a run that was stopped")
+    train = _command(commands, "train", actions.run_train, "train a network, or go on with a run that was stopped")
     _configured(train)
     # torchrun takes `--run` for an abbreviation of an option of its own.
     train.add_argument("--out", "--run", dest="run", type=Path, help="folder of the run (default: runs/NAME)")
@@ -54,7 +56,7 @@ def _add_training(commands: Any) -> None:
     train.add_argument("--init-peer", type=Path, help="state that the peer starts from")
 
     pack = _command(
-        commands, "pack", _pack, "gather all that a run reads into one folder, for a machine without network"
+        commands, "pack", actions.run_pack, "gather all that a run reads into one folder, for a machine without network"
     )
     _configured(pack)
     pack.add_argument("--out", type=Path, required=True, help="folder to write")
@@ -65,25 +67,27 @@ def _add_training(commands: Any) -> None:
     pack.add_argument("--pages", type=int, default=200, help="pages of each labelled set")
     pack.add_argument("--megabytes", type=float, default=60.0, help="of the whole folder at most")
 
-    preview = _command(commands, "preview", _preview, "draw a contact sheet of what training sees, with its targets")
+    preview = _command(
+        commands, "preview", actions.run_preview, "draw a contact sheet of what training sees, with its targets"
+    )
     _configured(preview)
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="PNG to write")
     preview.add_argument("--count", type=int, default=48, help="samples to show")
 
-    check = _command(commands, "check-data", _check_data, "report on the labelled data of a configuration")
+    check = _command(commands, "check-data", actions.run_check_data, "report on the labelled data of a configuration")
     _configured(check)
 
-    centers = _command(commands, "centers", _centers, "collect the class centers that Enhanced CTC needs")
+    centers = _command(commands, "centers", actions.run_centers, "collect the class centers that Enhanced CTC needs")
     _configured(centers)
     centers.add_argument("--state", type=Path, required=True, help="state of a recognizer trained with plain CTC")
     centers.add_argument("--out", type=Path, required=True, help="file to write")
     centers.add_argument("--batches", type=int, default=500, help="batches of training lines to read")
 
-    validate = _command(commands, "validate", _validate, "judge states by a configuration's validation rows")
+    validate = _command(commands, "validate", actions.run_validate, "judge states by a configuration's validation rows")
     _configured(validate)
     validate.add_argument("--states", type=Path, nargs="+", required=True, help="files to judge")
 
-    average = _command(commands, "average", _average, "write the mean of states that come from one start")
+    average = _command(commands, "average", actions.run_average, "write the mean of states that come from one start")
     average.add_argument("states", type=Path, nargs="+", help="two or more; the last gives configuration and classes")
     average.add_argument("--weights", type=float, nargs="+", default=(), help="of the states (default: all alike)")
     average.add_argument("--out", type=Path, required=True, help="file to write")
@@ -91,39 +95,51 @@ def _add_training(commands: Any) -> None:
     average.add_argument("--data", type=Path, default=Path(), help="folder that the paths of --count start from")
     average.add_argument("--batches", type=int, default=40, help="to count; default 40")
 
-    language = _command(commands, "language", _language, "count the language model that settles doubtful words")
+    language = _command(
+        commands, "language", actions.run_language, "count the language model that settles doubtful words"
+    )
     _configured(language)
     language.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
 
 
 def _add_publishing(commands: Any) -> None:
-    export = _command(commands, "export", _export, "write the network of a state as ONNX, compared with torch")
+    export = _command(
+        commands, "export", actions.run_export, "write the network of a state as ONNX, compared with torch"
+    )
     export.add_argument("state", type=Path)
     export.add_argument("--out", type=Path, required=True, help="ONNX file to write")
 
-    net = _command(commands, "export-net", _export_net, "write a network of the paper, untrained, as ONNX to be timed")
+    net = _command(
+        commands, "export-net", actions.run_export_net, "write a network of the paper, untrained, as ONNX to be timed"
+    )
     net.add_argument("name", help="of the network; a wrong one is answered by the list of all")
     net.add_argument("--out", type=Path, required=True, help="ONNX file to write")
 
-    publish = _command(commands, "publish", _publish, "publish a bundle to the store, if it is good enough")
+    publish = _command(commands, "publish", actions.run_publish, "publish a bundle to the store, if it is good enough")
     _configured(publish)
     publish.add_argument("--store", required=True, help="folder or URL of the store")
     publish.add_argument("--runs", type=Path, default=Path(), help="folder that the states' paths start from")
     publish.add_argument("--force", action="store_true", help="publish even if it is not good enough")
 
-    quantize = _command(commands, "quantize", _quantize, "publish a bundle of 8-bit integers made from one of floats")
+    quantize = _command(
+        commands, "quantize", actions.run_quantize, "publish a bundle of 8-bit integers made from one of floats"
+    )
     _configured(quantize)
     quantize.add_argument("--store", required=True, help="folder or URL of the store")
     quantize.add_argument("--force", action="store_true", help="publish even if it is not good enough")
 
-    widths = _command(commands, "widths", _widths, "publish a bundle anew, with other input widths of its recognizer")
+    widths = _command(
+        commands, "widths", actions.run_widths, "publish a bundle anew, with other input widths of its recognizer"
+    )
     widths.add_argument("bundle", metavar="NAME[@VERSION]")
     widths.add_argument("widths", type=int, nargs="+", metavar="PIXELS", help="to which lines are padded, ascending")
     widths.add_argument("--store", required=True, help="folder or URL of the store")
 
 
 def _add_data(commands: Any) -> None:
-    label = _command(commands, "label", _label, "label images by a bundle of the store, or write its detector's maps")
+    label = _command(
+        commands, "label", actions.run_label, "label images by a bundle of the store, or write its detector's maps"
+    )
     label.add_argument("images", type=Path, help="folder of images; with --maps a set with labels.jsonl")
     label.add_argument("--store", required=True, help="folder or URL of the store")
     label.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
@@ -133,7 +149,10 @@ def _add_data(commands: Any) -> None:
     label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
 
     relabel = _command(
-        commands, "relabel", _relabel, "correct the case of a set's labels, and add words or join them, by a bundle"
+        commands,
+        "relabel",
+        actions.run_relabel,
+        "correct the case of a set's labels, and add words or join them, by a bundle",
     )
     relabel.add_argument("images", type=Path, help="a set of pages with labels.jsonl")
     relabel.add_argument("--store", required=True, help="folder or URL of the store")
@@ -144,7 +163,9 @@ def _add_data(commands: Any) -> None:
         "--min-confidence", type=float, help="of a line that was left out and is added, 0.95; of one that is read, 0.7"
     )
 
-    fonts = _command(commands, "web-fonts", _web_fonts, "list npm packages of fonts for signs, or install their files")
+    fonts = _command(
+        commands, "web-fonts", actions.run_web_fonts, "list npm packages of fonts for signs, or install their files"
+    )
     fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
 
 
@@ -158,167 +179,3 @@ def _configured(command: argparse.ArgumentParser) -> None:
     command.add_argument("config", type=Path, help="TOML file; its options are described in trainer/config")
     command.add_argument("--data", type=Path, default=Path(), help="folder that the configuration's paths start from")
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override an option")
-
-
-# Imported where they are needed: torch takes seconds, and a wrong option should be answered at once.
-
-
-def _train(args: argparse.Namespace) -> None:
-    from trainer.config import load_config
-    from trainer.run.train import Start, train
-
-    config = load_config(args.config, args.set)
-    start = Start(args.init, tuple(args.fresh), args.init_backbone, args.init_peer)
-    train(config, args.run or Path("runs") / config.name, args.data, start)
-
-
-def _pack(args: argparse.Namespace) -> None:
-    from trainer.config import load_config
-    from trainer.pack.write import Limits, wheels_in, write_pack
-
-    limits = Limits(megabytes=args.megabytes, fonts=args.fonts, lines=args.lines, pages=args.pages)
-    wheels = wheels_in(args.wheels) if args.wheels else []
-    size = write_pack(load_config(args.config, args.set), args.data, args.out, limits, args.init, wheels)
-    print(f"{args.out}: {size / 1e6:.1f} MB")
-
-
-def _preview(args: argparse.Namespace) -> None:
-    from trainer.commands.preview import write_preview
-    from trainer.config import load_config
-
-    write_preview(load_config(args.config, args.set), args.data, args.out, args.count)
-
-
-def _check_data(args: argparse.Namespace) -> None:
-    from trainer.commands.check_data import check_data
-    from trainer.config import load_config
-
-    for finding in check_data(load_config(args.config, args.set), args.data):
-        print(finding)
-
-
-def _centers(args: argparse.Namespace) -> None:
-    from trainer.config import load_config
-    from trainer.teach.collect_centers import centers_of
-
-    centers_of(load_config(args.config, args.set), args.state, args.data, args.out, args.batches)
-
-
-def _validate(args: argparse.Namespace) -> None:
-    from trainer.config import load_config
-    from trainer.run.validate import validate
-
-    found = validate(load_config(args.config, args.set), args.states, args.data)
-    for state, figures in zip(args.states, found, strict=True):
-        print(json.dumps({"state": str(state)} | figures), flush=True)
-
-
-def _average(args: argparse.Namespace) -> None:
-    from trainer.config import load_config
-    from trainer.run.average import average, average_and_count
-
-    if args.count is None:
-        average(args.states, args.out, args.weights)
-    else:
-        config = load_config(args.count, [])
-        average_and_count(args.states, args.out, args.weights, config, args.data, args.batches)
-
-
-def _language(args: argparse.Namespace) -> None:
-    from trainer.config import load_language_config
-    from trainer.teach.language import write_language
-
-    print(f"{args.out}: {write_language(load_language_config(args.config, args.set), args.out)} n-grams")
-
-
-def _export(args: argparse.Namespace) -> None:
-    from trainer.release.export import export_state
-
-    print(f"{args.out}: differs from torch by {export_state(args.state, args.out):.2g}")
-
-
-def _export_net(args: argparse.Namespace) -> None:
-    from trainer.commands.export_net import export_net
-
-    print(f"{args.out}: differs from torch by {export_net(args.name, args.out):.2g}")
-
-
-def _publish(args: argparse.Namespace) -> None:
-    from ocr_core.bundle.store import open_store
-    from trainer.config import load_publish_config
-    from trainer.release.publish import publish
-
-    config = load_publish_config(args.config, args.set)
-    done = publish(config, open_store(args.store), args.data, args.runs, force=args.force)
-    print(f"published {done.bundle.ref}")
-    for score, in_torch in zip(done.scores, done.compared, strict=True):
-        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (in torch {in_torch.value:.4f})")
-
-
-def _quantize(args: argparse.Namespace) -> None:
-    from ocr_core.bundle.store import open_store
-    from trainer.config import load_quantize_config
-    from trainer.release.quantize import quantize
-
-    done = quantize(load_quantize_config(args.config, args.set), open_store(args.store), args.data, force=args.force)
-    print(f"published {done.bundle.ref}")
-    for score, before in zip(done.scores, done.compared, strict=True):
-        print(f"  {score.dataset} {score.metric}: {score.value:.4f} (before {before.value:.4f})")
-
-
-def _widths(args: argparse.Namespace) -> None:
-    from ocr_core.bundle.store import open_store
-    from trainer.release.widths import publish_widths
-
-    print(f"published {publish_widths(open_store(args.store), args.bundle, args.widths).ref}")
-
-
-def _label(args: argparse.Namespace) -> None:
-    from ocr_core.bundle.store import open_store
-    from ocr_core.scoring.datasets import read_set
-    from trainer.teach.label import label_images, write_maps
-
-    bundle = open_store(args.store).open(args.bundle)
-    if args.maps:
-        images = [row.image for row in read_set(args.images).rows]
-        print(f"{write_maps(bundle, args.images, images, args.out)} maps in {args.out}")
-    else:
-        print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
-
-
-def _relabel(args: argparse.Namespace) -> None:
-    from ocr_core.bundle.store import open_store
-    from ocr_core.scoring.datasets import read_set
-    from trainer.teach.joined import join_words
-    from trainer.teach.relabel import relabel
-
-    bundle = open_store(args.store).open(args.bundle)
-    teach, least = (join_words, 0.7) if args.lines else (relabel, 0.95)
-    if args.min_confidence is not None:
-        least = args.min_confidence
-    fates = teach(bundle, read_set(args.images), args.out, confidence=least)
-    print(*(f"{count} {fate}" for fate, count in sorted(fates.items())), sep=", ")
-
-
-def _options(args: argparse.Namespace) -> None:
-    from trainer.commands.options import KINDS, describe
-
-    print(describe(KINDS[args.kind]))
-
-
-def _smoke(args: argparse.Namespace) -> None:
-    from trainer.commands.smoke import smoke
-
-    smoke(args.work, args.seed)
-
-
-def _web_fonts(args: argparse.Namespace) -> None:
-    from trainer.render import web_fonts
-
-    if args.install is None:
-        print(*(f"@fontsource/{family}" for family, _ in web_fonts.listed()))
-        return
-    try:
-        print(f"{web_fonts.install(args.install)} faces in {web_fonts.INSTALLED}")
-    except OSError as error:
-        raise ConfigError(str(error)) from error
