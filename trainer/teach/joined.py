@@ -27,6 +27,7 @@ from trainer.data.crops import read_image
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
 from trainer.teach.label import UNSURE
+from trainer.teach.written import written_labels
 
 COVERED = 0.5
 """A line shows a word that lies in it with more than this share of its area."""
@@ -48,15 +49,14 @@ def join_words(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: floa
         confidence: of the teacher, from which its reading of a line is a label.
 
     Raises:
-        ConfigError: the set holds single lines.
+        ConfigError: the set holds single lines, or `out` is its folder.
     """
     if not isinstance(rows, PageSet):
         raise ConfigError("only pages have words to join: label single lines by `trainer label --crops`")
     fates: Counter[str] = Counter()
-    out.mkdir(parents=True, exist_ok=True)
     engine = Engine.load(bundle)
     try:
-        with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
+        with written_labels(out, rows.folder) as file:
             for row in rows.rows:
                 path = rows.path(row)
                 pixels = read_image(path, Problems())

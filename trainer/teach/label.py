@@ -20,6 +20,7 @@ from trainer.data.page_sources import map_path
 from trainer.data.problems import Problems
 from trainer.data.readers import IMAGE_SUFFIXES
 from trainer.errors import ConfigError
+from trainer.teach.written import written_labels
 
 UNSURE = "###"
 
@@ -35,14 +36,13 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
         confidence: a line that the teacher is less sure of is left out, or on a page marked as unreadable.
 
     Raises:
-        ConfigError: there is no image.
+        ConfigError: there is no image, or `out` holds labels of them.
     """
     options = ReadOptions(detect=not crops, min_confidence=0.0)
     counts = {"rows": 0, "lines": 0, "unsure": 0}
-    out.mkdir(parents=True, exist_ok=True)
     engine = Engine.load(bundle)
     try:
-        with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
+        with written_labels(out, folder) as file:
             for path, pixels in _images(folder):
                 page = engine.read(pixels, options)
                 sure = sum(line.confidence >= confidence for line in page.lines)

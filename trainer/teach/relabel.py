@@ -26,6 +26,7 @@ from trainer.data.crops import read_image
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
 from trainer.teach.label import UNSURE
+from trainer.teach.written import written_labels
 
 HEIGHT = 64
 """Pixels of a line as the teacher gets it: it scales it to its own height."""
@@ -46,15 +47,14 @@ def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) 
         confidence: of the teacher, from which it may add a line.
 
     Raises:
-        ConfigError: the set holds single lines.
+        ConfigError: the set holds single lines, or `out` is its folder.
     """
     if not isinstance(rows, PageSet):
         raise ConfigError("only pages are relabelled: label single lines by `trainer label --crops`")
     fates: Counter[str] = Counter()
-    out.mkdir(parents=True, exist_ok=True)
     engine = Engine.load(bundle)
     try:
-        with (out / "labels.jsonl").open("w", encoding="utf-8") as file:
+        with written_labels(out, rows.folder) as file:
             for row in rows.rows:
                 path = rows.path(row)
                 pixels = read_image(path, Problems())

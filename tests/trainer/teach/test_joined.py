@@ -108,3 +108,12 @@ def test_single_lines_are_refused(tmp_path):
     (tmp_path / "labels.jsonl").write_text(json.dumps({"image": "a.png", "text": "a"}))
     with pytest.raises(ConfigError, match="single lines"):
         join_words(_Teacher(), read_set(tmp_path), tmp_path / "new", confidence=0.9)
+
+
+def test_a_set_is_not_joined_into_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "Engine", _Teacher)
+    row = {"image": "page.png", "lines": [], "granularity": "word"}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ConfigError, match="another folder"):
+        join_words(_Teacher(), read_set(tmp_path), tmp_path, confidence=0.9)
+    assert json.loads((tmp_path / "labels.jsonl").read_text()) == row

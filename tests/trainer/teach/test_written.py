@@ -1,0 +1,45 @@
+"""Labels of a new set are there as a whole, and never in the place of those that they were made from."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.errors import ConfigError
+from trainer.teach.written import written_labels
+
+
+def test_labels_appear_when_all_are_written(tmp_path):
+    out = tmp_path / "deep" / "new"
+    with written_labels(out, tmp_path) as file:
+        file.write("one\n")
+        assert not (out / "labels.jsonl").exists()
+        file.write("two\n")
+    assert (out / "labels.jsonl").read_text() == "one\ntwo\n"
+    assert [path.name for path in out.iterdir()] == ["labels.jsonl"]
+
+
+def test_what_was_there_stays_where_the_work_ends_early(tmp_path):
+    out = tmp_path / "new"
+    out.mkdir()
+    (out / "labels.jsonl").write_text("before\n")
+    with pytest.raises(ZeroDivisionError), written_labels(out, tmp_path) as file:
+        file.write(f"half, and {1 / 0}\n")
+    assert (out / "labels.jsonl").read_text() == "before\n"
+    assert [path.name for path in out.iterdir()] == ["labels.jsonl"]
+
+
+@pytest.mark.parametrize("out", ["set", "set/../set", "link"])
+def test_a_set_is_not_overwritten_by_what_is_made_from_it(tmp_path, out):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "labels.jsonl").write_text("mine\n")
+    (tmp_path / "link").symlink_to("set")
+    with pytest.raises(ConfigError, match="would be overwritten"), written_labels(tmp_path / out, tmp_path / "set"):
+        pass
+    assert (tmp_path / "set" / "labels.jsonl").read_text() == "mine\n"
+
+
+def test_labels_of_a_run_before_are_replaced(tmp_path):
+    for text in ("old\n", "new\n"):
+        with written_labels(tmp_path / "new", tmp_path / "images") as file:
+            file.write(text)
+    assert (tmp_path / "new" / "labels.jsonl").read_text() == "new\n"
