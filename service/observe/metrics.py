@@ -157,6 +157,8 @@ class Metrics:
         self.job_callbacks = Counter(
             "ocr_job_callbacks", "Calls of clients whose jobs have ended.", ["result"], registry=registry
         )
+        for waiting in ("queued", "running"):  # nobody counts before there is a store, with its first job
+            self.jobs.labels(waiting)
         for called in ("delivered", "retried", "given_up"):
             self.job_callbacks.labels(called)
         for state in ("succeeded", "failed", "cancelled"):

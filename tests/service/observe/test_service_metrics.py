@@ -77,6 +77,11 @@ def samples(metrics: Metrics, name: str) -> list:
     return [sample for family in families for sample in family.samples if sample.name == name]
 
 
+def test_no_jobs_are_none_and_not_nothing() -> None:
+    found = {sample.labels["state"]: sample.value for sample in samples(Metrics(), "ocr_jobs")}
+    assert found == {"queued": 0, "running": 0}
+
+
 @pytest.mark.anyio
 async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
     async with serve(max_pixels=2000, max_client_batch_size=3) as client:
