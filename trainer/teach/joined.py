@@ -6,8 +6,6 @@ same gap that it parts two texts and that it does not.
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,13 +19,11 @@ from ocr_core.bundle.reader import Bundle
 from ocr_core.geometry import Points
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import Line, ReadOptions
-from ocr_core.scoring.datasets import LabelledSet, PageSet, Region
+from ocr_core.preprocess import Pixels
+from ocr_core.scoring.datasets import LabelledSet, PageRow, Region
 from ocr_core.scoring.matching import hulls, intersections
-from trainer.data.crops import read_image
-from trainer.data.problems import Problems
-from trainer.errors import ConfigError
 from trainer.teach.label import UNSURE
-from trainer.teach.written import written_labels
+from trainer.teach.pages import write_pages
 
 COVERED = 0.5
 """A line shows a word that lies in it with more than this share of its area."""
@@ -51,24 +47,13 @@ def join_words(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: floa
     Raises:
         ConfigError: the set holds single lines, or `out` is its folder.
     """
-    if not isinstance(rows, PageSet):
-        raise ConfigError("only pages have words to join: label single lines by `trainer label --crops`")
     fates: Counter[str] = Counter()
-    engine = Engine.load(bundle)
-    try:
-        with written_labels(out, rows.folder) as file:
-            for row in rows.rows:
-                path = rows.path(row)
-                pixels = read_image(path, Problems())
-                if pixels is None:
-                    continue
-                found = engine.read(pixels, ReadOptions(min_confidence=0.0)).lines
-                image = Path(os.path.relpath(path, out)).as_posix()
-                lines = _page(found, row.lines, confidence, fates)
-                record = {"image": image, "lines": lines, "granularity": "line", "source": f"joined:{bundle.ref}"}
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    finally:
-        engine.close()
+
+    def lines_of(engine: Engine, pixels: Pixels, row: PageRow) -> tuple[list[dict[str, Any]], str]:
+        found = engine.read(pixels, ReadOptions(min_confidence=0.0)).lines
+        return _page(found, row.lines, confidence, fates), "line"
+
+    write_pages(bundle, rows, out, lines_of, "joined")
     return fates
 
 

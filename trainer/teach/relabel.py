@@ -6,8 +6,6 @@ glance. A teacher that agrees with a label in all but case knows the case; one t
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,10 @@ from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import ReadOptions
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import cut_line
-from ocr_core.scoring.datasets import LabelledSet, PageRow, PageSet, Region
+from ocr_core.scoring.datasets import LabelledSet, PageRow, Region
 from ocr_core.scoring.text import characters
-from trainer.data.crops import read_image
-from trainer.data.problems import Problems
-from trainer.errors import ConfigError
 from trainer.teach.label import UNSURE
-from trainer.teach.written import written_labels
+from trainer.teach.pages import write_pages
 
 HEIGHT = 64
 """Pixels of a line as the teacher gets it: it scales it to its own height."""
@@ -49,22 +44,12 @@ def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) 
     Raises:
         ConfigError: the set holds single lines, or `out` is its folder.
     """
-    if not isinstance(rows, PageSet):
-        raise ConfigError("only pages are relabelled: label single lines by `trainer label --crops`")
     fates: Counter[str] = Counter()
-    engine = Engine.load(bundle)
-    try:
-        with written_labels(out, rows.folder) as file:
-            for row in rows.rows:
-                path = rows.path(row)
-                pixels = read_image(path, Problems())
-                if pixels is None:
-                    continue
-                image = Path(os.path.relpath(path, out)).as_posix()
-                lines = [_line(engine, pixels, line, confidence, fates) for line in row.lines]
-                file.write(json.dumps(_row(row, image, lines, bundle), ensure_ascii=False) + "\n")
-    finally:
-        engine.close()
+
+    def lines_of(engine: Engine, pixels: Pixels, row: PageRow) -> tuple[list[dict[str, Any]], str]:
+        return [_line(engine, pixels, line, confidence, fates) for line in row.lines], row.granularity
+
+    write_pages(bundle, rows, out, lines_of, "relabelled")
     return fates
 
 
@@ -107,7 +92,3 @@ def _quad(line: Region) -> np.ndarray:
 def _height(line: Region) -> float:
     left_top, right_top, _, left_bottom = _quad(line)
     return float(min(np.linalg.norm(left_bottom - left_top), np.linalg.norm(right_top - left_top)))
-
-
-def _row(row: PageRow, image: str, lines: list[dict[str, Any]], bundle: Bundle) -> dict[str, Any]:
-    return {"image": image, "lines": lines, "granularity": row.granularity, "source": f"relabelled:{bundle.ref}"}

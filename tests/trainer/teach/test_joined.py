@@ -11,7 +11,7 @@ import pytest
 from ocr_core.pipeline.result import Line, Page
 from ocr_core.scoring.datasets import read_set
 from trainer.errors import ConfigError
-from trainer.teach import joined as module
+from trainer.teach import pages as module
 from trainer.teach.joined import join_words
 
 
