@@ -20,7 +20,7 @@ from trainer.data.page_sources import map_path
 from trainer.data.problems import Problems
 from trainer.data.readers import IMAGE_SUFFIXES
 from trainer.errors import ConfigError
-from trainer.teach.written import written_labels
+from trainer.teach.written import name_in, written_labels
 
 UNSURE = "###"
 
@@ -50,7 +50,7 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
                 counts["unsure"] += len(page.lines) - sure
                 row = _crop_row(page, confidence) if crops else _page_row(page, confidence)
                 if row is not None:
-                    row |= {"image": Path(os.path.relpath(path, out)).as_posix(), "source": f"teacher:{bundle.ref}"}
+                    row |= {"image": name_in(out, path), "source": f"teacher:{bundle.ref}"}
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     counts["rows"] += 1
     finally:

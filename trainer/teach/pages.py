@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from ocr_core.scoring.datasets import LabelledSet, PageRow, PageSet
 from trainer.data.crops import read_image
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
-from trainer.teach.written import written_labels
+from trainer.teach.written import name_in, written_labels
 
 LinesOf = Callable[[Engine, Pixels, PageRow], tuple[list[dict[str, Any]], str]]
 """Makes the new lines of a page, as `labels.jsonl` has them, from its H×W×3 BGR pixels and its row; and says whether
@@ -46,8 +45,8 @@ def write_pages(bundle: Bundle, rows: LabelledSet, out: Path, lines_of: LinesOf,
                 if pixels is None:
                     continue
                 lines, granularity = lines_of(engine, pixels, row)
-                image = Path(os.path.relpath(path, out)).as_posix()
-                made = {"image": image, "lines": lines, "granularity": granularity, "source": f"{source}:{bundle.ref}"}
+                made = {"image": name_in(out, path), "lines": lines, "granularity": granularity}
+                made["source"] = f"{source}:{bundle.ref}"
                 file.write(json.dumps(made, ensure_ascii=False) + "\n")
     finally:
         engine.close()

@@ -37,3 +37,12 @@ def written_labels(out: Path, folder: Path) -> Iterator[TextIO]:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def name_in(out: Path, image: Path) -> str:
+    """Return how the labels of the set in `out` name an image that lies elsewhere.
+
+    From where links lead to, since `..` behind one leads out of the folder that it stands for; but by its own name,
+    which says whether it is kept for validation.
+    """
+    return Path(os.path.relpath(image.parent.resolve() / image.name, out.resolve())).as_posix()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainer.errors import ConfigError
-from trainer.teach.written import written_labels
+from trainer.teach.written import name_in, written_labels
 
 
 def test_labels_appear_when_all_are_written(tmp_path):
@@ -43,3 +43,19 @@ def test_labels_of_a_run_before_are_replaced(tmp_path):
         with written_labels(tmp_path / "new", tmp_path / "images") as file:
             file.write(text)
     assert (tmp_path / "new" / "labels.jsonl").read_text() == "new\n"
+
+
+def test_images_are_found_from_a_folder_that_a_link_leads_to(tmp_path):
+    (tmp_path / "disk" / "deep" / "new").mkdir(parents=True)
+    (tmp_path / "new").symlink_to("disk/deep/new")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_text("a")
+    name = name_in(tmp_path / "new", tmp_path / "images" / "a.jpg")
+    assert (tmp_path / "new" / name).read_text() == "a"
+
+
+def test_an_image_that_is_a_link_keeps_its_name(tmp_path):
+    """By which it is kept for validation or trained on."""
+    (tmp_path / "stored").write_text("a")
+    (tmp_path / "a.jpg").symlink_to("stored")
+    assert name_in(tmp_path / "new", tmp_path / "a.jpg") == "../a.jpg"
