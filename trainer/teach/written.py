@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import TextIO
 from trainer.errors import ConfigError
 
 LABELS = "labels.jsonl"
+SOURCES = ("teacher:", "relabelled:", "joined:")
+"""What the `source` of a row begins with that a teacher made; the bundle's name and version follow."""
 
 
 @contextmanager
@@ -24,11 +27,14 @@ def written_labels(out: Path, folder: Path) -> Iterator[TextIO]:
         folder: of the images; its own labels stay.
 
     Raises:
-        ConfigError: `out` holds the labels of `folder`.
+        ConfigError: `out` holds the labels of `folder`, or labels that no teacher made.
     """
     target, own = out / LABELS, folder / LABELS
     if own.exists() and target.exists() and target.samefile(own):
         raise ConfigError(f"{target} would be overwritten: give another folder as --out")
+    # Of a set's `images/` the labels lie in the folder above; and what people wrote there is nowhere, of any set.
+    if target.exists() and not _made_by_teachers(target):
+        raise ConfigError(f"{target} has labels that no teacher made: give another folder as --out, or move them")
     out.mkdir(parents=True, exist_ok=True)
     aside = out / f".{LABELS}.{os.getpid()}"
     try:
@@ -37,6 +43,18 @@ def written_labels(out: Path, folder: Path) -> Iterator[TextIO]:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _made_by_teachers(labels: Path) -> bool:
+    """Say whether each row names a teacher as its source; an empty file holds nothing that could be lost."""
+    for line in labels.read_text("utf-8", errors="replace").split("\n"):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except ValueError:
+            return False
+        if row is not None and not (isinstance(row, dict) and str(row.get("source", "")).startswith(SOURCES)):
+            return False
+    return True
 
 
 def name_in(out: Path, image: Path) -> str:

@@ -7,6 +7,8 @@ import pytest
 from trainer.errors import ConfigError
 from trainer.teach.written import name_in, written_labels
 
+MADE = '{"image": "a.jpg", "text": "a", "source": "teacher:t@1"}\n'
+
 
 def test_labels_appear_when_all_are_written(tmp_path):
     out = tmp_path / "deep" / "new"
@@ -21,10 +23,10 @@ def test_labels_appear_when_all_are_written(tmp_path):
 def test_what_was_there_stays_where_the_work_ends_early(tmp_path):
     out = tmp_path / "new"
     out.mkdir()
-    (out / "labels.jsonl").write_text("before\n")
+    (out / "labels.jsonl").write_text(MADE)
     with pytest.raises(TypeError), written_labels(out, tmp_path) as file:
         file.writelines(["half\n", None])
-    assert (out / "labels.jsonl").read_text() == "before\n"
+    assert (out / "labels.jsonl").read_text() == MADE
     assert [path.name for path in out.iterdir()] == ["labels.jsonl"]
 
 
@@ -39,7 +41,7 @@ def test_a_set_is_not_overwritten_by_what_is_made_from_it(tmp_path, out):
 
 
 def test_labels_of_a_run_before_are_replaced(tmp_path):
-    for text in ("old\n", "new\n"):
+    for text in (MADE, "\n", "new\n"):
         with written_labels(tmp_path / "new", tmp_path / "images") as file:
             file.write(text)
     assert (tmp_path / "new" / "labels.jsonl").read_text() == "new\n"
@@ -59,3 +61,13 @@ def test_an_image_that_is_a_link_keeps_its_name(tmp_path):
     (tmp_path / "stored").write_text("a")
     (tmp_path / "a.jpg").symlink_to("stored")
     assert name_in(tmp_path / "new", tmp_path / "a.jpg") == "../a.jpg"
+
+
+@pytest.mark.parametrize("theirs", ['{"image": "a.jpg", "text": "a", "source": "SROIE"}\n', "half a r", "[1]\n"])
+def test_labels_that_people_made_are_not_overwritten(tmp_path, theirs):
+    """As by `trainer label SET/images --out SET`."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels.jsonl").write_text(MADE + theirs)
+    with pytest.raises(ConfigError, match="no teacher made"), written_labels(tmp_path, tmp_path / "images"):
+        pass
+    assert (tmp_path / "labels.jsonl").read_text() == MADE + theirs
