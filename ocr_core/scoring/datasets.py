@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, FiniteFloat, Tag, TypeAdapter, ValidationError
 
 Corners = tuple[tuple[float, float], ...]
 """x, y of a polygon's corners, clockwise."""
@@ -25,7 +25,7 @@ Corners = tuple[tuple[float, float], ...]
 class Region:
     """A text and its polygon, labelled or read."""
 
-    points: Annotated[Corners, Field(min_length=3)]
+    points: Annotated[tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=3)]
     text: str
     ignore: bool = False
     """Labelled as unreadable or unimportant: neither finding nor missing it counts."""

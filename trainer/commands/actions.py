@@ -9,8 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ocr_core.scoring.datasets import LabelledSet
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -136,15 +140,23 @@ def run_widths(args: argparse.Namespace) -> None:
     print(f"published {publish_widths(open_store(args.store), args.bundle, args.widths).ref}")
 
 
+def _set_in(folder: Path) -> LabelledSet:
+    from ocr_core.scoring.datasets import read_set
+
+    try:
+        return read_set(folder)
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from error
+
+
 def run_label(args: argparse.Namespace) -> None:
     """Label images, or write a teacher's maps of them."""
     from ocr_core.bundle.store import open_store
-    from ocr_core.scoring.datasets import read_set
     from trainer.teach.label import label_images, write_maps
 
     bundle = open_store(args.store).open(args.bundle)
     if args.maps:
-        images = [row.image for row in read_set(args.images).rows]
+        images = [row.image for row in _set_in(args.images).rows]
         print(f"{write_maps(bundle, args.images, images, args.out)} maps in {args.out}")
     else:
         print(label_images(bundle, args.images, args.out, crops=args.crops, confidence=args.min_confidence))
@@ -153,7 +165,6 @@ def run_label(args: argparse.Namespace) -> None:
 def run_relabel(args: argparse.Namespace) -> None:
     """Correct the labels of a set, or join its words to lines."""
     from ocr_core.bundle.store import open_store
-    from ocr_core.scoring.datasets import read_set
     from trainer.teach.joined import join_words
     from trainer.teach.relabel import relabel
 
@@ -161,7 +172,7 @@ def run_relabel(args: argparse.Namespace) -> None:
     teach, least = (join_words, 0.7) if args.lines else (relabel, 0.95)
     if args.min_confidence is not None:
         least = args.min_confidence
-    fates = teach(bundle, read_set(args.images), args.out, confidence=least)
+    fates = teach(bundle, _set_in(args.images), args.out, confidence=least)
     print(*(f"{count} {fate}" for fate, count in sorted(fates.items())), sep=", ")
 
 

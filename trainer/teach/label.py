@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from trainer.data.page_sources import map_path
 from trainer.data.problems import Problems
 from trainer.data.readers import IMAGE_SUFFIXES
 from trainer.errors import ConfigError
-from trainer.teach.written import name_in, written_labels
+from trainer.teach.written import name_in, require_some_read, written_labels
 
 UNSURE = "###"
 
@@ -36,14 +36,18 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
         confidence: a line that the teacher is less sure of is left out, or on a page marked as unreadable.
 
     Raises:
-        ConfigError: there is no image, or `out` holds labels of them.
+        ConfigError: there is no image that can be read, or `out` takes no labels.
     """
     options = ReadOptions(detect=not crops, min_confidence=0.0)
     counts = {"rows": 0, "lines": 0, "unsure": 0}
+    paths, problems = _images(folder), Problems()
     engine = Engine.load(bundle)
     try:
         with written_labels(out, folder) as file:
-            for path, pixels in _images(folder):
+            for path in paths:
+                pixels = read_image(path, problems)
+                if pixels is None:
+                    continue
                 page = engine.read(pixels, options)
                 sure = sum(line.confidence >= confidence for line in page.lines)
                 counts["lines"] += sure
@@ -53,6 +57,7 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
                     row |= {"image": name_in(out, path), "source": f"teacher:{bundle.ref}"}
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     counts["rows"] += 1
+            require_some_read(problems, len(paths))
     finally:
         engine.close()
     return counts
@@ -98,14 +103,14 @@ def _write_map(path: Path, pixels: Pixels) -> None:
         raise
 
 
-def _images(folder: Path) -> Iterator[tuple[Path, Pixels]]:
+def _images(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise ConfigError(f"no image below {folder}")
-    for path in paths:
-        pixels = read_image(path, Problems())
-        if pixels is not None:
-            yield path, pixels
+    # Told before hours of work, at whose end they could not be written.
+    if odd := [name for name in map(str, paths) if name.encode(errors="replace").decode() != name]:
+        raise ConfigError(f"{odd[0]!a} is no UTF-8, which names in labels are: rename it")
+    return paths
 
 
 def _crop_row(page: Page, confidence: float) -> dict[str, Any] | None:

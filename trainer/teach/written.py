@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from trainer.data.problems import Problems
 from trainer.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 LABELS = "labels.jsonl"
 SOURCES = ("teacher:", "relabelled:", "joined:")
@@ -27,8 +31,15 @@ def written_labels(out: Path, folder: Path) -> Iterator[TextIO]:
         folder: of the images; its own labels stay.
 
     Raises:
-        ConfigError: `out` holds the labels of `folder`, or labels that no teacher made.
+        ConfigError: `out` holds the labels of `folder`, or labels that no teacher made, or cannot be written.
     """
+    try:
+        yield from _written(out, folder)
+    except OSError as error:
+        raise ConfigError(f"{out}: {error}") from error
+
+
+def _written(out: Path, folder: Path) -> Iterator[TextIO]:
     target, own = out / LABELS, folder / LABELS
     if own.exists() and target.exists() and target.samefile(own):
         raise ConfigError(f"{target} would be overwritten: give another folder as --out")
@@ -43,6 +54,21 @@ def written_labels(out: Path, folder: Path) -> Iterator[TextIO]:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def require_some_read(problems: Problems, images: int) -> None:
+    """Tell of the images that could not be read.
+
+    Raises:
+        ConfigError: all of them, as where labels lie without their images: a set of none would train as nothing.
+    """
+    unreadable = problems.counts["unreadable image"]
+    if not unreadable:
+        return
+    said = f"{unreadable} of {images} images cannot be read, such as {problems.places[0][1]}"
+    if unreadable == images:
+        raise ConfigError(said)
+    log.warning("%s: left out", said)
 
 
 def _made_by_teachers(labels: Path) -> bool:

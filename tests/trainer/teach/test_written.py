@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
+
 import pytest
 
+from trainer.commands.cli import main
+from trainer.data.problems import Problems
 from trainer.errors import ConfigError
-from trainer.teach.written import name_in, written_labels
+from trainer.teach.written import name_in, require_some_read, written_labels
 
 MADE = '{"image": "a.jpg", "text": "a", "source": "teacher:t@1"}\n'
 
@@ -71,3 +76,59 @@ def test_labels_that_people_made_are_not_overwritten(tmp_path, theirs):
     with pytest.raises(ConfigError, match="no teacher made"), written_labels(tmp_path, tmp_path / "images"):
         pass
     assert (tmp_path / "labels.jsonl").read_text() == MADE + theirs
+
+
+def _problems(count):
+    problems = Problems()
+    for number in range(count):
+        problems.add("unreadable image", f"{number}.jpg")
+    return problems
+
+
+def test_images_that_cannot_be_read_are_told(caplog):
+    with caplog.at_level(logging.WARNING):
+        require_some_read(_problems(0), 3)
+        assert not caplog.messages
+        require_some_read(_problems(2), 3)
+    assert caplog.messages == ["2 of 3 images cannot be read, such as 0.jpg: left out"]
+
+
+def test_a_set_without_an_image_that_can_be_read_replaces_no_labels(tmp_path):
+    (tmp_path / "labels.jsonl").write_text(MADE)
+    with pytest.raises(ConfigError, match="3 of 3"), written_labels(tmp_path, tmp_path / "images"):
+        require_some_read(_problems(3), 3)
+    assert (tmp_path / "labels.jsonl").read_text() == MADE
+
+
+def test_a_folder_that_cannot_be_written_is_a_wrong_configuration(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file"), written_labels(tmp_path / "file", tmp_path):
+        pass
+
+
+class _Store:
+    def open(self, name):
+        return name
+
+
+BOX = '{"image": "a.jpg", "lines": [{"points": [[0, 0], [NaN, 0], [9, 9]], "text": "a"}]}'
+
+
+@pytest.mark.parametrize(("labels", "said"), [(None, "No such file"), ("", "no rows"), (BOX, "finite")])
+def test_a_set_that_cannot_be_read_is_told_in_words(tmp_path, monkeypatch, capsys, labels, said):
+    monkeypatch.setattr("ocr_core.bundle.store.open_store", lambda url: _Store())
+    if labels is not None:
+        (tmp_path / "labels.jsonl").write_text(labels)
+    asked = ["relabel", str(tmp_path), "--store", "s", "--bundle", "b", "--out", str(tmp_path / "new")]
+    assert main(asked) == 78
+    assert said in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_unicode_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("ocr_core.bundle.store.open_store", lambda url: _Store())
+    try:
+        (tmp_path / os.fsdecode(b"a\xff.jpg")).write_text("")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert main(["label", str(tmp_path), "--store", "s", "--bundle", "b", "--out", str(tmp_path / "new")]) == 78
+    assert "rename it" in capsys.readouterr().err
