@@ -32,7 +32,7 @@ class Drawings:
         # By what they are, not by their names: links lead to the same file by another one.
         self._inputs = {found for path in files if path != STANDARD and (found := _identity(path))}
         self._numbers: Counter[str] = Counter()
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()  # what links lead to
         self._output = None if output == STANDARD else os.path.realpath(output)
 
     def require_apart(self) -> None:
@@ -56,11 +56,15 @@ class Drawings:
             return self.place
         stem = path.stem if number == 1 else f"{path.stem}-{number}"
         target = self._named(path.stem, "" if number == 1 else f"-{number}")
-        while target in self._taken or _identity(target) in self._inputs or os.path.realpath(target) == self._output:
+        while self._is_taken(target):
             self._numbers[stem] += 1  # kept: a thousand folders may each have a page.jpg
             target = self._named(stem, f".{self._numbers[stem] + 1}")
-        self._taken.add(target)
+        self._taken.add(os.path.realpath(target))
         return target
+
+    def _is_taken(self, target: Path) -> bool:
+        place = os.path.realpath(target)
+        return place in self._taken or place == self._output or _identity(target) in self._inputs
 
     def _named(self, stem: str, addition: str) -> Path:
         end = f"{addition}.png"

@@ -190,6 +190,12 @@ def require_writable(target: Path) -> None:
         return
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if (descriptor := _descriptor_of(target)) is not None:
+        try:
+            os.fstat(descriptor)
+        except (OSError, OverflowError):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), str(target)) from None
+        return
     # Of a link that leads to no file yet, where that will be.
     folder = Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent
     if not target.exists() and not folder.is_dir():

@@ -50,6 +50,18 @@ def test_what_is_read_is_not_drawn_over(
     assert contents(images) == before
 
 
+def test_a_link_of_the_folder_leads_no_drawing_over_another(
+    loaded: list[Settings], images: Path, tmp_path: Path
+) -> None:
+    drawn, names = tmp_path / "drawn", ("a.png", "b.png")
+    drawn.mkdir()
+    (drawn / "b.png").symlink_to("a.png")
+    (images / "b.png").write_bytes((images / "a.png").read_bytes())
+    code, _, _ = ocr("read", *(str(images / name) for name in names), "--draw", str(drawn))
+    assert code == 0
+    assert sorted(path.name for path in drawn.iterdir()) == ["a.png", "b.2.png", "b.png"]
+
+
 @pytest.mark.parametrize(("draw", "output"), [("x.png", "x.png"), ("x.png", "deep/../x.png"), ("new", "new/a.png")])
 def test_text_and_drawing_are_not_one_file(
     loaded: list[Settings], images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: str, output: str

@@ -56,6 +56,15 @@ def test_a_file_is_written_where_none_can_be_made(
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no names of open files here")
+@pytest.mark.parametrize("number", ["987", "9" * 20])
+def test_what_is_not_open_is_told_before_the_work(loaded: list[Settings], images: Path, number: str) -> None:
+    code, out, err = ocr("read", str(images / "a.png"), "-o", f"/dev/fd/{number}")
+    assert (code, out, loaded) == (1, "", [])
+    assert "Bad file descriptor" in err
+    assert number in err
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no names of open files here")
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
 def test_what_is_open_is_written_where_it_is(loaded: list[Settings], images: Path, tmp_path: Path, name: str) -> None:
     """As by `{ echo first; ocr read a.png -o /dev/stdout; echo last; } >file`."""
