@@ -312,6 +312,8 @@ class Settings(BaseSettings):
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
             return parts
+        if any(isinstance(part, str) and part.strip().startswith(("[", '"')) for part in parts):
+            raise ValueError("a list is written `a,b`, not as JSON")
         # What is empty, as behind a last comma, would allow the folder that the service was started in.
         return [part for part in (each.strip() if isinstance(each, str) else each for each in parts) if part]
 

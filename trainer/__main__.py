@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 # Read when torch is imported. By default idle OpenMP threads spin: where others want the cores too, and the workers of
@@ -11,4 +12,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from trainer.commands.cli import main
 
+# As an exception, so that what a command wrote aside is removed. Training goes on to the end of its step instead.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 sys.exit(main())

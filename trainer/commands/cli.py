@@ -146,7 +146,7 @@ def _add_data(commands: Any) -> None:
     label.add_argument("--out", type=Path, required=True, help="folder to write")
     label.add_argument("--crops", action="store_true", help="each image is one line")
     label.add_argument("--maps", action="store_true", help="write the detector's maps instead of labels")
-    label.add_argument("--min-confidence", type=float, default=0.9, help="of a line that is taken as a label")
+    label.add_argument("--min-confidence", type=_share, default=0.9, help="of a line that is taken as a label")
 
     relabel = _command(
         commands,
@@ -160,13 +160,20 @@ def _add_data(commands: Any) -> None:
     relabel.add_argument("--out", type=Path, required=True, help="folder to write")
     relabel.add_argument("--lines", action="store_true", help="join the words to the lines that the bundle finds")
     relabel.add_argument(
-        "--min-confidence", type=float, help="of a line that was left out and is added, 0.95; of one that is read, 0.7"
+        "--min-confidence", type=_share, help="of a line that was left out and is added, 0.95; of one that is read, 0.7"
     )
 
     fonts = _command(
         commands, "web-fonts", actions.run_web_fonts, "list npm packages of fonts for signs, or install their files"
     )
     fonts.add_argument("--install", type=Path, metavar="DIR", help="where npm put the packages (npm --prefix DIR)")
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str) -> Any:

@@ -28,7 +28,8 @@ def sole(folder: Path) -> Iterator[None]:
     Raises:
         OccupiedError: another process holds it.
     """
-    with (folder / LOCK).open("w") as file:
+    # Appended to, as a link by this name may lead to a file of somebody.
+    with (folder / LOCK).open("a") as file:
         try:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

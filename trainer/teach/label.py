@@ -36,7 +36,7 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
         confidence: a line that the teacher is less sure of is left out, or on a page marked as unreadable.
 
     Raises:
-        ConfigError: there is no image that can be read, or `out` takes no labels.
+        ConfigError: there is no image that can be read, no single line that is sure, or `out` takes no labels.
     """
     options = ReadOptions(detect=not crops, min_confidence=0.0)
     counts = {"rows": 0, "lines": 0, "unsure": 0}
@@ -58,6 +58,8 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     counts["rows"] += 1
             require_some_read(problems, len(paths))
+            if not counts["rows"]:
+                raise ConfigError(f"no line below {folder} was read with a confidence of {confidence}")
     finally:
         engine.close()
     return counts

@@ -57,6 +57,14 @@ def test_a_remark_among_the_sources_allows_nothing(remark: str) -> None:
     assert not is_below("s3:/etc/passwd", ["/allowed", remark])
 
 
+@pytest.mark.parametrize("value", ['["/allowed"]', '"/allowed"', " [/allowed]"])
+def test_a_list_as_json_is_refused_at_the_start(value: str) -> None:
+    """Since taken as the names of folders it would allow nothing, and say so to nobody."""
+    for setting in ("jobs_sources", "jobs_callbacks", "cors_origins"):
+        with pytest.raises(ValueError, match="not as JSON"):
+            Settings.model_validate({setting: value})
+
+
 @pytest.mark.parametrize("url", ["HTTP://127.0.0.1/in", "https://a.example", "s3://[a/in", "s3://bucket:x/in"])
 def test_what_is_no_source_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValueError, match=r"http|IPv6|[Pp]ort"):

@@ -134,11 +134,25 @@ def test_pages_are_labelled_and_doubtful_lines_ignored(images, tmp_path):
     assert all(pages.path(row).exists() for row in pages.rows)
 
 
-@pytest.mark.parametrize(("confidence", "rows"), [(0.9, 2), (0.99, 0)])
-def test_crops_are_labelled_if_the_teacher_is_sure(images, tmp_path, confidence, rows):
-    counts = label.label_images(Named, images, tmp_path / "out", crops=True, confidence=confidence)
-    assert counts["rows"] == rows
-    assert len((tmp_path / "out" / "labels.jsonl").read_text().splitlines()) == rows
+def test_crops_are_labelled_if_the_teacher_is_sure(images, tmp_path):
+    counts = label.label_images(Named, images, tmp_path / "out", crops=True, confidence=0.9)
+    assert counts["rows"] == 2
+    assert len((tmp_path / "out" / "labels.jsonl").read_text().splitlines()) == 2
+
+
+def test_crops_of_which_none_is_sure_become_no_set(images, tmp_path):
+    with pytest.raises(ConfigError, match="no line"):
+        label.label_images(Named, images, tmp_path / "out", crops=True, confidence=0.99)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("confidence", ["nan", "-1", "90", "x"])
+def test_a_confidence_is_a_share(confidence, capsys):
+    for command in ("label", "relabel"):
+        with pytest.raises(SystemExit) as error:
+            main([command, "in", "--store", "s", "--bundle", "b", "--out", "o", "--min-confidence", confidence])
+        assert error.value.code == 2
+        assert confidence in capsys.readouterr().err
 
 
 @pytest.fixture

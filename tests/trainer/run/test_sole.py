@@ -48,6 +48,14 @@ def test_a_worker_that_outlives_its_run_holds_no_lock(tmp_path: Path) -> None:
     assert os.waitpid(worker, 0)[1] == 0
 
 
+def test_what_a_lock_leads_to_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("words")
+    (tmp_path / "lock").symlink_to("mine")
+    with sole(tmp_path):
+        pass
+    assert (tmp_path / "mine").read_text() == "words"
+
+
 def lives(process: int) -> bool:
     try:
         return b"trainer" in Path(f"/proc/{process}/cmdline").read_bytes()

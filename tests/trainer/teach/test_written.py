@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -132,3 +134,27 @@ def test_a_name_that_is_no_unicode_is_refused_before_the_work(tmp_path, monkeypa
         pytest.skip("this file system takes no such name")
     assert main(["label", str(tmp_path), "--store", "s", "--bundle", "b", "--out", str(tmp_path / "new")]) == 78
     assert "rename it" in capsys.readouterr().err
+
+
+SLOW = """
+import runpy, sys, time
+from pathlib import Path
+import trainer.commands.cli
+from trainer.teach.written import written_labels
+
+def main():
+    with written_labels(Path(sys.argv[1]), Path(sys.argv[1])) as file:
+        print("begun", flush=True)
+        time.sleep(60)
+
+trainer.commands.cli.main = main
+runpy.run_module("trainer", run_name="__main__")
+"""
+
+
+def test_a_command_that_is_ended_leaves_nothing_of_a_set(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.wait(30) == 143
+    assert list(tmp_path.iterdir()) == []
