@@ -2,9 +2,10 @@
 
     python -m benchmarks.search --data DIR --sets receipts-sroie --validation --try score=fast,box_threshold=0.4
 
-Each variant sets fields of the manifest's detector, of its `resize`, or of the recognizer's `language` (`weight`,
-`bonus`, or `language=` for none), separated by commas (`key=` sets none); the first row is the bundle as it is. With
---validation only the rows that validate are read: what is shipped is chosen on them.
+Each variant sets fields of the manifest's detector, of its `resize`, of its `faint` (`faint_threshold`, …, or `faint=`
+for none), or of the recognizer's `language` (`weight`, `bonus`, or `language=` for none), separated by commas (`key=`
+sets none); the first row is the bundle as it is. With --validation only the rows that validate are read: what is
+shipped is chosen on them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def changed(bundle: Bundle, variant: str) -> Bundle:
     for key, value in pairs.items():
         if key in DetectorResize.model_fields:
             table["detector"]["resize"][key] = value
+        elif key.startswith("faint_"):
+            table["detector"]["faint"] = (table["detector"]["faint"] or {}) | {key.removeprefix("faint_"): value}
         elif key == "language":
             table["recognizer"][key] = value
         elif key in ("weight", "bonus"):

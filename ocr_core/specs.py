@@ -92,6 +92,20 @@ class DetectorResize(Strict):
     multiple: int = Field(default=32, ge=1)
 
 
+class FaintText(Strict):
+    """How a page of few lines is looked over for text that the detector is unsure of; the recognizer judges it then."""
+
+    threshold: float = Field(gt=0, lt=1)
+    box_threshold: float = Field(ge=0, lt=1)
+    """Both in the place of the detector's own."""
+    most_lines: int = Field(default=20, ge=0)
+    """A page that shows more is not looked over."""
+
+    def thresholds(self) -> dict[str, float]:
+        """Return the two thresholds by their names in the detector's entry."""
+        return {"threshold": self.threshold, "box_threshold": self.box_threshold}
+
+
 class DetectorSpec(NetworkSpec):
     """A DB detector: output N×1×H×W, the probability that a pixel lies in the shrunk core of a line."""
 
@@ -106,6 +120,8 @@ class DetectorSpec(NetworkSpec):
     lengthen: float = Field(default=0.0, ge=0)
     """Pixels of the search added at both ends of a long line, where hyphens and full stops are lost first."""
     dilate: bool = False
+    faint: FaintText | None = None
+    """None: pages are not looked over."""
     max_candidates: int = Field(default=1000, ge=1)
 
 

@@ -13,8 +13,9 @@ from ocr_core.backends.base import Policy, Result, Role, Tensor
 from ocr_core.detection.detector import Detector
 from ocr_core.recognition.classifier import Classifier
 from ocr_core.recognition.recognizer import Recognizer
-from ocr_core.specs import ClassifierSpec, DetectorResize, DetectorSpec, File, Normalization, RecognizerSpec
+from ocr_core.specs import ClassifierSpec, DetectorResize, DetectorSpec, FaintText, File, Normalization, RecognizerSpec
 from trainer.config import ClassifierRun, DetectorRun, RecognizerRun
+from trainer.config.runs import DetectorServing
 
 OPSET = 17
 INPUT, OUTPUT = "x", "y"
@@ -105,6 +106,17 @@ def detector_spec(config: DetectorRun, weights: File = NOT_WRITTEN, opset: int =
         unclip_ratio=serving.unclip_ratio,
         lengthen=serving.lengthen,
         dilate=serving.dilate,
+        faint=_faint(serving),
+    )
+
+
+def _faint(serving: DetectorServing) -> FaintText | None:
+    if not serving.faint_threshold:
+        return None
+    return FaintText(
+        threshold=serving.faint_threshold,
+        box_threshold=serving.faint_box_threshold,
+        most_lines=serving.faint_lines,
     )
 
 

@@ -10,10 +10,13 @@ import numpy as np
 
 from ocr_core.backends.base import Network, Tensor
 from ocr_core.detection.postprocess import Detection, find_quads
-from ocr_core.detection.resize import search_size, to_tensor
+from ocr_core.detection.resize import Scale, search_size, to_tensor
 from ocr_core.geometry import Points, quad_size
 from ocr_core.preprocess import Pixels
 from ocr_core.specs import DetectorSpec
+
+MOST_FAINT = 60
+"""So many faint boxes of a search are read, the surest: a photograph has ten, but a pattern may have any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,36 @@ class Detector:
     network: Network
     spec: DetectorSpec
 
-    def prepare(self, pixels: Pixels, *, fine: bool = False) -> Tensor:
-        """Return the network's input, 1×C×H×W, for H×W×3 BGR pixels; `fine`: in the size for small lines."""
-        height, width = pixels.shape[:2]
-        return to_tensor(pixels, search_size(width, height, self.spec, fine=fine), self.spec)
+    def scales(self) -> list[Scale]:
+        """Return the searches that this detector may be asked for."""
+        asked: dict[Scale, bool] = {
+            "page": True,
+            "fine": self.spec.resize.fine_pixels is not None,
+            "sparse": self.spec.faint is not None,
+        }
+        return [scale for scale, is_asked in asked.items() if is_asked]
 
-    def finish(self, output: Tensor, size: tuple[int, int]) -> list[Detection]:
-        """Return what the network's output, 1×1×H×W, shows, for an image of `size` (width, height)."""
-        return find_quads(output[0, 0], self.spec, size)
+    def prepare(self, pixels: Pixels, scale: Scale = "page") -> Tensor:
+        """Return the network's input, 1×C×H×W, for H×W×3 BGR pixels."""
+        height, width = pixels.shape[:2]
+        return to_tensor(pixels, search_size(width, height, self.spec, scale), self.spec)
+
+    def finish(self, output: Tensor, size: tuple[int, int], *, faint: bool = False) -> list[Detection]:
+        """Return what the network's output, 1×1×H×W, shows, for an image of `size` (width, height).
+
+        `faint`: what it is less sure of too, as `spec.faint` says; nothing if it says nothing.
+        """
+        if not faint:
+            return find_quads(output[0, 0], self.spec, size)
+        rule = self.spec.faint
+        if rule is None:
+            return []
+        found = find_quads(output[0, 0], self.spec.model_copy(update=rule.thresholds()), size)
+        return sorted(found, key=lambda detection: -detection.score)[:MOST_FAINT]
+
+    def sees_few(self, quads: Sequence[Points]) -> bool:
+        """Say whether an image is to be looked over for faint text: it shows few lines."""
+        return self.spec.faint is not None and len(quads) <= self.spec.faint.most_lines
 
     def sees_too_little(self, quads: Sequence[Points], size: tuple[int, int]) -> bool:
         """Say whether an image of `size` (width, height) should be searched again, larger: its lines are small.
@@ -41,7 +66,7 @@ class Detector:
         if rule.fine_pixels is None or not quads:
             return False
         width, height = search_size(*size, self.spec)
-        if math.prod(search_size(*size, self.spec, fine=True)) <= width * height:
+        if math.prod(search_size(*size, self.spec, "fine")) <= width * height:
             return False
         scale = math.sqrt(width * height / math.prod(size))
         return float(np.median([min(quad_size(quad)) for quad in quads])) * scale < rule.fine_below

@@ -12,8 +12,10 @@ from ocr_core.pipeline.lines import LineReader, ReadQuad
 from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
+from ocr_core.pipeline.searched import Searched, turn_pixels
+from ocr_core.pipeline.sparse import best_of, is_noise
 from ocr_core.pipeline.stopwatch import Stopwatch
-from ocr_core.pipeline.turn import Searched, TurnFinder, turn_pixels
+from ocr_core.pipeline.turn import TurnFinder
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.words import span_quad, split_words
 
@@ -41,20 +43,20 @@ class Call:
 
     def _read_upright(self, pixels: Pixels) -> tuple[int, list[ReadQuad]]:
         """Return the turn that makes the page upright, and its lines in the pixels of the turned page."""
-        quads = self._reader.find(pixels)
-        turn = self._turn.by_shape(pixels, quads)
+        page = self._reader.search(pixels)
+        turn = self._turn.by_shape(pixels, page.quads)
         if turn.degrees:
             return self._read_turned(pixels, turn.degrees)
-        lines = self._read(pixels, quads)
-        turn = self._turn.by_readings(pixels, quads, lines)
+        lines = self._read(pixels, page.quads)
+        turn = self._turn.by_readings(pixels, page.quads, lines)
         if not turn.degrees:
-            return 0, self._settled(Searched(pixels, quads), lines)
-        page = turn.page or self._searched(turn_pixels(pixels, turn.degrees))
+            return 0, self._settled(page, lines)
+        page = turn.page or self._reader.search(turn_pixels(pixels, turn.degrees))
         return turn.degrees, self._settled(page, self._read(page.pixels, page.quads))
 
     def _read_turned(self, pixels: Pixels, degrees: int) -> tuple[int, list[ReadQuad]]:
         """Turn a page that lies on its side by its shape, and search it anew: detectors see less in such pages."""
-        page = self._searched(turn_pixels(pixels, degrees))
+        page = self._reader.search(turn_pixels(pixels, degrees))
         lines = self._read(page.pixels, page.quads)
         if self._turn.is_upside_down(page.pixels, page.quads, lines):
             degrees, page = (degrees + 180) % 360, page.turned(180)
@@ -62,11 +64,17 @@ class Call:
         return degrees, self._settled(page, lines)
 
     def _settled(self, page: Searched, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
-        """Settle the direction of each line, then what it says."""
-        return self._reader.review(page.pixels, self._reader.settle(page.pixels, page.quads, lines))
+        """Settle the direction of each line, then what it says; where they are few, look for more."""
+        settled = self._settle(page.pixels, page.quads, lines)
+        if page.faint is None:
+            return settled
+        faint = self._reader.faint(page)
+        best = best_of(settled, self._settle(page.pixels, faint, self._read(page.pixels, faint)))
+        # Who asks for the least sure lines too asks for noise.
+        return [line for line in best if not is_noise(line)] if self._options.min_confidence > 0 else best
 
-    def _searched(self, pixels: Pixels) -> Searched:
-        return Searched(pixels, self._reader.find(pixels))
+    def _settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        return self._reader.review(pixels, self._reader.settle(pixels, quads, lines))
 
     def _read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read quads across, tall ones downwards; those that may be one letter as they stand too, which is likelier."""

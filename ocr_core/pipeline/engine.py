@@ -103,8 +103,8 @@ class Engine:
         detector = self.networks.detector
         for width, height in PAGES:
             page = np.full((height, width, 3), 255, np.uint8)
-            for fine in (False, True) if detector.spec.resize.fine_pixels else (False,):
-                self._runner.detect(detector.prepare(page, fine=fine))
+            for scale in detector.scales():
+                self._runner.detect(detector.prepare(page, scale))
         return_free_memory()
 
     def close(self) -> None:

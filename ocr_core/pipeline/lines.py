@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocr_core.detection.resize import Scale
 from ocr_core.geometry import Points
 from ocr_core.pipeline.orientation import MARGIN, READS_BADLY, READS_WELL, flipped
 from ocr_core.pipeline.runner import Networks, Runner
+from ocr_core.pipeline.searched import Searched
 from ocr_core.pipeline.stopwatch import Stopwatch
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import LEVELLED, cut_line, is_tall, level, looks
@@ -45,18 +47,26 @@ class LineReader:
         self._watch = watch
         self._language = language
 
-    def find(self, pixels: Pixels) -> list[Points]:
-        """Return the quads of the text in H×W×3 BGR pixels; where lines are small, those of a second, finer search."""
-        quads = self._search(pixels, fine=False)
+    def search(self, pixels: Pixels) -> Searched:
+        """Find the text in H×W×3 BGR pixels; where its lines are small, by a second, finer search."""
+        page = self._search(pixels, "page")
         size = (pixels.shape[1], pixels.shape[0])
-        return self._search(pixels, fine=True) if self._networks.detector.sees_too_little(quads, size) else quads
+        return self._search(pixels, "fine") if self._networks.detector.sees_too_little(page.quads, size) else page
 
-    def _search(self, pixels: Pixels, *, fine: bool) -> list[Points]:
+    def faint(self, page: Searched) -> list[Points]:
+        """Return where a page of few lines may hold more text: of its search, and of one in fewer pixels."""
+        return [*(page.faint or ()), *(self._search(page.pixels, "sparse").faint or ())]
+
+    def _search(self, pixels: Pixels, scale: Scale) -> Searched:
         detector = self._networks.detector
+        size = (pixels.shape[1], pixels.shape[0])
         with self._watch.stage("det"):
-            output = self._runner.detect(detector.prepare(pixels, fine=fine))
+            output = self._runner.detect(detector.prepare(pixels, scale))
         with self._watch.stage("post"):
-            return [found.quad for found in detector.finish(output, (pixels.shape[1], pixels.shape[0]))]
+            quads = [found.quad for found in detector.finish(output, size)]
+            is_sparse = scale == "sparse" or detector.sees_few(quads)
+            faint = [found.quad for found in detector.finish(output, size, faint=True)] if is_sparse else None
+        return Searched(pixels, quads, faint)
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read each quad from its own top left corner."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ocr_core.geometry import Points, order_quad, turn_points
+from ocr_core.geometry import Points
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.orientation import (
     LONE_SAMPLE,
@@ -27,22 +27,9 @@ from ocr_core.pipeline.orientation import (
     may_stand,
     sample,
 )
+from ocr_core.pipeline.searched import Searched, turn_pixels
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import is_tall
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Searched:
-    """H×W×3 BGR pixels and the quads of the text that was found in them."""
-
-    pixels: Pixels
-    quads: Sequence[Points]
-
-    def turned(self, degrees: int) -> Searched:
-        """Return the image turned clockwise by a multiple of 90 degrees, its quads with it."""
-        size = (self.pixels.shape[1], self.pixels.shape[0])
-        quads = [order_quad(turn_points(quad, size, degrees)) for quad in self.quads]
-        return Searched(turn_pixels(self.pixels, degrees), quads)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +45,8 @@ class Turn:
 class QuadReader(Protocol):
     """Finds text and reads it, as `LineReader` does."""
 
-    def find(self, pixels: Pixels) -> list[Points]:
-        """Return the quads of the text in H×W×3 BGR pixels."""
+    def search(self, pixels: Pixels) -> Searched:
+        """Find the text in H×W×3 BGR pixels."""
         ...
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
@@ -102,7 +89,7 @@ class TurnFinder:
         ways = {180: self._upside_down(pixels, picked)}
         side = None
         if max(np.mean(this), np.mean(ways[180])) < READS_WELL:
-            side = self._search(turn_pixels(pixels, 90))
+            side = self._reader.search(turn_pixels(pixels, 90))
             if length_across(side.quads) >= SIDEWAYS * length_across(quads):
                 ways |= self._sideways(side)
         best = max(ways, key=lambda rotation: float(np.mean(ways[rotation])))
@@ -133,9 +120,6 @@ class TurnFinder:
     def _upside_down(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[float]:
         return self._confidences(pixels, [flipped(line.quad) for line in lines])
 
-    def _search(self, pixels: Pixels) -> Searched:
-        return Searched(pixels, self._reader.find(pixels))
-
     def _sideways(self, side: Searched) -> dict[int, list[float]]:
         """Return how surely the longest lines of a page turned by 90 degrees read as they are, and turned by 270."""
         quads = _longest([quad for quad in side.quads if not is_tall(quad)])
@@ -150,11 +134,6 @@ class TurnFinder:
 
     def _confidences(self, pixels: Pixels, quads: Sequence[Points]) -> list[float]:
         return [line.confidence for line in self._reader.read(pixels, quads)]
-
-
-def turn_pixels(pixels: Pixels, degrees: int) -> Pixels:
-    """Return the image turned clockwise by a multiple of 90 degrees."""
-    return np.ascontiguousarray(np.rot90(pixels, -degrees // 90))
 
 
 def _longest_across(quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:

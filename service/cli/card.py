@@ -46,7 +46,8 @@ def _networks(bundle: Bundle) -> Iterator[tuple[str, str]]:
     resize, recognizer = models.detector.resize, models.recognizer
     area = f", {resize.max_pixels / 1e6:.2g} megapixels" if resize.max_pixels else ""
     fine = f", small lines again at {resize.fine_pixels / 1e6:.2g}" if resize.fine_pixels else ""
-    yield "detector", f"{_file(models.detector)}; long side up to {resize.max_side} pixels{area}{fine}"
+    faint = ", faint text looked for where lines are few" if models.detector.faint else ""
+    yield "detector", f"{_file(models.detector)}; long side up to {resize.max_side} pixels{area}{fine}{faint}"
     yield (
         "recognizer",
         f"{_file(recognizer)}; lines {recognizer.height} pixels high, up to {recognizer.widths[-1]} wide",

@@ -25,14 +25,23 @@ settings.load_profile("ocr_core")
 def make_engine(detector_spec, recognizer_spec) -> Iterator[Callable[..., Engine]]:
     """Make an engine; `functions` replace networks, `fields` those of the recognizer, whose files lie in `folder`.
 
-    `resize` says in which size pages are searched, `second` what is different about a second recognizer.
+    `resize` says in which size pages are searched, `faint` how those of few lines are looked over, `second` what is
+    different about a second recognizer.
     """
     engines = []
 
     def make(
-        policy=None, *, classifier=False, functions=None, folder="unused", resize=None, second=None, **fields
+        policy=None,
+        *,
+        classifier=False,
+        functions=None,
+        folder="unused",
+        resize=None,
+        faint=None,
+        second=None,
+        **fields,
     ) -> Engine:
-        detector: DetectorSpec = detector_spec(**({"resize": resize} if resize else {}))
+        detector: DetectorSpec = detector_spec(**({"resize": resize} if resize else {}), faint=faint)
         recognizer: RecognizerSpec = recognizer_spec(characters=stripes.CHARACTERS, **fields)
         direction = None
         if classifier:

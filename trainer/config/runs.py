@@ -116,6 +116,12 @@ class DetectorServing(Strict):
     """Pixels of the search added at both ends of a long line."""
     dilate: bool = False
     """Grow the thresholded map by one pixel first."""
+    faint_threshold: float = Field(default=0.0, ge=0, lt=1)
+    """In the place of `threshold` where a page of few lines is looked over for faint text; 0: it never is."""
+    faint_box_threshold: float = Field(default=0.3, ge=0, lt=1)
+    """In the place of `box_threshold` then."""
+    faint_lines: int = Field(default=20, ge=0)
+    """A page that shows more lines is not looked over."""
 
 
 class DetectorRun(RunConfig):

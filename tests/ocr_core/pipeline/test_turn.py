@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ocr_core.pipeline.lines import ReadQuad
-from ocr_core.pipeline.turn import TurnFinder, turn_pixels
+from ocr_core.pipeline.searched import Searched, turn_pixels
+from ocr_core.pipeline.turn import TurnFinder
 from ocr_core.recognition.ctc import Character
 from ocr_core.recognition.recognizer import Reading
 
@@ -27,9 +28,9 @@ class Reads:
         self.direction, self.else_, self.sideways, self.sure = direction, else_, sideways, sure
         self.pages = 0
 
-    def find(self, pixels):
+    def search(self, pixels):
         self.pages += 1
-        return [ACROSS]
+        return Searched(pixels, [ACROSS])
 
     def read(self, pixels, quads):
         wanted = self.direction if pixels.shape == PAGE.shape else self.sideways

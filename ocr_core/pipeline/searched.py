@@ -1,0 +1,36 @@
+"""An image that was searched for text, and what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocr_core.geometry import Points, order_quad, turn_points
+from ocr_core.preprocess import Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """H×W×3 BGR pixels and the quads of the text that was found in them."""
+
+    pixels: Pixels
+    quads: Sequence[Points]
+    faint: Sequence[Points] | None = None
+    """Where the detector is less sure of text; none: the page holds enough that is sure, or the bundle does not ask."""
+
+    def turned(self, degrees: int) -> Searched:
+        """Return the image turned clockwise by a multiple of 90 degrees, its quads with it."""
+        size = (self.pixels.shape[1], self.pixels.shape[0])
+
+        def turn(quads: Sequence[Points]) -> list[Points]:
+            return [order_quad(turn_points(quad, size, degrees)) for quad in quads]
+
+        faint = None if self.faint is None else turn(self.faint)
+        return Searched(turn_pixels(self.pixels, degrees), turn(self.quads), faint)
+
+
+def turn_pixels(pixels: Pixels, degrees: int) -> Pixels:
+    """Return the image turned clockwise by a multiple of 90 degrees."""
+    return np.ascontiguousarray(np.rot90(pixels, -degrees // 90))

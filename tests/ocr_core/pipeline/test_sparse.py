@@ -1,0 +1,159 @@
+"""Pages of few lines are looked over for text that the detector is unsure of, and the recognizer judges it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import stripes
+from drawn_pages import LINES, make_page, texts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_core.backends import Policy
+from ocr_core.pipeline import ReadOptions
+from ocr_core.pipeline.lines import ReadQuad
+from ocr_core.pipeline.searched import turn_pixels
+from ocr_core.pipeline.sparse import SAME_TEXT, best_of, is_noise
+from ocr_core.recognition.ctc import Character
+from ocr_core.recognition.recognizer import Reading
+
+FAINT = {"threshold": 0.2, "box_threshold": 0.3, "most_lines": 2}
+
+
+def unsure_of_wide(batch):
+    """A detector that doubts what is more than six times as wide as high."""
+    maps = stripes.detect(batch)
+    for core in maps[:, 0]:
+        for columns in np.flatnonzero(core.any(axis=1)):
+            row = core[columns]
+            row[row > 0] = 0.9 if np.count_nonzero(row) < 130 * core.shape[1] / 960 else 0.4
+    return maps
+
+
+PAGE = [("12", 40, 40, 32), ("0123456", 400, 240, 32)]
+
+
+def make(make_engine, faint=FAINT, recognizer=stripes.recognize, detector=unsure_of_wide):
+    functions = {"detector": detector, "recognizer": recognizer}
+    return make_engine(Policy(streams=1, threads=1, max_batch=1), functions=functions, faint=faint)
+
+
+def searches(engine):
+    return [(shape[3], shape[2]) for shape in engine.backend.networks["detector"].shapes]
+
+
+def test_faint_text_that_reads_surely_is_found(make_engine):
+    pixels, quads = make_page(PAGE)
+    assert texts(make(make_engine, faint=None).read(pixels)) == ["12"]
+    engine = make(make_engine)
+    page = engine.read(pixels, ReadOptions(words=True))
+    assert texts(page) == ["12", "0123456"]
+    for line, quad in zip(page.lines, quads, strict=True):
+        assert line.quad == pytest.approx(quad, abs=2)
+    assert searches(engine) == [(960, 640), (704, 448)], "the second in half the pixels"
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_on_a_turned_page_too(make_engine, degrees):
+    pixels, _ = make_page([("01 23", 40, 40, 32), ("0123456", 400, 240, 32)])
+    page = make(make_engine).read(turn_pixels(pixels, degrees))
+    assert texts(page) == ["01 23", "0123456"]
+    assert page.rotation == (360 - degrees) % 360
+
+
+def test_pages_of_more_lines_are_not_looked_over(make_engine):
+    engine = make(make_engine)
+    lines = [("12", 40, 40 + 80 * row, 32) for row in range(3)]
+    assert texts(engine.read(make_page([*lines, PAGE[1]])[0])) == ["12"] * 3
+    assert searches(engine) == [(960, 640)]
+
+
+def test_an_empty_page_stays_empty(make_engine):
+    engine = make(make_engine)
+    assert engine.read(stripes.blank_page(960, 640)).lines == ()
+    assert len(searches(engine)) == 2
+
+
+def test_faint_text_that_reads_unsurely_is_not_believed(make_engine):
+    def unsure_of_wide_lines(batch):
+        return stripes.recognize(batch) * (0.75 if batch.shape[3] > 64 else 1.0)
+
+    pixels, _ = make_page(PAGE)
+    engine = make(make_engine, recognizer=unsure_of_wide_lines)
+    assert texts(engine.read(pixels, ReadOptions(min_confidence=0.0))) == ["12"]
+    engine = make(make_engine, recognizer=unsure_of_wide_lines, detector=stripes.detect)
+    assert texts(engine.read(pixels)) == ["12", "0123456"], "what is not faint is kept"
+
+
+def test_short_unsure_lines_of_a_page_of_few_are_noise_unless_all_are_asked_for(make_engine):
+    def unsure_of_short_lines(batch):
+        return stripes.recognize(batch) * (0.6 if batch.shape[3] <= 64 else 1.0)
+
+    pixels, _ = make_page(PAGE)
+    assert texts(make(make_engine, recognizer=unsure_of_short_lines).read(pixels)) == ["0123456"]
+    engine = make(make_engine, recognizer=unsure_of_short_lines)
+    assert texts(engine.read(pixels, ReadOptions(min_confidence=0.0))) == ["12", "0123456"]
+    assert texts(make(make_engine, faint=None, recognizer=unsure_of_short_lines).read(pixels)) == ["12"]
+    many, _ = make_page(LINES)
+    engine = make(make_engine, recognizer=lambda batch: 0.6 * stripes.recognize(batch), detector=stripes.detect)
+    assert len(engine.read(many).lines) == len(LINES), "more lines than are few"
+
+
+def line(text, confidence, left=0.0, width=100.0):
+    characters = tuple(Character(character, confidence, i, i + 1) for i, character in enumerate(text))
+    right = left + width
+    return ReadQuad(np.array([[left, 0], [right, 0], [right, 20], [left, 20]], np.float32), Reading(characters, 1.0))
+
+
+def said(lines):
+    return [line.reading.text for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("first", "faint", "best"),
+    [
+        pytest.param([], [line("EXIT", 0.95)], ["EXIT"], id="alone"),
+        pytest.param([], [line("EXIT", 0.8)], [], id="not believed"),
+        pytest.param([], [line("E", 0.99)], [], id="one letter is never sure enough"),
+        pytest.param([line("EX", 0.9)], [line("EXIT", 0.95, -10, 120)], ["EXIT"], id="the whole word"),
+        pytest.param([line("EXIT", 0.9)], [line("EXlT", 0.94)], ["EXIT"], id="the first is ahead a little"),
+        pytest.param([line("EXIT", 0.9)], [line("NEXT", 0.95, 60)], ["EXIT", "NEXT"], id="beside one another"),
+        pytest.param([line("", 0.0)], [], [], id="what was read as nothing"),
+    ],
+)
+def test_of_boxes_of_the_same_text_the_one_that_reads_best_is_kept(first, faint, best):
+    assert said(best_of(first, faint)) == best
+
+
+NUMBERS = st.floats(0, 60, width=32)
+QUADS = st.lists(NUMBERS, min_size=8, max_size=8).map(lambda numbers: np.array(numbers, np.float32).reshape(4, 2))
+READ = st.builds(
+    lambda quad, text, sure: ReadQuad(quad, line(text, sure).reading),
+    QUADS,
+    st.text("ab", max_size=4),
+    st.floats(0, 1),
+)
+
+
+@given(st.lists(READ, max_size=5), st.lists(READ, max_size=5))
+def test_any_boxes_can_be_compared_and_a_first_one_is_lost_only_to_a_rival(first, faint):
+    best = best_of(first, faint)
+    assert all(line in [*first, *faint] for line in best)
+    assert len(best_of(best, [])) == len(best), "no two of them are rivals"
+    for line in first:
+        if line.reading.text and line not in best:
+            assert any(len(best_of([line, other], [])) == 1 for other in best)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "noise"),
+    [("1", 0.79, True), ("1", 0.81, False), ("abc", 0.55, True), ("abc", 0.65, False), ("x" * 30, 0.52, False)],
+)
+def test_the_shorter_a_line_the_surer_it_must_read(text, confidence, noise):
+    assert is_noise(line(text, confidence)) is noise
+
+
+def test_the_share_that_makes_boxes_rivals():
+    shared = 100 * (1 - SAME_TEXT)
+    assert said(best_of([line("abcd", 0.9), line("bcde", 0.8, shared + 1)], [])) == ["abcd", "bcde"]
+    assert said(best_of([line("abcd", 0.9), line("bcde", 0.8, shared - 1)], [])) == ["abcd"]
