@@ -14,13 +14,13 @@ import numpy as np
 from ocr_core.geometry import Points
 from ocr_core.pipeline.lines import ReadQuad, credit
 
-BELIEVED = 0.75
+BELIEVED = 0.8
 """Credit (see `credit`) of text in a faint box that is believed."""
 SEEN_FIRST = 0.05
 """Credit that a box of the first search is ahead of faint ones of the same text."""
 SAME_TEXT = 0.6
 """Boxes that share so much of the smaller one show the same text."""
-NOISE = 0.3
+NOISE = 0.4
 """A line that reads with less confidence than a half and so much divided by its characters is noise."""
 
 

@@ -147,7 +147,7 @@ def test_any_boxes_can_be_compared_and_a_first_one_is_lost_only_to_a_rival(first
 
 @pytest.mark.parametrize(
     ("text", "confidence", "noise"),
-    [("1", 0.79, True), ("1", 0.81, False), ("abc", 0.55, True), ("abc", 0.65, False), ("x" * 30, 0.52, False)],
+    [("1", 0.89, True), ("1", 0.91, False), ("abc", 0.62, True), ("abc", 0.65, False), ("x" * 30, 0.52, False)],
 )
 def test_the_shorter_a_line_the_surer_it_must_read(text, confidence, noise):
     assert is_noise(line(text, confidence)) is noise
