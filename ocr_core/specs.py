@@ -98,7 +98,7 @@ class FaintText(Strict):
     threshold: float = Field(gt=0, lt=1)
     box_threshold: float = Field(ge=0, lt=1)
     """Both in the place of the detector's own."""
-    most_lines: int = Field(default=20, ge=0)
+    most_lines: int = Field(default=12, ge=0)
     """A page that shows more is not looked over."""
 
     def thresholds(self) -> dict[str, float]:

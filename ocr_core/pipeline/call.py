@@ -13,7 +13,7 @@ from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.pipeline.searched import Searched, turn_pixels
-from ocr_core.pipeline.sparse import best_of, is_noise
+from ocr_core.pipeline.sparse import best_of, is_noise, unclaimed
 from ocr_core.pipeline.stopwatch import Stopwatch
 from ocr_core.pipeline.turn import TurnFinder
 from ocr_core.preprocess import Pixels
@@ -68,7 +68,7 @@ class Call:
         settled = self._settle(page.pixels, page.quads, lines)
         if page.faint is None:
             return settled
-        faint = self._reader.faint(page)
+        faint = unclaimed(self._reader.faint(page), settled)
         best = best_of(settled, self._settle(page.pixels, faint, self._read(page.pixels, faint)))
         # Who asks for the least sure lines too asks for noise.
         return [line for line in best if not is_noise(line)] if self._options.min_confidence > 0 else best

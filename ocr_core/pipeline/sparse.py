@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_core.geometry import Points
 from ocr_core.pipeline.lines import ReadQuad, credit
@@ -20,8 +21,16 @@ SEEN_FIRST = 0.05
 """Credit that a box of the first search is ahead of faint ones of the same text."""
 SAME_TEXT = 0.6
 """Boxes that share so much of the smaller one show the same text."""
+READ_SURELY = 0.95
+"""A line that reads with such confidence needs no other reading: faint boxes that lie in it are not read."""
 NOISE = 0.4
 """A line that reads with less confidence than a half and so much divided by its characters is noise."""
+
+
+def unclaimed(faint: Sequence[Points], lines: Sequence[ReadQuad]) -> list[Points]:
+    """Return the faint quads that do not lie, for the most part, in a line that reads surely."""
+    sure = [line.quad for line in lines if line.confidence >= READ_SURELY]
+    return [quad for quad in faint if all(_common(quad, other) < SAME_TEXT * _area(quad) for other in sure)]
 
 
 def best_of(lines: Sequence[ReadQuad], faint: Sequence[ReadQuad]) -> list[ReadQuad]:
@@ -47,7 +56,18 @@ def is_noise(line: ReadQuad) -> bool:
 
 def _shared(one: Points, other: Points) -> float:
     """Return the area that two quads share, as a part of the smaller one's."""
-    # Corners that were moved to the edge of the page may leave a quad that is not convex.
-    first, second = (cv2.convexHull(quad.astype(np.float32)) for quad in (one, other))
-    smaller = min(cv2.contourArea(first), cv2.contourArea(second))
-    return cv2.intersectConvexConvex(first, second)[0] / smaller if smaller > 0 else 0.0
+    smaller = min(_area(one), _area(other))
+    return _common(one, other) / smaller if smaller > 0 else 0.0
+
+
+def _common(one: Points, other: Points) -> float:
+    return cv2.intersectConvexConvex(_hull(one), _hull(other))[0]
+
+
+def _area(quad: Points) -> float:
+    return cv2.contourArea(_hull(quad))
+
+
+def _hull(quad: Points) -> NDArray[np.float32]:
+    """Return a quad's convex hull: corners that were moved to the edge of the page may leave one that is not convex."""
+    return np.asarray(cv2.convexHull(quad.astype(np.float32)), np.float32)
