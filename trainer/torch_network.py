@@ -116,7 +116,7 @@ def _faint(serving: DetectorServing) -> FaintText | None:
     return FaintText(
         threshold=serving.faint_threshold,
         box_threshold=serving.faint_box_threshold,
-        most_lines=serving.faint_lines,
+        most_lines=serving.faint_most_lines,
     )
 
 

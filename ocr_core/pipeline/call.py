@@ -13,7 +13,7 @@ from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
 from ocr_core.pipeline.runner import Networks, Runner
 from ocr_core.pipeline.searched import Searched, turn_pixels
-from ocr_core.pipeline.sparse import best_of, is_noise, unclaimed
+from ocr_core.pipeline.sparse import best_of, unclaimed, without_noise
 from ocr_core.pipeline.stopwatch import Stopwatch
 from ocr_core.pipeline.turn import TurnFinder
 from ocr_core.preprocess import Pixels
@@ -69,9 +69,11 @@ class Call:
         if page.faint is None:
             return settled
         faint = unclaimed(self._reader.faint(page), settled)
-        best = best_of(settled, self._settle(page.pixels, faint, self._read(page.pixels, faint)))
+        read = self._settle(page.pixels, faint, self._read(page.pixels, faint))
         # Who asks for the least sure lines too asks for noise.
-        return [line for line in best if not is_noise(line)] if self._options.min_confidence > 0 else best
+        if self._options.min_confidence > 0:
+            settled = without_noise(settled, page.scores)
+        return best_of(settled, read)
 
     def _settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         return self._reader.review(pixels, self._reader.settle(pixels, quads, lines))

@@ -63,10 +63,11 @@ class LineReader:
         with self._watch.stage("det"):
             output = self._runner.detect(detector.prepare(pixels, scale))
         with self._watch.stage("post"):
-            quads = [found.quad for found in detector.finish(output, size)]
+            found = detector.finish(output, size)
+            quads = [detection.quad for detection in found]
             is_sparse = scale == "sparse" or detector.sees_few(quads)
-            faint = [found.quad for found in detector.finish(output, size, faint=True)] if is_sparse else None
-        return Searched(pixels, quads, faint)
+            faint = [one.quad for one in detector.finish(output, size, faint=True)] if is_sparse else None
+        return Searched(pixels, quads, [detection.score for detection in found], faint)
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read each quad from its own top left corner."""

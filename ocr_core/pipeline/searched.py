@@ -17,6 +17,8 @@ class Searched:
 
     pixels: Pixels
     quads: Sequence[Points]
+    scores: Sequence[float] = ()
+    """How sure the detector is of each."""
     faint: Sequence[Points] | None = None
     """Where the detector is less sure of text; none: the page holds enough that is sure, or the bundle does not ask."""
 
@@ -28,7 +30,7 @@ class Searched:
             return [order_quad(turn_points(quad, size, degrees)) for quad in quads]
 
         faint = None if self.faint is None else turn(self.faint)
-        return Searched(turn_pixels(self.pixels, degrees), turn(self.quads), faint)
+        return Searched(turn_pixels(self.pixels, degrees), turn(self.quads), self.scores, faint)
 
 
 def turn_pixels(pixels: Pixels, degrees: int) -> Pixels:

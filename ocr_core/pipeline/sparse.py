@@ -23,8 +23,10 @@ SAME_TEXT = 0.6
 """Boxes that share so much of the smaller one show the same text."""
 READ_SURELY = 0.95
 """A line that reads with such confidence needs no other reading: faint boxes that lie in it are not read."""
+SEEN_SURELY = 0.62
+"""A box that the detector scores so is text, however it reads."""
 NOISE = 0.4
-"""A line that reads with less confidence than a half and so much divided by its characters is noise."""
+"""A line in another that reads with less confidence than a half and so much divided by its characters is noise."""
 
 
 def unclaimed(faint: Sequence[Points], lines: Sequence[ReadQuad]) -> list[Points]:
@@ -41,7 +43,8 @@ def best_of(lines: Sequence[ReadQuad], faint: Sequence[ReadQuad]) -> list[ReadQu
         faint: what was read in others; only what reads surely is believed.
     """
     rivals = [(credit(line.reading) + SEEN_FIRST, line) for line in lines if line.reading.text]
-    rivals += [(worth, line) for line in faint if line.reading.text and (worth := credit(line.reading)) >= BELIEVED]
+    believed = [line for line in faint if _is_word(line.reading.text) and credit(line.reading) >= BELIEVED]
+    rivals += [(credit(line.reading), line) for line in believed]
     best: list[ReadQuad] = []
     for _, line in sorted(rivals, key=lambda rival: -rival[0]):
         if all(_shared(line.quad, other.quad) < SAME_TEXT for other in best):
@@ -49,9 +52,23 @@ def best_of(lines: Sequence[ReadQuad], faint: Sequence[ReadQuad]) -> list[ReadQu
     return best
 
 
-def is_noise(line: ReadQuad) -> bool:
-    """Say whether a line of a page of few lines is more likely a pattern than text: it is short, and reads unsurely."""
+def without_noise(lines: Sequence[ReadQuad], scores: Sequence[float]) -> list[ReadQuad]:
+    """Leave out what is more likely a pattern than text: it reads unsurely for its length, and was not seen surely.
+
+    Args:
+        lines: what was read in the boxes of the first search.
+        scores: how sure the detector was of each.
+    """
+    return [line for line, score in zip(lines, scores, strict=True) if score >= SEEN_SURELY or not _is_noise(line)]
+
+
+def _is_noise(line: ReadQuad) -> bool:
     return line.confidence < 0.5 + NOISE / max(1, len(line.reading.text))
+
+
+def _is_word(text: str) -> bool:
+    """Say whether a text is more than a sign or a row of the same, which is what grilles and fences read as."""
+    return len(set(text)) > 1 and any(character.isalnum() for character in text)
 
 
 def _shared(one: Points, other: Points) -> float:

@@ -120,7 +120,7 @@ class DetectorServing(Strict):
     """In the place of `threshold` where a page of few lines is looked over for faint text; 0: it never is."""
     faint_box_threshold: float = Field(default=0.3, ge=0, lt=1)
     """In the place of `box_threshold` then."""
-    faint_lines: int = Field(default=12, ge=0)
+    faint_most_lines: int = Field(default=12, ge=0)
     """A page that shows more lines is not looked over."""
 
 

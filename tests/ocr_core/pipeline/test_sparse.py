@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import stripes
-from drawn_pages import LINES, make_page, texts
+from drawn_pages import make_page, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from ocr_core.backends import Policy
 from ocr_core.pipeline import ReadOptions
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.searched import turn_pixels
-from ocr_core.pipeline.sparse import SAME_TEXT, best_of, is_noise
+from ocr_core.pipeline.sparse import SAME_TEXT, SEEN_SURELY, best_of, unclaimed, without_noise
 from ocr_core.recognition.ctc import Character
 from ocr_core.recognition.recognizer import Reading
 
@@ -85,18 +85,25 @@ def test_faint_text_that_reads_unsurely_is_not_believed(make_engine):
     assert texts(engine.read(pixels)) == ["12", "0123456"], "what is not faint is kept"
 
 
-def test_short_unsure_lines_of_a_page_of_few_are_noise_unless_all_are_asked_for(make_engine):
+def test_short_unsure_lines_that_were_seen_unsurely_are_noise_unless_all_are_asked_for(make_engine):
     def unsure_of_short_lines(batch):
         return stripes.recognize(batch) * (0.6 if batch.shape[3] <= 64 else 1.0)
 
+    def seen(probability):
+        return lambda batch: stripes.detect(batch) * np.float32(probability / 0.9)
+
     pixels, _ = make_page(PAGE)
-    assert texts(make(make_engine, recognizer=unsure_of_short_lines).read(pixels)) == ["0123456"]
-    engine = make(make_engine, recognizer=unsure_of_short_lines)
-    assert texts(engine.read(pixels, ReadOptions(min_confidence=0.0))) == ["12", "0123456"]
-    assert texts(make(make_engine, faint=None, recognizer=unsure_of_short_lines).read(pixels)) == ["12"]
-    many, _ = make_page(LINES)
-    engine = make(make_engine, recognizer=lambda batch: 0.6 * stripes.recognize(batch), detector=stripes.detect)
-    assert len(engine.read(many).lines) == len(LINES), "more lines than are few"
+
+    def read(probability, faint=FAINT, **options):
+        engine = make(make_engine, faint=faint, recognizer=unsure_of_short_lines, detector=seen(probability))
+        return texts(engine.read(pixels, ReadOptions(**options)))
+
+    unsurely, surely = SEEN_SURELY - 0.01, SEEN_SURELY + 0.01
+    assert read(unsurely) == ["0123456"]
+    assert read(surely) == ["12", "0123456"]
+    assert read(unsurely, min_confidence=0.0) == ["12", "0123456"]
+    assert read(unsurely, faint=FAINT | {"most_lines": 1}) == ["12", "0123456"], "more lines than are few"
+    assert read(unsurely, faint=None) == ["12", "0123456"]
 
 
 def line(text, confidence, left=0.0, width=100.0):
@@ -146,11 +153,33 @@ def test_any_boxes_can_be_compared_and_a_first_one_is_lost_only_to_a_rival(first
 
 
 @pytest.mark.parametrize(
-    ("text", "confidence", "noise"),
-    [("1", 0.89, True), ("1", 0.91, False), ("abc", 0.62, True), ("abc", 0.65, False), ("x" * 30, 0.52, False)],
+    ("text", "confidence", "score", "kept"),
+    [
+        pytest.param("1", 0.89, 0.6, False, id="a letter"),
+        pytest.param("1", 0.91, 0.6, True, id="a surer one"),
+        pytest.param("1", 0.6, 0.7, True, id="a letter that the detector is sure of: a lone digit in a cell"),
+        pytest.param("abc", 0.62, 0.6, False, id="three letters"),
+        pytest.param("abc", 0.65, 0.6, True, id="three surer ones"),
+        pytest.param("x" * 30, 0.53, 0.6, True, id="a long line"),
+    ],
 )
-def test_the_shorter_a_line_the_surer_it_must_read(text, confidence, noise):
-    assert is_noise(line(text, confidence)) is noise
+def test_what_was_seen_unsurely_must_read_the_surer_the_shorter_it_is(text, confidence, score, kept):
+    first = line(text, confidence)
+    assert without_noise([first], [score]) == ([first] if kept else [])
+
+
+@pytest.mark.parametrize("text", ["0000", "====", "-|-"])
+def test_rows_of_a_sign_are_patterns(text):
+    assert best_of([], [line(text, 0.99)]) == []
+    assert said(best_of([line(text, 0.99)], [])) == [text], "which the first search saw"
+
+
+def test_faint_boxes_within_lines_that_read_surely_are_not_read():
+    sure, unsure = line("EXIT", 0.96), line("EXIT", 0.94)
+    inside, around, beside = (line("x", 1, *place).quad for place in ((10, 50), (-100, 300), (200, 50)))
+    assert len(unclaimed([inside], [sure])) == 0
+    assert len(unclaimed([inside], [unsure])) == 1
+    assert len(unclaimed([around, beside], [sure])) == 2
 
 
 def test_the_share_that_makes_boxes_rivals():
