@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_core.backends import Policy
+from ocr_core.detection.detector import MOST_FAINT
 from ocr_core.pipeline import ReadOptions
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.searched import turn_pixels
@@ -74,6 +75,21 @@ def test_an_empty_page_stays_empty(make_engine):
     assert len(searches(engine)) == 2
 
 
+def test_of_a_pattern_only_so_many_faint_boxes_are_read(make_engine):
+    read = []
+
+    def counting(batch):
+        read.extend(batch)
+        return stripes.recognize(batch)
+
+    def faint(batch):
+        return stripes.detect(batch) * np.float32(0.5)
+
+    pixels, _ = make_page([("01", 20 + 60 * (i % 15), 10 + 40 * (i // 15), 24) for i in range(225)])
+    make(make_engine, recognizer=counting, detector=faint).read(pixels)
+    assert MOST_FAINT < len(read) <= 3 * MOST_FAINT, "of either search, and some turned"
+
+
 def test_faint_text_that_reads_unsurely_is_not_believed(make_engine):
     def unsure_of_wide_lines(batch):
         return stripes.recognize(batch) * (0.75 if batch.shape[3] > 64 else 1.0)
@@ -132,13 +148,13 @@ def test_of_boxes_of_the_same_text_the_one_that_reads_best_is_kept(first, faint,
     assert said(best_of(first, faint)) == best
 
 
-NUMBERS = st.floats(0, 60, width=32)
+NUMBERS = st.floats(0, 60, width=32, allow_subnormal=False)
 QUADS = st.lists(NUMBERS, min_size=8, max_size=8).map(lambda numbers: np.array(numbers, np.float32).reshape(4, 2))
 READ = st.builds(
     lambda quad, text, sure: ReadQuad(quad, line(text, sure).reading),
     QUADS,
     st.text("ab", max_size=4),
-    st.floats(0, 1),
+    st.floats(0, 1, allow_subnormal=False),
 )
 
 

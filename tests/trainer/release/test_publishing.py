@@ -8,6 +8,7 @@ import torch
 
 from ocr_core.bundle.manifest import Score
 from ocr_core.bundle.store import open_store
+from ocr_core.specs import FaintText
 from trainer.checkpoint import read_tensors
 from trainer.config import PublishConfig, parse_config
 from trainer.errors import ConfigError, GateError
@@ -108,7 +109,7 @@ def believes(monkeypatch):
 def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     store = open_store(runs / "store")
     fields = {"widths": (64, 96, 128), "licence": "Apache-2.0", "classifier": "cls/state.safetensors"}
-    fields["serving"] = {"max_side": 192, "fine_pixels": 40_000}
+    fields["serving"] = {"max_side": 192, "fine_pixels": 40_000, "faint_threshold": 0.2, "faint_most_lines": 5}
     done = publish(publication(**fields), store, data, runs)
     manifest = store.open("tiny").manifest
     assert store.current("tiny") == manifest.version == done.bundle.manifest.version
@@ -119,6 +120,7 @@ def test_a_published_bundle_is_current_and_says_what_it_is(runs, data):
     assert manifest.models.recognizer.widths == (64, 96, 128)
     assert manifest.models.recognizer.normalization.color == "gray"
     assert (manifest.models.detector.resize.max_side, manifest.models.detector.resize.fine_pixels) == (192, 40_000)
+    assert manifest.models.detector.faint == FaintText(threshold=0.2, box_threshold=0.3, most_lines=5)
     assert manifest.models.classifier.threshold == 0.9
     assert manifest.models.detector.normalization.mean == (0.485, 0.456, 0.406)
     assert (manifest.golden.text, manifest.origin.licence) == (("123",), "Apache-2.0")
