@@ -152,15 +152,15 @@ def _add_data(commands: Any) -> None:
         commands,
         "relabel",
         actions.run_relabel,
-        "correct the case of a set's labels, and add words or join them, by a bundle",
+        "correct the case and signs of a set's labels, and add words or join them, by a bundle",
     )
-    relabel.add_argument("images", type=Path, help="a set of pages with labels.jsonl")
+    relabel.add_argument("images", type=Path, help="a set of pages, or of single lines, with labels.jsonl")
     relabel.add_argument("--store", required=True, help="folder or URL of the store")
     relabel.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
     relabel.add_argument("--out", type=Path, required=True, help="folder to write")
     relabel.add_argument("--lines", action="store_true", help="join the words to the lines that the bundle finds")
     relabel.add_argument(
-        "--min-confidence", type=_share, help="of a line that was left out and is added, 0.95; of one that is read, 0.7"
+        "--min-confidence", type=_share, help="of a line that is added, or dropped, 0.95; of one that is joined, 0.7"
     )
 
     fonts = _command(

@@ -1,7 +1,8 @@
-"""A bundle corrects the labels of a set: the case of letters where they were all written alike, and words left out.
+"""A bundle corrects the labels of a set: the case of letters where they were all written alike, and what was left out.
 
 SROIE writes every line in capitals, whatever is printed; ICDAR 2015 leaves unread what people could not read at a
-glance. A teacher that agrees with a label in all but case knows the case; one that is sure of a word left out knows it.
+glance; IIIT5K writes letters and digits alone, so that "$10.25" is labelled "1025". A teacher that agrees with a label
+in all but case or signs knows those; one that is sure of a word left out knows it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.result import ReadOptions
 from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import cut_line
-from ocr_core.scoring.datasets import LabelledSet, PageRow, Region
-from ocr_core.scoring.text import characters
+from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, Region
+from ocr_core.scoring.text import alphanumeric, characters, nfkc, squash
 from trainer.teach.label import UNSURE
-from trainer.teach.pages import write_pages
+from trainer.teach.pages import write_crops, write_pages
 
 HEIGHT = 64
 """Pixels of a line as the teacher gets it: it scales it to its own height."""
@@ -32,19 +33,30 @@ LEAST = 8.0
 def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) -> Counter[str]:
     """Write `out/labels.jsonl`, pointing to the images where they lie; return how many lines met which fate.
 
-    `agreed` lines take the teacher's case, `added` ones were left out before, `dropped` ones are marked as
+    On pages `agreed` lines take the teacher's case, `added` ones were left out before, `dropped` ones are marked as
     unreadable: the teacher reads them otherwise, so that their case is unknown. Lines without letters are `kept`.
+    Single lines are `agreed` where the teacher reads the same letters and digits, and take its case and its signs;
+    they are `dropped` where it is sure of others, and `kept` as they are where it is not.
 
     Args:
         bundle: the teacher.
-        rows: pages with the quads or polygons of their lines.
+        rows: pages with the quads or polygons of their lines, or single lines.
         out: folder of the new set.
-        confidence: of the teacher, from which it may add a line.
+        confidence: of the teacher, from which it may add or drop a line.
 
     Raises:
-        ConfigError: the set holds single lines, or `out` is its folder.
+        ConfigError: `out` is the set's folder, or has labels that no teacher made; or no image can be read.
     """
     fates: Counter[str] = Counter()
+    if isinstance(rows, CropSet):
+
+        def text_of(engine: Engine, pixels: Pixels, row: CropRow) -> str:
+            fate, text = _respelled(row.text, *_reading(engine, pixels), confidence)
+            fates[fate] += 1
+            return text
+
+        write_crops(bundle, rows, out, text_of, "relabelled")
+        return fates
 
     def lines_of(engine: Engine, pixels: Pixels, row: PageRow) -> tuple[list[dict[str, Any]], str]:
         return [_line(engine, pixels, line, confidence, fates) for line in row.lines], row.granularity
@@ -66,6 +78,13 @@ def _line(engine: Engine, pixels: Pixels, line: Region, confidence: float, fates
     return {"points": line.points, "text": chosen, "ignore": fate in ("ignored", "dropped")}
 
 
+def _respelled(label: str, text: str, sure: float, confidence: float) -> tuple[str, str]:
+    """Return the fate of a single line that the teacher reads as `text`, and what it is labelled from now on."""
+    if text and alphanumeric(text) == alphanumeric(label):
+        return "agreed", nfkc(text) if " " in label.strip() else squash(text)
+    return ("dropped", "") if sure >= confidence else ("kept", label)
+
+
 def recased(text: str, like: str) -> str:
     """Return `text` with its letters in the case of `like`, which is equal but for case and spaces."""
     letters = iter("".join(like.split()))
@@ -79,7 +98,10 @@ def _in_case(character: str, like: str) -> str:
 
 
 def _read(engine: Engine, pixels: Pixels, line: Region) -> tuple[str, float]:
-    crop = cut_line(pixels, _quad(line), HEIGHT)
+    return _reading(engine, cut_line(pixels, _quad(line), HEIGHT))
+
+
+def _reading(engine: Engine, crop: Pixels) -> tuple[str, float]:
     found = engine.read(crop, ReadOptions(detect=False, min_confidence=0.0)).lines
     return (found[0].text, found[0].confidence) if found else ("", 0.0)
 

@@ -1,4 +1,4 @@
-"""A teacher corrects case and adds words; what it reads otherwise is not learned from."""
+"""A teacher corrects case and signs and adds words; what it is sure to read otherwise is not learned from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ocr_core.pipeline.result import Line, Page
 from ocr_core.scoring.datasets import read_set
 from trainer.errors import ConfigError
 from trainer.teach import pages as module
+from trainer.teach.joined import join_words
 from trainer.teach.relabel import recased, relabel
 
 
@@ -84,7 +85,44 @@ def test_each_line_meets_its_fate(tmp_path, monkeypatch):
     ]
 
 
-def test_single_lines_are_refused(tmp_path):
+def single_lines(folder, texts):
+    """Write a set of single lines, the first of brightness 50, the second of 100 and so on."""
+    folder.mkdir()
+    for number, _ in enumerate(texts, 1):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((20, 60, 3), 50 * number, np.uint8))
+    rows = [json.dumps({"image": f"{number}.png", "text": text}) for number, text in enumerate(texts, 1)]
+    (folder / "labels.jsonl").write_text("\n".join(rows))
+    return read_set(folder)
+
+
+def relabelled(monkeypatch, tmp_path, readings, texts):
+    monkeypatch.setattr(module, "Engine", _Teacher)
+    monkeypatch.setitem(globals(), "READINGS", {50 * number: reading for number, reading in enumerate(readings, 1)})
+    fates = relabel(_Teacher(), single_lines(tmp_path / "set", texts), tmp_path / "new", confidence=0.95)
+    return fates, {row.image.rsplit("/", 1)[-1]: row.text for row in read_set(tmp_path / "new").rows}
+
+
+def test_single_lines_take_the_signs_and_the_case_that_labels_leave_out(tmp_path, monkeypatch):
+    readings = [("$10.25", 0.9), ("IT'S", 0.6), ("Don’t stop", 0.9), ("week ,", 0.9)]
+    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["1025", "its", "DONT STOP", "week"])
+    assert fates == {"agreed": 4}
+    assert texts == {"1.png": "$10.25", "2.png": "IT'S", "3.png": "Don’t stop", "4.png": "week,"}
+
+
+def test_single_lines_that_are_read_otherwise_stay_where_the_teacher_is_unsure(tmp_path, monkeypatch):
+    readings = [("lite", 0.97), ("lite", 0.7), ("", 0.0)]
+    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["life", "life", "life"])
+    assert fates == {"dropped": 1, "kept": 2}
+    assert texts == {"2.png": "life", "3.png": "life"}
+
+
+def test_single_lines_of_which_none_is_left_are_told(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="other texts"):
+        relabelled(monkeypatch, tmp_path, [("lite", 0.97)], ["life"])
+    assert not (tmp_path / "new" / "labels.jsonl").exists()
+
+
+def test_single_lines_are_not_joined(tmp_path):
     (tmp_path / "labels.jsonl").write_text(json.dumps({"image": "a.png", "text": "a"}))
     with pytest.raises(ConfigError, match="single lines"):
-        relabel(_Teacher(), read_set(tmp_path), tmp_path / "new", confidence=0.9)
+        join_words(_Teacher(), read_set(tmp_path), tmp_path / "new", confidence=0.9)
