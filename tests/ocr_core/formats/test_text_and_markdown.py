@@ -52,6 +52,12 @@ def test_markdown_parts_pages_by_comments_and_says_which_failed():
     )
 
 
+def test_underscores_within_words_are_left_alone():
+    written = "https://a.example/b_c?d_é=1 file_name.txt"
+    assert escape(written) == written
+    assert escape("_a_ b__c") == "\\_a\\_ b\\_\\_c"
+
+
 @given(st.text(alphabet=string.punctuation + "a1 é", min_size=1, max_size=30))
 def test_escaped_text_is_shown_as_it_is(written):
     expected = " ".join(written.split())
