@@ -12,8 +12,8 @@ from ocr_core.formats.text import joined
 from ocr_core.layout.blocks import Block
 from ocr_core.pipeline.result import Page
 
-# What starts a span of markup, a tag, a link, a cell or a character reference wherever it stands. An underscore within a
-# word starts none, and a reader would take the backslash for a part of an address or a file's name.
+# What starts a span of markup, a tag, a link, a cell or a character reference wherever it stands. An underscore within
+# a word starts none, and a reader would take the backslash for a part of an address or a file's name.
 _INLINE = re.compile(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 # What makes a heading, a list, a rule, or the head of a table of the line before, of a line that begins with it.
 _FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*:?$)|:(?=-+:?$))")

@@ -178,6 +178,8 @@ class DetectorData(Strict):
     """`east`: cut between lines and scale the cut to the view's size (facts 3.7); `window`: a view-sized window."""
     min_text: float = Field(default=8.0, ge=0)
     """Text of fewer pixels in height or width is neither right nor wrong."""
+    least_core: float = Field(default=0.0, ge=0)
+    """Cores of fewer pixels weigh as if they had so many, up to four times; 0: pixels count alike, as in the paper."""
 
     @model_validator(mode="after")
     def _scale_ascends(self) -> DetectorData:

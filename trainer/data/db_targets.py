@@ -18,6 +18,8 @@ from trainer.data.polygons import offset_polygon, perimeter
 SHRINK_RATIO = 0.4
 RETRY_RATIO = 0.8
 """Tried where the inset falls apart or vanishes."""
+HEAVIEST = 4
+"""Weight that the pixels of a small core have at most."""
 THRESHOLD_LOW, THRESHOLD_HIGH = 0.3, 0.7
 
 Mask = NDArray[np.uint8]
@@ -31,18 +33,25 @@ class Targets:
     shrink_map: Mask
     """1 in the shrunken core of each text."""
     shrink_mask: Mask
-    """0 where the truth is unknown."""
+    """0 where the truth is unknown; more than 1 in small cores that weigh more."""
     threshold_map: Map
     """0.3, rising to 0.7 at the border of each text."""
     threshold_mask: Mask
     """1 near the border of a text, inside and outside."""
 
 
-def db_targets(polygons: Sequence[Points], ignore: Sequence[bool], size: tuple[int, int], min_text: float) -> Targets:
+def db_targets(
+    polygons: Sequence[Points],
+    ignore: Sequence[bool],
+    size: tuple[int, int],
+    min_text: float,
+    least_core: float = 0.0,
+) -> Targets:
     """Return the maps for a page of `size` (height, width).
 
     Text less than `min_text` pixels high or wide is neither right nor wrong in the shrink map; as in PaddleOCR it still
-    counts in the threshold map, which is drawn first.
+    counts in the threshold map, which is drawn first. Cores of less than `least_core` pixels weigh as much as one of so
+    many, or `HEAVIEST` times what they have: a lone digit counts as a word does, and not by its ink.
     """
     targets = Targets(
         shrink_map=np.zeros(size, np.uint8),
@@ -53,7 +62,7 @@ def db_targets(polygons: Sequence[Points], ignore: Sequence[bool], size: tuple[i
     for polygon, skip in zip(polygons, ignore, strict=True):
         if not skip:
             draw_border(polygon, targets.threshold_map, targets.threshold_mask)
-        draw_core(polygon, skip, min_text, targets.shrink_map, targets.shrink_mask)
+        draw_core(polygon, skip, min_text, targets.shrink_map, targets.shrink_mask, least_core)
     np.multiply(targets.threshold_map, THRESHOLD_HIGH - THRESHOLD_LOW, out=targets.threshold_map)
     np.add(targets.threshold_map, THRESHOLD_LOW, out=targets.threshold_map)
     return targets
@@ -65,7 +74,7 @@ def offset_distance(polygon: Points, ratio: float = SHRINK_RATIO) -> float:
     return abs(signed_area(polygon)) * (1 - ratio**2) / length if length else 0.0
 
 
-def draw_core(polygon: Points, ignore: bool, min_text: float, core: Mask, mask: Mask) -> None:
+def draw_core(polygon: Points, ignore: bool, min_text: float, core: Mask, mask: Mask, least_core: float = 0.0) -> None:
     """Fill the polygon, inset by D, with 1 in `core`; where it is ignored, fill all of it with 0 in `mask`.
 
     A text that leaves the map keeps its shape there; PaddleOCR pulls its corners in one by one, which bends the core.
@@ -74,7 +83,13 @@ def draw_core(polygon: Points, ignore: bool, min_text: float, core: Mask, mask: 
     seen = np.ptp(polygon.clip(0, (width - 1, height - 1)), axis=0)
     insets = [] if ignore or abs(signed_area(polygon)) < 1 or seen.min() < min_text else list(_insets(polygon))
     if insets:
-        cv2.fillPoly(core, [inset.astype(np.int32) for inset in insets], (1,))
+        inner = [inset.astype(np.int32) for inset in insets]
+        cv2.fillPoly(core, inner, (1,))
+        weight = min(least_core / max(sum(cv2.contourArea(inset) for inset in inner), 1.0), HEAVIEST)
+        if weight > 1:
+            # Where an unreadable text lies over it, it stays unknown.
+            own = cv2.fillPoly(np.zeros_like(mask), inner, (round(weight),))
+            np.copyto(mask, own, where=(own > 0) & (mask > 0), casting="unsafe")
     else:
         cv2.fillPoly(mask, [polygon.astype(np.int32)], (0,))
 

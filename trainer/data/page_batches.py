@@ -57,7 +57,9 @@ class PageGroups:
             self._view(pages[int(position)], donors.get(int(position)), int(seed))
             for position, seed in zip(order, seeds, strict=True)
         ]
-        batches = [collate(part, data.min_text, self.teacher_maps) for part in shares(views, data.group)]
+        batches = [
+            collate(part, data.min_text, self.teacher_maps, data.least_core) for part in shares(views, data.group)
+        ]
         batches[0][LEFT_OUT] = np.array(count - len(pages))
         return batches
 
@@ -82,14 +84,14 @@ class PageGroups:
         return cut_view(page, self.data, sample_rng(self.seed, seed), pasted=len(page.polygons) - own)
 
 
-def collate(views: Sequence[PageSample], min_text: float, teacher_maps: bool) -> Batch:
+def collate(views: Sequence[PageSample], min_text: float, teacher_maps: bool, least_core: float = 0.0) -> Batch:
     """Stack views of one size with their targets.
 
     Returns:
         images N×S×S×3 uint8; shrink_map, shrink_mask and threshold_mask N×S×S uint8; threshold_map N×S×S float16;
         with `teacher_maps` also teacher_map N×S×S uint8, probabilities times 255.
     """
-    targets = [db_targets(view.polygons, view.ignore, view.pixels.shape[:2], min_text) for view in views]
+    targets = [db_targets(view.polygons, view.ignore, view.pixels.shape[:2], min_text, least_core) for view in views]
     batch: Batch = {
         "images": np.stack([view.pixels for view in views]),
         "shrink_map": np.stack([target.shrink_map for target in targets]),

@@ -1,6 +1,7 @@
 """The loss of differentiable binarization (PP-OCRv2, eq. 1; facts 2.5).
 
-Maps, targets and masks are float N x H x W with values in [0, 1]; every sum runs over the whole batch.
+Maps and targets are float N x H x W with values in [0, 1], masks the weights of their pixels; every sum runs over the
+whole batch.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def balanced_bce(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     Without any text in the batch all background counts.
     """
     with torch.autocast(predicted.device.type, enabled=False):
-        losses = nn.functional.binary_cross_entropy(predicted, target, reduction="none") * mask
+        losses = nn.functional.binary_cross_entropy(predicted, target, reduction="none")
     positive = target * mask
     negative = (1 - target) * mask
     positives, negatives = positive.sum(), negative.sum()

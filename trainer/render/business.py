@@ -105,7 +105,9 @@ def _price_columns(rng: Rng, left: float, right: float) -> Sequence[float]:
 def _till_row(desk: Desk, section: float, left: float, right: float, columns: Sequence[float], y: float) -> None:
     """One row of a section: facts at the left, items, sums, or thanks in the middle."""
     rng, sheet, room = desk.rng, desk.sheet, right - left
-    if section < 0.25:
+    if section < 0.1:
+        _colon_row(desk, left, right, y)
+    elif section < 0.25:
         sheet.write(desk.body, desk.fit(desk.body, desk.draw(receipt=4, moment=2, name=1, address=1), room), left, y)
     elif section < 0.65:
         _item_row(desk, columns, y)
@@ -122,16 +124,37 @@ def _till_row(desk: Desk, section: float, left: float, right: float, columns: Se
         sheet.write(desk.body, desk.fit(desk.body, text, room), (left + right) / 2, y, align=0.5)
 
 
+def _colon_row(desk: Desk, left: float, right: float, y: float) -> None:
+    """A label, a colon in a column of its own, and a value."""
+    rng, sheet = desk.rng, desk.sheet
+    colon = left + (right - left) * 0.3
+    sheet.write(desk.body, desk.fit(desk.body, desk.draw(label=1), colon - left - 1.5 * desk.body.size), left, y)
+    sheet.write(desk.body, ":", colon, y)
+    value = desk.draw(code=2, date=2, name=1, amount=1, tiny=2)
+    if chance(rng, 0.9):
+        sheet.write(desk.body, desk.fit(desk.body, value, right - colon), colon + 2 * desk.body.size, y)
+
+
 def _item_row(desk: Desk, columns: Sequence[float], y: float) -> None:
     rng, sheet = desk.rng, desk.sheet
-    figures = [desk.draw(amount=5, price=1)] + [desk.draw(amount=1, tiny=1) for _ in columns[1:]]
+    figures = [desk.draw(amount=5, price=1)] + [_quantity(desk) for _ in columns[1:]]
     room = columns[-1] - max(sheet.measure(desk.body, text) for text in figures) - 2 * desk.body.size
     left = sheet.width * 0.05
+    if chance(rng, 0.2):
+        left += sheet.write(desk.body, str(whole(rng, 1, 9)), left, y) + desk.body.size * between(rng, 1.2, 3)
     sheet.write(desk.body, desk.fit(desk.body, desk.draw(item=3, goods=3), room - left), left, y)
     taken = float(sheet.width)
     for x, text in zip(columns, figures, strict=True):
         if chance(rng, 0.85) and x + desk.body.size * 0.7 < taken + (sheet.width if x == columns[0] else 0):
             taken = x - sheet.write(desk.body, text, x, y, align=1)
+
+
+def _quantity(desk: Desk) -> str:
+    """How many, or what each costs: mostly one digit, mostly a one."""
+    one = desk.rng.random()
+    if one < 0.5:
+        return "1" if one < 0.3 else str(whole(desk.rng, 0, 9))
+    return desk.draw(amount=1, tiny=1)
 
 
 def _separator(desk: Desk, left: float, right: float, y: float, pitch: float) -> float:

@@ -128,3 +128,24 @@ def test_edge_distance_beyond_the_ends_is_to_the_corner():
     assert distance[0, 0] == pytest.approx(5.0)  # 3 left of and 4 above the corner
     assert distance[0, 1] == pytest.approx(4.0)
     assert distance[1, 1] == pytest.approx(10.0)
+
+
+DIGIT = np.array([[20, 20], [28, 20], [28, 36], [20, 36]], np.float32)
+
+
+def test_a_small_core_weighs_as_much_as_one_of_the_least_size():
+    plain, weighed = (db_targets([DIGIT, TEXT + 60], [False, False], (160, 160), 3, least) for least in (0, 90))
+    assert (plain.shrink_map == weighed.shrink_map).all()
+    assert set(np.unique(plain.shrink_mask)) == {1}
+    core = weighed.shrink_map.astype(bool)
+    core[50:] = False  # the core of the longer text, which is large enough
+    assert set(weighed.shrink_mask[core]) == {2}
+    assert set(weighed.shrink_mask[~core]) == {1}
+
+
+def test_no_core_weighs_more_than_four_times():
+    assert db_targets([DIGIT], [False], SIZE, 3, 1e6).shrink_mask.max() == 4
+
+
+def test_a_small_core_that_lies_in_unreadable_text_stays_unknown():
+    assert db_targets([DIGIT - 4, DIGIT], [True, False], SIZE, 3, 1e6).shrink_mask[24:30, 22].max() == 0

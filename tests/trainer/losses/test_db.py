@@ -54,6 +54,12 @@ def test_balanced_bce_takes_three_hardest_background_pixels_for_each_of_text():
     assert loss.item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_balanced_bce_counts_pixels_by_their_weight():
+    twice = balanced_bce(row(0.5, 0.8, 0.1), row(1, 1, 0), row(2, 1, 1))
+    each = balanced_bce(row(0.5, 0.5, 0.8, 0.1), row(1, 1, 1, 0), row(1, 1, 1, 1))
+    assert twice.item() == pytest.approx(each.item())
+
+
 def test_balanced_bce_ignores_masked_pixels():
     # The hardest pixel (.5) is masked; .2 .3 .4 remain among the three hardest.
     loss = balanced_bce(row(0.5, 0.1, 0.2, 0.3, 0.4, 0.5), row(1, 0, 0, 0, 0, 0), row(1, 1, 1, 1, 1, 0))
