@@ -163,13 +163,14 @@ def run_label(args: argparse.Namespace) -> None:
 
 
 def run_relabel(args: argparse.Namespace) -> None:
-    """Correct the labels of a set, or join its words to lines."""
+    """Correct the labels of a set, set their spaces, or join its words to lines."""
     from ocr_core.bundle.store import open_store
     from trainer.teach.joined import join_words
     from trainer.teach.relabel import relabel
+    from trainer.teach.respaced import set_spaces
 
     bundle = open_store(args.store).open(args.bundle)
-    teach, least = (join_words, 0.7) if args.lines else (relabel, 0.95)
+    teach, least = (join_words, 0.7) if args.lines else (set_spaces, 0.7) if args.spaces else (relabel, 0.95)
     if args.min_confidence is not None:
         least = args.min_confidence
     fates = teach(bundle, _set_in(args.images), args.out, confidence=least)

@@ -158,9 +158,11 @@ def _add_data(commands: Any) -> None:
     relabel.add_argument("--store", required=True, help="folder or URL of the store")
     relabel.add_argument("--bundle", required=True, metavar="NAME[@VERSION]", help="the teacher")
     relabel.add_argument("--out", type=Path, required=True, help="folder to write")
-    relabel.add_argument("--lines", action="store_true", help="join the words to the lines that the bundle finds")
+    how = relabel.add_mutually_exclusive_group()
+    how.add_argument("--lines", action="store_true", help="join the words to the lines that the bundle finds")
+    how.add_argument("--spaces", action="store_true", help="only take the bundle's spaces, where it reads the same")
     relabel.add_argument(
-        "--min-confidence", type=_share, help="of a line that is added, or dropped, 0.95; of one that is joined, 0.7"
+        "--min-confidence", type=_share, help="of a line that is added, or dropped, 0.95; joined, or spaced, 0.7"
     )
 
     fonts = _command(

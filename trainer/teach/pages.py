@@ -38,7 +38,7 @@ def write_pages(bundle: Bundle, rows: LabelledSet, out: Path, lines_of: LinesOf,
         ConfigError: the set holds single lines, none of its images can be read, or `out` takes no labels.
     """
     if not isinstance(rows, PageSet):
-        raise ConfigError("words are joined to lines on pages alone: this set holds single lines")
+        raise ConfigError("only pages are taken: this set holds single lines")
 
     def made(engine: Engine, pixels: Pixels, row: PageRow) -> dict[str, Any]:
         lines, granularity = lines_of(engine, pixels, row)

@@ -66,7 +66,7 @@ def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) 
 
 
 def _line(engine: Engine, pixels: Pixels, line: Region, confidence: float, fates: Counter[str]) -> dict[str, Any]:
-    text, sure = _read(engine, pixels, line)
+    text, sure = read_region(engine, pixels, line)
     if line.ignore:
         fate = "added" if text and sure >= confidence and _height(line) >= LEAST else "ignored"
     elif not any(character.isalpha() for character in line.text):
@@ -97,7 +97,8 @@ def _in_case(character: str, like: str) -> str:
     return like
 
 
-def _read(engine: Engine, pixels: Pixels, line: Region) -> tuple[str, float]:
+def read_region(engine: Engine, pixels: Pixels, line: Region) -> tuple[str, float]:
+    """Return what an engine reads where a page of `pixels` (H×W×3, BGR) is labelled, and how surely."""
     return _reading(engine, cut_line(pixels, _quad(line), HEIGHT))
 
 
