@@ -36,7 +36,7 @@ def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) 
     On pages `agreed` lines take the teacher's case, `added` ones were left out before, `dropped` ones are marked as
     unreadable: the teacher reads them otherwise, so that their case is unknown. Lines without letters are `kept`.
     Single lines are `agreed` where the teacher reads the same letters and digits, and take its case and its signs;
-    they are `dropped` where it is sure of others, and `kept` as they are where it is not.
+    they are `dropped` where it is sure of others, and `kept` as they are where it is not, or where they have none.
 
     Args:
         bundle: the teacher.
@@ -80,7 +80,10 @@ def _line(engine: Engine, pixels: Pixels, line: Region, confidence: float, fates
 
 def _respelled(label: str, text: str, sure: float, confidence: float) -> tuple[str, str]:
     """Return the fate of a single line that the teacher reads as `text`, and what it is labelled from now on."""
-    if text and alphanumeric(text) == alphanumeric(label):
+    letters = alphanumeric(label)
+    if not letters:
+        return "kept", label
+    if alphanumeric(text) == letters:
         return "agreed", nfkc(text) if " " in label.strip() else squash(text)
     return ("dropped", "") if sure >= confidence else ("kept", label)
 

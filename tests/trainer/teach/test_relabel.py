@@ -110,10 +110,10 @@ def test_single_lines_take_the_signs_and_the_case_that_labels_leave_out(tmp_path
 
 
 def test_single_lines_that_are_read_otherwise_stay_where_the_teacher_is_unsure(tmp_path, monkeypatch):
-    readings = [("lite", 0.97), ("lite", 0.7), ("", 0.0)]
-    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["life", "life", "life"])
-    assert fates == {"dropped": 1, "kept": 2}
-    assert texts == {"2.png": "life", "3.png": "life"}
+    readings = [("lite", 0.97), ("lite", 0.7), ("", 0.0), ("%", 0.99)]
+    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["life", "life", "life", "&"])
+    assert fates == {"dropped": 1, "kept": 3}
+    assert texts == {"2.png": "life", "3.png": "life", "4.png": "&"}
 
 
 def test_single_lines_of_which_none_is_left_are_told(tmp_path, monkeypatch):
