@@ -69,7 +69,7 @@ def _views(batch: Arrays) -> list[Pixels]:
         for channel, weight in (
             (2, strength * batch["threshold_mask"][index]),
             (1, batch["shrink_map"][index]),
-            (0, 1.0 - batch["shrink_mask"][index]),
+            (0, batch["shrink_mask"][index] == 0),
         ):
             shown[:, :, channel] += 0.6 * weight * (255 - shown[:, :, channel])
             for other in {0, 1, 2} - {channel}:

@@ -132,7 +132,8 @@ def _colon_row(desk: Desk, left: float, right: float, y: float) -> None:
     sheet.write(desk.body, ":", colon, y)
     value = desk.draw(code=2, date=2, name=1, amount=1, tiny=2)
     if chance(rng, 0.9):
-        sheet.write(desk.body, desk.fit(desk.body, value, right - colon), colon + 2 * desk.body.size, y)
+        start = colon + 2 * desk.body.size
+        sheet.write(desk.body, desk.fit(desk.body, value, right - start), start, y)
 
 
 def _item_row(desk: Desk, columns: Sequence[float], y: float) -> None:

@@ -42,7 +42,9 @@ def write_pages(bundle: Bundle, rows: LabelledSet, out: Path, lines_of: LinesOf,
 
     def made(engine: Engine, pixels: Pixels, row: PageRow) -> dict[str, Any]:
         lines, granularity = lines_of(engine, pixels, row)
-        return {"lines": lines, "granularity": granularity}
+        # Lines joined of words stand in another order.
+        kept = {"lang": row.lang, "ordered": row.ordered and len(lines) == len(row.lines)}
+        return {"lines": lines, "granularity": granularity} | {name: value for name, value in kept.items() if value}
 
     _write(bundle, rows, rows.rows, out, made, source)
 
@@ -84,6 +86,8 @@ def _write(
                 written += 1
             require_some_read(problems, len(rows))
             if not written:
-                raise ConfigError(f"{bundle.ref} is sure of other texts than all labels of {labelled.folder}")
+                raise ConfigError(
+                    f"no line of {labelled.folder} is left: {bundle.ref} is sure of other texts, or none is labelled"
+                )
     finally:
         engine.close()

@@ -35,8 +35,8 @@ def relabel(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: float) 
 
     On pages `agreed` lines take the teacher's case, `added` ones were left out before, `dropped` ones are marked as
     unreadable: the teacher reads them otherwise, so that their case is unknown. Lines without letters are `kept`.
-    Single lines are `agreed` where the teacher reads the same letters and digits, and take its case and its signs;
-    they are `dropped` where it is sure of others, and `kept` as they are where it is not, or where they have none.
+    Single lines are `agreed` where the teacher reads the same letters and digits, and take its case, and its signs if
+    they have none of their own; they are `dropped` where it is sure of others, and else `kept` as they are.
 
     Args:
         bundle: the teacher.
@@ -80,12 +80,19 @@ def _line(engine: Engine, pixels: Pixels, line: Region, confidence: float, fates
 
 def _respelled(label: str, text: str, sure: float, confidence: float) -> tuple[str, str]:
     """Return the fate of a single line that the teacher reads as `text`, and what it is labelled from now on."""
+    label = label.strip(" ")
     letters = alphanumeric(label)
-    if not letters:
+    if not letters or nfkc(label) != label:
         return "kept", label
-    if alphanumeric(text) == letters:
-        return "agreed", nfkc(text) if " " in label.strip() else squash(text)
-    return ("dropped", "") if sure >= confidence else ("kept", label)
+    if alphanumeric(text) != letters:
+        return ("dropped", "") if sure >= confidence else ("kept", label)
+    if any(not character.isalnum() and not character.isspace() for character in label):
+        # A label with signs says which there are.
+        return ("agreed", recased(label, text)) if characters(text) == characters(label) else ("kept", label)
+    if len(label.split()) == 1:
+        return "agreed", squash(text)
+    same = [alphanumeric(word) for word in text.split()] == [alphanumeric(word) for word in label.split()]
+    return ("agreed", nfkc(text)) if same else ("kept", label)
 
 
 def recased(text: str, like: str) -> str:

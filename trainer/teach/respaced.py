@@ -54,9 +54,9 @@ def set_spaces(bundle: Bundle, rows: LabelledSet, out: Path, *, confidence: floa
 
 
 def with_spaces(text: str, like: str) -> str:
-    """Return `text` with the spaces of `like`; as it is where the two have not as many characters besides."""
-    letters = "".join(text.split())
-    if len(letters) != len("".join(like.split())):
+    """Return `text` with the spaces of `like`; as it is where the two are not the same character by character."""
+    letters, others = "".join(text.split()), "".join(like.split())
+    if len(letters) != len(others) or any(characters(a) != characters(b) for a, b in zip(letters, others, strict=True)):
         return text
     following = iter(letters)
     return "".join(" " if c.isspace() else next(following) for c in like.strip())

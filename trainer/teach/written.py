@@ -43,17 +43,22 @@ def _written(out: Path, folder: Path) -> Iterator[TextIO]:
     target, own = out / LABELS, folder / LABELS
     if own.exists() and target.exists() and target.samefile(own):
         raise ConfigError(f"{target} would be overwritten: give another folder as --out")
-    # Of a set's `images/` the labels lie in the folder above; and what people wrote there is nowhere, of any set.
-    if target.exists() and not _made_by_teachers(target):
-        raise ConfigError(f"{target} has labels that no teacher made: give another folder as --out, or move them")
+    _require_no_others(target)
     out.mkdir(parents=True, exist_ok=True)
     aside = out / f".{LABELS}.{os.getpid()}"
     try:
         with aside.open("w", encoding="utf-8") as file:
             yield file
+        _require_no_others(target)
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _require_no_others(target: Path) -> None:
+    # Of a set's `images/` the labels lie in the folder above; and what people wrote there is nowhere, of any set.
+    if target.exists() and not _made_by_teachers(target):
+        raise ConfigError(f"{target} has labels that no teacher made: give another folder as --out, or move them")
 
 
 def require_some_read(problems: Problems, images: int) -> None:

@@ -17,7 +17,7 @@ from ocr_core.scoring.datasets import read_set
 from trainer.centers import read_centers, write_centers
 from trainer.commands.check_data import check_data
 from trainer.commands.cli import main
-from trainer.commands.preview import write_preview
+from trainer.commands.preview import _views, write_preview
 from trainer.config import parse_config
 from trainer.errors import EX_CONFIG, ConfigError
 from trainer.losses.center import Centers
@@ -26,6 +26,13 @@ from trainer.run.train import train
 from trainer.tasks.recognition import RecognitionTask
 from trainer.teach import label
 from trainer.teach.collect_centers import collect_centers
+
+
+def test_preview_draws_cores_alike_whatever_they_weigh():
+    maps = {"threshold_map": np.full((1, 2, 2), 0.3, np.float16), "threshold_mask": np.zeros((1, 2, 2), np.uint8)}
+    batch = maps | {"images": np.full((1, 2, 2, 3), 200, np.uint8), "shrink_map": np.ones((1, 2, 2), np.uint8)}
+    plain, heavy = (_views(batch | {"shrink_mask": np.full((1, 2, 2), weight, np.uint8)})[0] for weight in (1, 4))
+    assert (plain == heavy).all()
 
 
 @pytest.mark.parametrize("kind", ["recognizer", "detector", "classifier"])

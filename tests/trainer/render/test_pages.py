@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from trainer.render import business
 from trainer.render.atlas import GlyphAtlas
 from trainer.render.desk import BEFORE_HYPHEN, Desk
+from trainer.render.domains import BY_NAME
 from trainer.render.draws import sample_rng
 from trainer.render.geometry import Camera, clip_quads
 from trainer.render.pages import KINDS, PageRenderer
@@ -143,3 +145,12 @@ def test_a_camera_moves_quads_with_the_ink():
                 inside, np.ones((25, 25), np.uint8)
             ).astype(bool)
             assert image[core].mean() > 1.5 * np.median(image[ring])
+
+
+def test_values_behind_a_colon_end_on_the_receipt(pages):
+    for index in range(20):
+        rng = sample_rng(5, index)
+        sheet = Sheet(pages._ground(rng, BY_NAME["receipt"], "receipt", (480, 214)), pages._atlas)
+        desk = pages._desk(rng, BY_NAME["receipt"], "receipt", sheet, 14.0)
+        business._colon_row(desk, 11, 203, 40)
+        assert max(float(quad[:, 0].max()) for quad in sheet.quads) <= 206

@@ -69,13 +69,15 @@ def test_each_line_meets_its_fate(tmp_path, monkeypatch):
     folder = tmp_path / "set"
     folder.mkdir()
     cv2.imwrite(str(folder / "page.png"), page)
-    (folder / "labels.jsonl").write_text(json.dumps({"image": "page.png", "lines": lines, "granularity": "line"}))
+    row = {"image": "page.png", "lines": lines, "granularity": "line", "ordered": True, "lang": "en"}
+    (folder / "labels.jsonl").write_text(json.dumps(row))
 
     fates = relabel(_Teacher(), read_set(folder), tmp_path / "new", confidence=0.95)
 
     assert fates == {"agreed": 1, "dropped": 1, "added": 1, "ignored": 1, "kept": 1}
     new = read_set(tmp_path / "new")
     assert new.path(new.rows[0]).resolve() == folder / "page.png"
+    assert (new.rows[0].ordered, new.rows[0].lang) == (True, "en")
     assert [(line.text, line.ignore) for line in new.rows[0].lines] == [
         ("Total", False),
         ("###", True),
@@ -104,9 +106,25 @@ def relabelled(monkeypatch, tmp_path, readings, texts):
 
 def test_single_lines_take_the_signs_and_the_case_that_labels_leave_out(tmp_path, monkeypatch):
     readings = [("$10.25", 0.9), ("IT'S", 0.6), ("Don’t stop", 0.9), ("week ,", 0.9)]
-    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["1025", "its", "DONT STOP", "week"])
+    fates, texts = relabelled(monkeypatch, tmp_path, readings, ["1025", "its", "DONT STOP", " week "])
     assert fates == {"agreed": 4}
     assert texts == {"1.png": "$10.25", "2.png": "IT'S", "3.png": "Don’t stop", "4.png": "week,"}
+
+
+@pytest.mark.parametrize(
+    ("label", "reading", "expected"),
+    [
+        pytest.param("TOTAL : 12.50", "Total:12.50", "Total : 12.50", id="spaces and signs of a label stay"),
+        pytest.param("Hello World", "HelloWorld", "Hello World", id="spaces that the teacher leaves out"),
+        pytest.param("3.5", "35", "3.5", id="signs that the teacher leaves out"),
+        pytest.param("किताब", "कुतोब", "किताब", id="vowel signs are no letters, but make other words"),
+        pytest.param("m²", "m2", "m²", id="characters that compatibility forms change"),
+        pytest.param("a\u3000b", "a b", "a\u3000b", id="other spaces"),
+    ],
+)
+def test_what_a_single_line_is_labelled_with_stays(tmp_path, monkeypatch, label, reading, expected):
+    _, texts = relabelled(monkeypatch, tmp_path, [(reading, 0.4)], [label])
+    assert texts == {"1.png": expected}
 
 
 def test_single_lines_that_are_read_otherwise_stay_where_the_teacher_is_unsure(tmp_path, monkeypatch):
@@ -117,8 +135,8 @@ def test_single_lines_that_are_read_otherwise_stay_where_the_teacher_is_unsure(t
 
 
 def test_single_lines_of_which_none_is_left_are_told(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="other texts"):
-        relabelled(monkeypatch, tmp_path, [("lite", 0.97)], ["life"])
+    with pytest.raises(ConfigError, match="no line"):
+        relabelled(monkeypatch, tmp_path, [("lite", 0.97), ("x", 0.97)], ["life", " "])
     assert not (tmp_path / "new" / "labels.jsonl").exists()
 
 

@@ -22,6 +22,7 @@ from trainer.teach.respaced import set_spaces, with_spaces
         pytest.param("S P A C E", "SPACE", "SPACE", id="fewer"),
         pytest.param("Tel:", "Tel:x", "Tel:", id="not the same characters"),
         pytest.param("a  b", " ab ", "ab", id="none at the ends"),
+        pytest.param("wait... ok…", "wait… ok...", "wait... ok…", id="as many characters, but others at each place"),
     ],
 )
 def test_spaces_of_the_reading(label, reading, expected):

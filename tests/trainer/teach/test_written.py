@@ -87,6 +87,14 @@ def _problems(count):
     return problems
 
 
+def test_labels_that_people_make_meanwhile_are_not_overwritten(tmp_path):
+    with pytest.raises(ConfigError, match="no teacher made"), written_labels(tmp_path / "new", tmp_path) as file:
+        file.write("made")
+        (tmp_path / "new" / "labels.jsonl").write_text('{"image": "a.png", "text": "a"}')
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["labels.jsonl"]
+    assert "a.png" in (tmp_path / "new" / "labels.jsonl").read_text()
+
+
 def test_images_that_cannot_be_read_are_told(caplog):
     with caplog.at_level(logging.WARNING):
         require_some_read(_problems(0), 3)
