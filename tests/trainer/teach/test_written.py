@@ -88,11 +88,11 @@ def _problems(count):
 
 
 def test_labels_that_people_make_meanwhile_are_not_overwritten(tmp_path):
-    with pytest.raises(ConfigError, match="no teacher made"), written_labels(tmp_path / "new", tmp_path) as file:
-        file.write("made")
-        (tmp_path / "new" / "labels.jsonl").write_text('{"image": "a.png", "text": "a"}')
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["labels.jsonl"]
-    assert "a.png" in (tmp_path / "new" / "labels.jsonl").read_text()
+    theirs = tmp_path / "new" / "labels.jsonl"
+    with pytest.raises(ConfigError, match="no teacher made"), written_labels(theirs.parent, tmp_path):
+        theirs.write_text('{"image": "a.png", "text": "a"}')
+    assert list(theirs.parent.iterdir()) == [theirs]
+    assert "a.png" in theirs.read_text()
 
 
 def test_images_that_cannot_be_read_are_told(caplog):
