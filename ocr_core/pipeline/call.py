@@ -8,6 +8,7 @@ import numpy as np
 
 from ocr_core.geometry import Points, turn_points
 from ocr_core.layout.order import reading_order
+from ocr_core.pipeline.cells import candidates, cells_of, column
 from ocr_core.pipeline.lines import LineReader, ReadQuad
 from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
@@ -67,13 +68,21 @@ class Call:
         """Settle the direction of each line, then what it says; where they are few, look for more."""
         settled = self._settle(page.pixels, page.quads, lines)
         if page.faint is None:
-            return settled
+            return self._parted(page.pixels, settled)
         faint = unclaimed(self._reader.faint(page), settled)
         read = self._settle(page.pixels, faint, self._read(page.pixels, faint))
         # Who asks for the least sure lines too asks for noise.
         if self._options.min_confidence > 0:
             settled = without_noise(settled, page.scores)
-        return best_of(settled, read)
+        return self._parted(page.pixels, best_of(settled, read))
+
+    def _parted(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Read lines that run down cell by cell, where they prove to be columns of short cells."""
+        columns = {i: quads for i in candidates(lines) if (quads := cells_of(pixels, lines[i].quad))}
+        every = [quad for quads in columns.values() for quad in quads]
+        read = iter(self._reader.review(pixels, self._reader.read(pixels, every)))
+        cells = {i: [next(read) for _ in quads] for i, quads in columns.items()}
+        return [line for i, whole in enumerate(lines) for line in column(whole, cells.get(i, [])) or [whole]]
 
     def _settle(self, pixels: Pixels, quads: Sequence[Points], lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         return self._reader.review(pixels, self._reader.settle(pixels, quads, lines))
