@@ -18,8 +18,7 @@ from ocr_core.preprocess import Pixels
 from ocr_core.recognition.crop import cut_line, is_tall
 
 READS_SURELY = 0.97
-"""A line that reads downwards with such confidence is one, if it has more than `FEW` characters."""
-FEW = 3
+"""A line that reads downwards with such confidence is one: "200" on its side may be as sure an "8" over an "N"."""
 LONGEST = 30.0
 """Longer lines, in widths, are not taken for columns."""
 MOST = 20
@@ -28,16 +27,20 @@ INK = 0.4
 """Rows hold ink where they are so rich in contrast, as a share of what rows with ink are."""
 FAINTEST = 20.0
 """Levels of contrast below which nothing is told apart."""
-GAP, SHORTEST, HIGHEST = 0.12, 0.2, 2.2
-"""Least height of a gap between cells, and least and greatest height of a cell, in widths."""
+GAP, HIGHEST = 0.12, 2.2
+"""Least height of a gap between cells, and greatest height of a cell, in widths."""
+SLIVER = 0.2
+"""What touches the end of a column and is lower, in widths, belongs to a neighbour; a dash may be as low elsewhere."""
+SPECK = 2
+"""Fewer rows are no cell."""
 MARGIN = 0.18
 """What a cell keeps of the gap above and below, in widths, up to a half of it."""
 LEAST = 0.75
 """Confidence that cells must read with on average,"""
 EACH = 0.3
 """and each by itself;"""
-BEHIND = 0.05
-"""and by how much less than the line they may."""
+AHEAD = 0.03
+"""and by how much they must read better than the line."""
 CHARACTERS = 3
 """A cell of a column as narrow as a line is high holds no more."""
 
@@ -47,9 +50,7 @@ def candidates(lines: Sequence[ReadQuad]) -> list[int]:
     tall = (
         i
         for i, line in enumerate(lines)
-        if (line.confidence < READS_SURELY or len(line.reading.text) <= FEW)
-        and _runs_down(order_quad(line.quad))
-        and line.reading.text
+        if line.confidence < READS_SURELY and _runs_down(order_quad(line.quad)) and line.reading.text
     )
     return list(islice(tall, MOST))
 
@@ -73,7 +74,7 @@ def cells_of(pixels: Pixels, quad: Points) -> list[Points]:
     strong = float(np.percentile(contrast, 90))
     if strong < FAINTEST:
         return []
-    runs = _runs(contrast > INK * strong, max(2.0, GAP * width), SHORTEST * width)
+    runs = _runs(contrast > INK * strong, max(2.0, GAP * width), SLIVER * width)
     if len(runs) < 2 or any(end - start > HIGHEST * width for start, end in runs):
         return []
     return [_between(quad, *edges) for edges in _widened(runs, len(contrast), MARGIN * width)]
@@ -87,12 +88,12 @@ def column(line: ReadQuad, cells: Sequence[ReadQuad]) -> list[ReadQuad]:
     filled = [i for i, cell in enumerate(cells) if cell.reading.text]
     inner = list(cells[filled[0] : filled[-1] + 1]) if filled else []
     sure = [cell.confidence if 0 < len(cell.reading.text) <= CHARACTERS else 0.0 for cell in inner]
-    believed = len(sure) > 1 and min(sure) >= EACH and float(np.mean(sure)) >= max(LEAST, line.confidence - BEHIND)
+    believed = len(sure) > 1 and min(sure) >= EACH and float(np.mean(sure)) >= max(LEAST, line.confidence + AHEAD)
     return inner if believed else []
 
 
-def _runs(ink: NDArray[np.bool_], gap: float, shortest: float) -> list[tuple[int, int]]:
-    """Return where rows with ink begin and end; those parted by less than `gap` rows are one, short ones are none."""
+def _runs(ink: NDArray[np.bool_], gap: float, sliver: float) -> list[tuple[int, int]]:
+    """Return where rows with ink begin and end; those parted by less than `gap` rows are one, specks are none."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], ink, [False]]).astype(np.int8)))
     runs: list[tuple[int, int]] = []
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
@@ -100,7 +101,11 @@ def _runs(ink: NDArray[np.bool_], gap: float, shortest: float) -> list[tuple[int
             runs[-1] = (runs[-1][0], end)
         else:
             runs.append((start, end))
-    return [(start, end) for start, end in runs if end - start >= shortest]
+    return [
+        (start, end)
+        for start, end in runs
+        if end - start >= (SPECK if start > 0 and end < len(ink) else max(SPECK, sliver))
+    ]
 
 
 def _widened(runs: Sequence[tuple[int, int]], rows: int, margin: float) -> list[tuple[float, float]]:

@@ -72,7 +72,8 @@ def test_any_quad_is_taken(corners):
 @pytest.mark.parametrize(
     ("whole", "cells", "taken"),
     [
-        pytest.param(("NNN", 0.94), [("2", 0.99), ("2", 0.97), ("2", 0.95)], slice(None), id="surely read cells"),
+        pytest.param(("NNN", 0.94), [("2", 0.99), ("2", 0.97), ("2", 0.97)], slice(None), id="surely read cells"),
+        pytest.param(("NZ", 0.96), [("z", 0.98), ("N", 0.97)], slice(0), id="hardly better than the line"),
         pytest.param(("rum", 0.58), [("2", 0.59), ("1", 0.67), ("4", 0.99)], slice(None), id="on average"),
         pytest.param(("8", 0.93), [("0", 0.97)], slice(0), id="one cell is no column"),
         pytest.param(("SALE", 0.96), [("A", 0.8), ("E", 0.7)], slice(0), id="the line reads better"),
@@ -88,12 +89,12 @@ def test_cells_are_believed_where_they_read_as_well_as_the_line(whole, cells, ta
     assert column(line(*whole), read) == read[taken]
 
 
-def test_lines_that_run_down_are_candidates_if_they_are_unsure_or_short():
+def test_only_unsure_lines_that_run_down_are_candidates():
     across = np.array([[0, 0], [90, 0], [90, 20], [0, 20]], np.float32)
     long = np.array([[0, 0], [6, 0], [6, 200], [0, 200]], np.float32)
     lines = [line("NNNN", 0.9), line("NNNN", 0.99), line("NN", 0.9, across), line("NN", 0.9, long), line("", 0.0)]
     assert candidates(lines) == [0]
-    assert candidates([line("N", 0.99)]) == [0]
+    assert candidates([line("200", 0.98)]) == []
     assert len(candidates([line("NN", 0.9)] * 100)) == MOST
 
 
@@ -107,3 +108,10 @@ def test_quantities_of_a_list_are_read_one_by_one(shipped, turns):
             cv2.putText(pixels, text, at, font, 0.8, (0, 0, 0), 2, cv2.LINE_AA)
     read = shipped.read(np.ascontiguousarray(np.rot90(pixels, turns)), ReadOptions())
     assert [line.text for line in read.lines if len(line.text) == 1] == [str(count) for _, count in rows]
+
+
+def test_dashes_in_a_column_are_cells_and_slivers_of_neighbours_are_none():
+    assert len(cells_of(page("2", "-", "4"), COLUMN)) == 3
+    pixels = page("2", "7", "4")
+    pixels[20:23, 44:66] = 20
+    assert len(cells_of(pixels, COLUMN)) == 3
