@@ -29,9 +29,11 @@ from PIL import (  # the plugins here, that no first image waits for them
 
 from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from ocr_core.pages.bounds import require_bounded
+from ocr_core.pages.tiff import past_copies
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""Formats that are read, as Pillow names them. Of a file of several pictures, the first."""
+"""Formats that are read, as Pillow names them. Of a file of several pictures, the first; of a TIFF, the
+first that is no smaller copy of another."""
 
 MAX_PIXELS = 50_000_000
 """Default limit of an image: about 50 megapixels, 150 MB once decoded."""
@@ -170,6 +172,7 @@ class _Watched(io.BytesIO):
 def _open(data: bytes, check: Callable[[], None] = lambda: None) -> PIL.Image.Image:
     if not data:
         raise UndecodableImageError("the image is empty")
+    data = past_copies(data)
     require_bounded(data)
     try:
         return PIL.Image.open(_Watched(data, check), formats=FORMATS)

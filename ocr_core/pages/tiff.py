@@ -7,13 +7,17 @@ another directory is a file whose first picture is that one, and goes the way of
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ocr_core.errors import UndecodableImageError
 
 MAX_PICTURES = 100_000
 """Directories followed: a file may hold a million empty ones."""
 
+_COPIES = 100
+"""Smaller copies passed over before the first picture: cameras write one, and each page of a hostile file pays."""
 _SUBFILE_TYPE = 254
 _REDUCED = 1
 
@@ -48,20 +52,25 @@ def find_pictures(data: bytes) -> list[int]:
     layout = _layout(data)
     if layout is None:
         raise UndecodableImageError("the TIFF header is damaged")
-    kind, _ = layout.pointer
-    at = _number(data, kind, 8 if layout.big else 4)
-    found: dict[int, bool] = {}
-    while at and at not in found:
-        if len(found) >= MAX_PICTURES:
-            raise UndecodableImageError(f"the TIFF has more than {MAX_PICTURES} pictures")
-        reduced, following = _directory(data, at, layout)
-        if following is None:  # cut off: what came before is read
-            break
-        found[at] = reduced
-        at = following
+    found = dict(islice(_directories(data, layout), MAX_PICTURES + 1))
+    if len(found) > MAX_PICTURES:
+        raise UndecodableImageError(f"the TIFF has more than {MAX_PICTURES} pictures")
     if not found:
         raise UndecodableImageError("the TIFF has no picture")
     return [at for at, reduced in found.items() if not reduced] or list(found)
+
+
+def past_copies(data: bytes) -> bytes:
+    """Return a TIFF whose first picture is no smaller copy, if it has one such; other files as they are."""
+    layout = _layout(data)
+    if layout is None:
+        return data
+    copied = False
+    for at, reduced in islice(_directories(data, layout), _COPIES + 1):
+        if not reduced:
+            return with_picture(data, at) if copied else data
+        copied = True
+    return data
 
 
 def with_picture(data: bytes, at: int) -> bytes:
@@ -75,6 +84,20 @@ def with_picture(data: bytes, at: int) -> bytes:
 def _layout(data: bytes) -> _Layout | None:
     orders = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
     return _Layout(*orders[data[:4]]) if data[:4] in orders else None
+
+
+def _directories(data: bytes, layout: _Layout) -> Iterator[tuple[int, bool]]:
+    """Yield the offset of each directory once, and whether it is that of a smaller copy."""
+    kind, _ = layout.pointer
+    at = _number(data, kind, 8 if layout.big else 4)
+    seen: set[int] = set()
+    while at and at not in seen:
+        seen.add(at)
+        reduced, following = _directory(data, at, layout)
+        if following is None:  # cut off: what came before is read
+            return
+        yield at, reduced
+        at = following
 
 
 def _directory(data: bytes, at: int, layout: _Layout) -> tuple[bool, int | None]:

@@ -8,6 +8,7 @@ import PIL.Image
 import pytest
 
 from ocr_core.errors import ImageError, ImageTooLargeError, UndecodableImageError
+from ocr_core.pages.images import decode, probe
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
 
@@ -97,16 +98,37 @@ def test_a_million_directories():
         open_document(b"II*\0" + struct.pack("<I", 8) + body)
 
 
-def test_reduced_copies_are_no_pages():
-    pictures = [PIL.Image.new("L", size, grey) for size, grey in (((40, 30), 50), ((20, 15), 60), ((10, 8), 70))]
+def with_copies(*kinds):
+    """Return a TIFF of a picture for each value of its tag 254, 1 for a smaller copy, of the greys in `GREYS`."""
     file = io.BytesIO()
     with PIL.TiffImagePlugin.AppendingTiffWriter(file) as writer:
-        for i, one in enumerate(pictures):
-            one.save(writer, "TIFF", tiffinfo={254: int(i != 0)})
+        for kind, grey in zip(kinds, GREYS, strict=False):
+            size = (20, 15) if kind else (40, 30)
+            PIL.Image.new("L", size, grey).save(writer, "TIFF", tiffinfo={254: kind})
             writer.newFrame()
-    with open_document(file.getvalue()) as document:
-        assert len(document) == 1
-        assert (document.page(0).render(None) == 50).all()
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "pages"),
+    [((0, 1, 1), [0]), ((1, 0), [1]), ((1, 1, 0), [2]), ((1, 0, 0), [1, 2]), ((1, 1), [0, 1]), ((1,), [0])],
+)
+def test_reduced_copies_are_no_pages_unless_there_is_nothing_else(kinds, pages):
+    data = with_copies(*kinds)
+    with open_document(data) as document:
+        assert [document.page(i).render(None)[0, 0, 0] for i in range(len(document))] == [GREYS[i] for i in pages]
+    image = decode(data)
+    assert (image.pixels == GREYS[pages[0]]).all()
+    assert probe(data) == image.header
+
+
+def test_what_a_file_asks_of_its_decoder_is_asked_of_the_picture_that_is_decoded():
+    data = bytearray(with_copies(1, 0))
+    entries = struct.unpack_from("<I", data, directories(data)[1])[0] + 2
+    tags = [struct.unpack_from("<H", data, entries + 12 * i)[0] for i in range(12)]
+    struct.pack_into("<I", data, entries + 12 * tags.index(273) + 4, 100_000)  # strips
+    with pytest.raises(UndecodableImageError, match="strips"):
+        probe(bytes(data))
 
 
 def test_the_limit_of_pixels_is_that_of_each_page():

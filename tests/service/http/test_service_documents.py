@@ -12,7 +12,7 @@ import pikepdf
 import pytest
 from documents import IMAGE, LINES_TYPE, SCAN, URL, WRITTEN, tiff
 from pdfs import A4, LINES, scan
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from service_clients import Serve
 from service_fakes import FakeReader, parts, two_lines
 
@@ -62,6 +62,17 @@ async def test_every_picture_of_a_tiff_is_a_page(serve: Serve) -> None:
         ("1.png", 2, 50),
         ("2.png", 1, 40),
     ]
+
+
+async def test_of_a_tiff_that_begins_with_a_small_copy_the_picture_is_read(serve: Serve) -> None:
+    file = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(file) as writer:
+        for width, kind in ((40, 1), (400, 0)):
+            Image.new("L", (width, 30), 200).save(writer, "TIFF", tiffinfo={254: kind})
+            writer.newFrame()
+    async with serve() as client:
+        answer = await client.post(URL, files=parts(file.getvalue()))
+    assert [(page["page"], page["width"]) for page in answer.json()["pages"]] == [(1, 400)]
 
 
 @pytest.mark.parametrize(("pages", "expected"), [("2", [2]), ("3-,1", [1, 3, 4]), ("", [1, 2, 3, 4])])
