@@ -27,7 +27,7 @@ from PIL import (  # the plugins here, that no first image waits for them
     WebPImagePlugin,  # noqa: F401
 )
 
-from ocr_core.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from ocr_core.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from ocr_core.pages.bounds import require_bounded
 from ocr_core.pages.tiff import past_copies
 
@@ -143,17 +143,15 @@ def upright(image: PIL.Image.Image) -> NDArray[np.uint8]:
 
 
 def resolution(data: bytes) -> float | None:
-    """Return the pixels an inch that a scanner wrote into a file; None where they are missing or no scanner's.
+    """Return the pixels an inch that a scanner wrote into a file.
 
-    Raises:
-        UnsupportedImageError: no format that is read here.
-        UndecodableImageError: empty, or the header is damaged.
+    None where they are missing or no scanner's, and of a file that cannot be opened: no page is lost for want of them.
     """
-    with _open(data) as image:
-        try:
+    try:
+        with _open(data) as image:
             across, down = (float(value) for value in image.info["dpi"])
-        except _DAMAGED:
-            return None
+    except (*_DAMAGED, ImageError):
+        return None
     return across if abs(across - down) < 1 and LEAST_DPI <= round(across) <= MOST_DPI else None
 
 

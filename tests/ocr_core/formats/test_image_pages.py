@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -14,7 +15,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from written import line, quad, write
 
-from ocr_core.formats.base import Original
+from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.glyphless import ADVANCE, SPACE, font_file
 from ocr_core.pages.images import decode
 from ocr_core.pipeline.result import Page
@@ -113,6 +114,18 @@ def test_each_picture_of_a_tiff_is_a_page():
     with pypdfium2.PdfDocument(written) as document:
         greys = [each.render(scale=96 / 72).to_numpy()[10, 10, 0] for each in document]
     assert greys == [0, 50, 100]
+
+
+def test_a_tiff_whose_first_picture_cannot_be_read_keeps_its_others():
+    pictures = [PIL.Image.new("L", (40, 20), grey) for grey in (0, 50)]
+    data = bytearray(encoded(pictures[0], "TIFF", save_all=True, append_images=pictures[1:]))
+    first = struct.unpack_from("<I", data, 4)[0] + 2
+    data[first : first + 24] = bytes(24)  # its width and height
+    pages = (FailedPage(number=1, reason="damaged"), Page(width=40, height=20, rotation=0, lines=(), number=2))
+    written = write("pdf", *pages, original=Original(name="x.tif", data=bytes(data)))
+    with pypdfium2.PdfDocument(written) as document:
+        assert [each.get_size() for each in document] == [(595, 842), (30, 15)]
+        assert document[1].render(scale=96 / 72).to_numpy()[10, 10, 0] == 50
 
 
 def test_jpegs_that_not_all_readers_understand_are_written_anew(stored):
