@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from pikepdf import Array, Dictionary, Name
 
 from ocr_core.formats.base import Original
-from ocr_core.pages.images import probe, resolution
-from ocr_core.pages.limits import Limits
-from ocr_core.pages.opening import open_document
+from ocr_core.pages import tiff
+from ocr_core.pages.images import decode, probe, resolution
 from ocr_core.pipeline.result import Page
 
 POINTS = 72
@@ -48,8 +47,9 @@ def add_image_page(pdf: pikepdf.Pdf, original: Original, page: Page) -> None:
     Raises:
         ImageError: the file cannot be decoded.
     """
-    stored, orientation = _stored(pdf, original, page)
-    width, height = page_size(page, resolution(original.data))
+    picture = _picture(original.data, page)
+    stored, orientation = _stored(pdf, picture, page)
+    width, height = page_size(page, resolution(picture))
     a, b, c, d, e, f = _UPRIGHT[orientation]
     matrix = (a * width, b * height, c * width, d * height, e * width, f * height)
     numbers = " ".join(f"{value:.4f}" for value in matrix)
@@ -68,23 +68,30 @@ def add_page(
     pdf.pages.append(pikepdf.Page(page))
 
 
-def page_size(page: Page, dpi: float | None) -> tuple[float, float]:
-    """Return width and height in points of an image with so many pixels an inch, if they are known."""
-    longest = max(page.width, page.height)
-    scale = POINTS / dpi if dpi else min(POINTS / SCREEN_DPI, LONGEST / longest)
-    scale = min(scale, WIDEST / longest)
-    return page.width * scale, page.height * scale
+def page_size(page: Page, dpi: tuple[float, float] | None) -> tuple[float, float]:
+    """Return width and height in points of an image with so many pixels an inch, across and down, if they are known."""
+    if dpi:
+        width, height = page.width * POINTS / dpi[0], page.height * POINTS / dpi[1]
+    else:
+        scale = min(POINTS / SCREEN_DPI, LONGEST / max(page.width, page.height))
+        width, height = page.width * scale, page.height * scale
+    within = min(1.0, WIDEST / max(width, height))
+    return width * within, height * within
 
 
-def _stored(pdf: pikepdf.Pdf, original: Original, page: Page) -> tuple[pikepdf.Stream, int]:
+def _picture(data: bytes, page: Page) -> bytes:
+    """Return the file whose first picture is the page: each of a TIFF has a resolution of its own."""
+    return tiff.with_picture(data, tiff.find_pictures(data)[page.number - 1]) if tiff.is_tiff(data) else data
+
+
+def _stored(pdf: pikepdf.Pdf, data: bytes, page: Page) -> tuple[pikepdf.Stream, int]:
     """Return the picture as an object of the PDF, and its EXIF orientation there."""
-    jpeg = _Jpeg.of(original.data)
+    jpeg = _Jpeg.of(data)
     if jpeg is None:
-        limits = Limits(pixels=page.width * page.height)  # it was read within those that held then
-        with open_document(original.data, limits=limits) as document:
-            return _lossless(pdf, document.page(page.number - 1).render(None)), 1
+        # It was read within the limit that held then.
+        return _lossless(pdf, decode(data, max_pixels=page.width * page.height).pixels), 1
     image = pdf.make_stream(
-        original.data,
+        data,
         Type=Name.XObject,
         Subtype=Name.Image,
         Width=jpeg.width,
@@ -95,7 +102,7 @@ def _stored(pdf: pikepdf.Pdf, original: Original, page: Page) -> tuple[pikepdf.S
     )
     if jpeg.components == 4 and jpeg.adobe:  # Adobe's programs write CMYK upside down, and all others as they do
         image.Decode = Array([1, 0] * 4)
-    return image, probe(original.data).orientation
+    return image, probe(data).orientation
 
 
 def _lossless(pdf: pikepdf.Pdf, pixels: NDArray[np.uint8]) -> pikepdf.Stream:

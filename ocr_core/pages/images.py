@@ -40,6 +40,8 @@ MAX_PIXELS = 50_000_000
 
 LEAST_DPI, MOST_DPI = 100, 2400
 """Other pixels an inch are no scanner's: cameras and editors write 72 for want of anything better."""
+MOST_UNEQUAL = 2.5
+"""How much finer one direction may be than the other: fax machines send 204×98 and 204×391."""
 
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})
@@ -142,17 +144,21 @@ def upright(image: PIL.Image.Image) -> NDArray[np.uint8]:
         raise UndecodableImageError(f"the {image.format or 'picture'} is damaged: {error}") from error
 
 
-def resolution(data: bytes) -> float | None:
-    """Return the pixels an inch that a scanner wrote into a file.
+def resolution(data: bytes) -> tuple[float, float] | None:
+    """Return the pixels an inch that a scanner wrote into a file, across and down the picture as a person sees it.
 
     None where they are missing or no scanner's, and of a file that cannot be opened: no page is lost for want of them.
     """
     try:
         with _open(data) as image:
             across, down = (float(value) for value in image.info["dpi"])
+            turned = _header(image).orientation in _TURNED
     except (*_DAMAGED, ImageError):
         return None
-    return across if abs(across - down) < 1 and LEAST_DPI <= round(across) <= MOST_DPI else None
+    finer, coarser = max(across, down), min(across, down)
+    if not (LEAST_DPI <= round(finer) <= MOST_DPI and finer <= MOST_UNEQUAL * coarser):
+        return None
+    return (down, across) if turned else (across, down)
 
 
 class _Watched(io.BytesIO):

@@ -141,7 +141,9 @@ SIZES = {
     "unknown": ((400, 800), None, (300, 600)),
     "unknown and large": ((4000, 2000), None, (842, 421)),
     "a camera's": ((400, 800), (72, 72), (300, 600)),
-    "no square pixels": ((400, 800), (200, 100), (300, 600)),
+    "a fax's": ((1728, 1100), (204, 98), (610, 808)),
+    "a fine fax's": ((1728, 4300), (204, 391), (610, 792)),
+    "no scanner's": ((400, 800), (300, 72), (300, 600)),
     "larger than any page": ((30_000, 100), (100, 100), (14_400, 48)),
 }
 
@@ -154,6 +156,29 @@ def test_pages_are_as_large_as_the_paper_was(size, dpi, points):
     with pikepdf.open(io.BytesIO(written)) as pdf:
         box = [float(value) for value in pdf.pages[0].mediabox]
     assert box == pytest.approx([0, 0, *points], rel=1e-3)
+
+
+def test_each_picture_of_a_tiff_has_a_size_of_its_own():
+    file = io.BytesIO()
+    with PIL.TiffImagePlugin.AppendingTiffWriter(file) as writer:
+        for dpi in ((200, 200), (204, 98)):
+            PIL.Image.new("1", (1728, 1100), 1).save(writer, "TIFF", compression="group4", dpi=dpi)
+            writer.newFrame()
+    pages = [Page(width=1728, height=1100, rotation=0, lines=(), number=number) for number in (1, 2)]
+    written = write("pdf", *pages, original=Original(name="fax.tif", data=file.getvalue()))
+    with pypdfium2.PdfDocument(written) as document:
+        assert [tuple(map(round, each.get_size())) for each in document] == [(622, 396), (610, 808)]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_turned_picture_is_as_large_as_the_paper_was(kind):
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = 6
+    data = encoded(PIL.Image.new("L", (400, 800), 255), kind, dpi=(200, 100), exif=exif)
+    page = Page(width=800, height=400, rotation=0, lines=())
+    written = write("pdf", page, original=Original(name="x", data=data))
+    with pypdfium2.PdfDocument(written) as document:
+        assert document[0].get_size() == pytest.approx((576, 144))
 
 
 def test_the_font_is_whole():
