@@ -90,7 +90,8 @@ def _area(page: Page, area: Area, name: str) -> Iterator[str]:
 
 def _line(page: Page, line: Line, name: str) -> str:
     baseline = " ".join(f"{x:.1f},{y:.1f}" for x, y in baseline_of(line.quad))
-    words = words_of(line)
+    # The schema asks for a word in every line: of one without any, an empty one.
+    words = words_of(line) or (Word(text="", confidence=line.confidence, quad=line.quad),)
     strings = [_string(page, word, f"{name}_{number}") for number, word in enumerate(words, start=1)]
     spaces = [_space(page, *pair) for pair in pairwise(words)]
     between = "".join(part for pair in zip(strings, [*spaces, ""], strict=True) for part in pair)

@@ -132,6 +132,16 @@ def test_documents_of_little(name, pages):
         assert not list(tree.iter(f"{ALTO}String")) + classes(tree, "ocrx_word")
 
 
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_a_line_without_words_keeps_its_place(blank):
+    some = page(line(blank), line("word", quad(50, 130, 300, 40)))
+    tree = etree.fromstring(write("alto", some))
+    SCHEMA.assertValid(tree)
+    assert [string.get("CONTENT") for string in tree.iter(f"{ALTO}String")] == ["", "word"]
+    assert [row["text"] for row in rows(text("tsv", some)) if row["level"] == "5"] == ["word"]
+    assert len(classes(etree.fromstring(write("hocr", some)), "ocr_line")) == 2
+
+
 @given(st.text(min_size=1, max_size=20).filter(lambda word: not re.search(r"\s", word)))
 def test_any_characters_stay_well_formed(word):
     """Control characters, quotes, surrogates: recognizers have them in their dictionaries."""
