@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.common import (
+    ALIASES,
     BackendOption,
     DetectOption,
     LanguageOption,
@@ -134,7 +135,8 @@ def _shard(text: str | None) -> Shard:
 def _formats(text: str) -> tuple[str, ...]:
     from service.bulk.reading import SUFFIXES
 
-    chosen = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    named = (part.strip() for part in text.split(","))
+    chosen = tuple(dict.fromkeys(ALIASES.get(name, name) for name in named))
     if unknown := [name for name in chosen if name not in SUFFIXES]:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(SUFFIXES)}", param_hint="--format")
     return chosen

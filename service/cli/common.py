@@ -32,6 +32,9 @@ DOCUMENT_SUFFIXES = SUFFIXES | {".pdf"}
 BACKENDS = ("auto", "openvino", "onnxruntime", "cuda")
 """Those of `ocr_core.backends`, named here so that `--help` need not import them."""
 
+ALIASES = {"md": "markdown", "txt": "text"}
+"""Formats by the suffixes that they are better known by."""
+
 STANDARD = Path("-")
 """Standard input, or standard output."""
 

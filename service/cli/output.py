@@ -15,7 +15,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from service.cli.common import STANDARD, shown
+import typer
+
+from service.cli.common import ALIASES, STANDARD, shown
 
 if TYPE_CHECKING:
     from ocr_core.formats.base import Original, Writer
@@ -32,6 +34,23 @@ class OutputFormat(str, Enum):
     hocr = "hocr"
     alto = "alto"
     pdf = "pdf"
+
+
+def named_format(text: str) -> OutputFormat:
+    """Return the format of a name, or of the suffix that it is better known by."""
+    try:
+        return OutputFormat(ALIASES.get(text, text))
+    except ValueError:
+        names = ", ".join(each.value for each in OutputFormat)
+        raise typer.BadParameter(f"{text!r} is none of {names}") from None
+
+
+def format_of(target: Path) -> OutputFormat:
+    """Return the format that a file is named after; text, where its suffix says nothing."""
+    from ocr_core.formats.registry import FORMATS
+
+    named = {".json": "json", ".jsonl": "json"} | {each.suffix: each.name for each in FORMATS.values()}
+    return OutputFormat(named.get(target.suffix.lower(), "text"))
 
 
 class Output:

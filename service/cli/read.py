@@ -36,6 +36,8 @@ from service.cli.input import Order, read_files
 from service.cli.output import (
     Output,
     OutputFormat,
+    format_of,
+    named_format,
     needs_words,
     opened_output,
     require_drawable,
@@ -49,7 +51,17 @@ if TYPE_CHECKING:
 def read(
     files: Documents,
     *,
-    form: Annotated[OutputFormat, typer.Option("--format", "-f", help="What to write.")] = OutputFormat.text,
+    form: Annotated[
+        OutputFormat | None,
+        typer.Option(
+            "--format",
+            "-f",
+            parser=named_format,
+            metavar="|".join(OutputFormat),
+            autocompletion=lambda incomplete: [name.value for name in OutputFormat if name.startswith(incomplete)],
+            help="What to write; else what -o is named after, or text.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a page.")] = False,
     target: Annotated[
         Path,
@@ -74,7 +86,7 @@ def read(
     from ocr_core.pipeline.result import ReadOptions
     from service.settings import load_settings
 
-    form = OutputFormat.json if as_json else form
+    form = OutputFormat.json if as_json else form or format_of(target)
     _require_selection(pages)
     _require_output(form, target)
     paths = _chosen(files)

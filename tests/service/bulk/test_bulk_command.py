@@ -67,7 +67,7 @@ def ocr(*arguments: object, data: bytes | None = None) -> tuple[int, str, str]:
 
 
 def test_all_is_read_and_said(orders: list[Order], scans: Path) -> None:
-    code, out, err = ocr("scans", "out", "--format", "jsonl,text", "--words", "--threads", 3)
+    code, out, err = ocr("scans", "out", "--format", "jsonl,txt,text", "--words", "--threads", 3)
     assert code == 0
     assert re.fullmatch(r"3 of 3 files done; 3 pages in 0 s, \d+\.\d a second\n", out)
     assert err == "3 of 3 files to read\n"

@@ -96,6 +96,23 @@ def test_formats_go_to_a_file_or_to_standard_output(
     assert len(shown.stdout_bytes) == len(target.read_bytes())
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "written"),
+    [
+        *((f"out{each.suffix}", (), name) for name, each in FORMATS.items()),
+        *[("out.json", (), "json"), ("out.jsonl", (), "json"), ("OUT.PDF", (), "pdf"), ("out.log", (), "text")],
+        *[("out.pdf", ("-f", "tsv"), "tsv"), ("out.pdf", ("-f", "txt"), "text"), ("out.tsv", ("--json",), "json")],
+        *[("out", ("-f", "md"), "markdown"), ("out.md", ("-f", "text"), "text")],
+    ],
+)
+def test_the_format_is_the_one_that_is_named_or_else_that_of_the_file(
+    loaded: list[Settings], images: Path, tmp_path: Path, name: str, options: tuple[str, ...], written: str
+) -> None:
+    assert ocr("read", images / "a.png", "-o", tmp_path / name, *options) == (0, "", "")
+    assert ocr("read", images / "a.png", "-o", tmp_path / "as named", "--format", written) == (0, "", "")
+    assert (tmp_path / name).read_bytes()[:200] == (tmp_path / "as named").read_bytes()[:200]
+
+
 def test_the_formats_of_the_command_are_those_that_there_are() -> None:
     assert {each.value for each in OutputFormat} == {"json", *FORMATS}
 
