@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 import re
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 from service.bulk.errors import BulkError
-from service.bulk.folders import files_below
+from service.bulk.folders import UNREAD, files_below, left_out
+from service.bulk.lists import places_of
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"})
 """Of the files in a folder, those that are taken. Files that are named are taken whatever their names."""
@@ -102,13 +103,14 @@ def open_store(url: str) -> tuple[AbstractFileSystem, str]:
     return fs, str(path).rstrip("/")
 
 
-def list_items(source: str, shard: Shard, *, target: str) -> list[Item]:
+def list_items(source: str, shard: Shard, *, target: str, unread: Counter[str] | None = None) -> list[Item]:
     """Return the files of a shard, sorted by name.
 
     Args:
         source: a folder, a glob, a document, a file with a list of paths (`-`: standard input), or a URL of these.
         shard: which part of them.
         target: where outputs go; what lies there is not read, though it be below `source`.
+        unread: is told which other pictures and documents a folder holds, as `files_below` does.
 
     Raises:
         BulkError: there is nothing to read, or two files would have one name.
@@ -116,7 +118,8 @@ def list_items(source: str, shard: Shard, *, target: str) -> list[Item]:
     """
     places: dict[str, str] = {}
     items: list[Item] = []
-    for item in _listed(source, target):
+    unread = Counter() if unread is None else unread
+    for item in _listed(source, target, unread):
         other = places.get(item.name)
         if other is None:
             places[item.name] = item.place
@@ -125,23 +128,25 @@ def list_items(source: str, shard: Shard, *, target: str) -> list[Item]:
         elif other != item.place:
             raise BulkError(f"{other!r} and {item.place!r} would both be written as {item.name!r}")
     if not places:
-        raise BulkError(f"no PDF or image in {'the list' if source == STANDARD else source}")
+        where = "the list" if source == STANDARD else source
+        raise BulkError(f"no PDF or image in {where}" + (f"; {left_out(unread)}" if unread else ""))
     return sorted(items, key=lambda item: item.name)
 
 
-def _listed(source: str, target: str) -> Iterator[Item]:
+def _listed(source: str, target: str, unread: Counter[str]) -> Iterator[Item]:
     if source == STANDARD:
         if sys.stdin is None:
             raise BulkError("standard input is closed")
-        return _of_list(sys.stdin.buffer.read())
+        return _of_list(sys.stdin.buffer.read(), "standard input")
     if is_url(source):
-        return _in_store(source, target)
+        return _in_store(source, target, unread)
     path = local_path(source)
     if path.is_dir():
-        return _outside((_local(each, _below(each, path)) for each in files_below(path, SUFFIXES)), path, target)
+        found = files_below(path, SUFFIXES, unread)
+        return _outside((_local(each, _below(each, path)) for each in found), path, target)
     if path.is_file():
         named = path.suffix.lower() in SUFFIXES
-        return iter([_local(path, path.name)]) if named else _of_list(path.read_bytes())
+        return iter([_local(path, path.name)]) if named else _of_list(path.read_bytes(), source)
     if not _MAGIC.search(source):
         raise BulkError(f"{source}: there is no such folder or file")
     base = Path(_MAGIC.split(str(path), maxsplit=1)[0] + "x").parent
@@ -176,7 +181,7 @@ def _local(path: Path, name: str) -> Item:
     return Item(name, str(path), f"{found.st_size}-{found.st_mtime_ns}" if regular else None, found.st_size)
 
 
-def _in_store(url: str, target: str) -> Iterator[Item]:
+def _in_store(url: str, target: str, unread: Counter[str]) -> Iterator[Item]:
     fs, root = open_store(url)
     fs.invalidate_cache()
     found: Mapping[str, Any]
@@ -186,16 +191,22 @@ def _in_store(url: str, target: str) -> Iterator[Item]:
         elif fs.isfile(root):
             base, found = root.rpartition("/")[0], {root: fs.info(root)}
             if Path(root).suffix.lower() not in SUFFIXES:
-                yield from _of_list(fs.cat_file(root))
+                yield from _of_list(fs.cat_file(root), url)
                 return
         else:
             base, found = root, fs.find(root, detail=True)
+    except BulkError:
+        raise
     except Exception as error:  # each file system has errors of its own
         raise BulkError(f"{url} cannot be listed: {type(error).__name__}: {error}") from error
     own = _own(fs, base, target)
     for path, about in found.items():
-        wanted = about.get("type") != "directory" and Path(path).suffix.lower() in SUFFIXES
-        if wanted and not (own and path.startswith(own)):
+        if about.get("type") == "directory" or (own and path.startswith(own)):
+            continue
+        suffix = Path(path).suffix.lower()
+        if suffix in UNREAD:
+            unread[suffix] += 1
+        if suffix in SUFFIXES:
             yield Item(path.removeprefix(base + "/"), fs.unstrip_protocol(path), _stamp(about), about.get("size"))
 
 
@@ -216,11 +227,9 @@ def _stamp(about: Mapping[str, Any]) -> str | None:
     return None if tag is None else f"{about.get('size')}-{tag}".replace('"', "")
 
 
-def _of_list(data: bytes) -> Iterator[Item]:
-    """Yield the files of a list: a path or URL a line, or with NULs between them, as `find -print0` writes them."""
-    data = data.removeprefix(codecs.BOM_UTF8)  # which editors on Windows write
-    lines = data.split(b"\0") if b"\0" in data else [line.rstrip(b"\r") for line in data.split(b"\n")]
-    for place in map(os.fsdecode, filter(None, lines)):
+def _of_list(data: bytes, name: str) -> Iterator[Item]:
+    """Yield the files of a list."""
+    for place in places_of(data, name):
         if is_url(place):
             yield Item(place.partition("://")[2], place)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from service.cli.common import (
     TextLayerOption,
     ThreadsOption,
     fail,
+    print_error,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def batch(
     from ocr_core.errors import OcrError
     from ocr_core.pipeline.result import ReadOptions
     from service.bulk.errors import StoppedError
+    from service.bulk.folders import left_out
     from service.bulk.items import list_items
     from service.bulk.run import Choices
     from service.cli import batch_progress
@@ -92,7 +95,10 @@ def batch(
 
     try:
         part = _shard(shard)
-        items = list_items(source, part, target=target)
+        unread: Counter[str] = Counter()
+        items = list_items(source, part, target=target, unread=unread)
+        if unread:
+            print_error(left_out(unread))
         order = _order(
             load_settings(model=model, model_store=store, backend=backend),
             target,

@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -161,16 +162,18 @@ def opened_engine(settings: Settings) -> Iterator[Engine]:
         engine.close()
 
 
-def image_files(paths: Sequence[Path], suffixes: AbstractSet[str] = SUFFIXES) -> list[Path]:
+def image_files(
+    paths: Sequence[Path], suffixes: AbstractSet[str] = SUFFIXES, unread: Counter[str] | None = None
+) -> list[Path]:
     """Return the files among `paths`, and in place of each folder the images in it at any depth, sorted.
 
     A folder that cannot be looked into stands among the files: reading it says why. What is no file, such as a pipe, is
-    read only where it is named itself.
+    read only where it is named itself. `unread` is told of other pictures and documents, as `files_below` does.
     """
     files: list[Path] = []
     for path in paths:
         folder = stat.S_ISDIR(_kind(path) or 0)
-        files += sorted(filter(_may_be_read, files_below(path, suffixes))) if folder else [path]
+        files += sorted(filter(_may_be_read, files_below(path, suffixes, unread))) if folder else [path]
     return files
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.bulk.folders import left_out
 from service.cli.common import (
     DOCUMENT_SUFFIXES,
     STANDARD,
@@ -132,9 +134,14 @@ def _chosen(files: list[Path]) -> list[Path]:
     """Return the documents that are named, and those in folders that are."""
     if STANDARD in files and sys.stdin is None:  # `<&-` in a shell
         fail("standard input is closed")
-    paths = image_files(files, DOCUMENT_SUFFIXES)
+    unread: Counter[str] = Counter()
+    paths = image_files(files, DOCUMENT_SUFFIXES, unread)
+    told = left_out(unread) if unread else ""
     if not paths:
-        fail(f"no PDF or image in {', '.join(shown(str(path)) for path in files)}", code=2)
+        names = ", ".join(shown(str(path)) for path in files)
+        fail(f"no PDF or image in {names}" + (f"; {told}" if told else ""), code=2)
+    if told:
+        print_error(told)
     return paths
 
 

@@ -78,6 +78,11 @@ def test_all_is_read_and_said(orders: list[Order], scans: Path) -> None:
     assert (orders[0].model, orders[0].threads) == ("ppocrv2-en@1", 1)
 
 
+def test_what_a_folder_holds_and_is_not_read_is_told(orders: list[Order], scans: Path) -> None:
+    (scans / "IMG_1.HEIC").write_bytes(b"x")
+    assert ocr("scans", "out")[2] == "1 file left out, of kinds that are not read: 1 .heic\n3 of 3 files to read\n"
+
+
 def test_failures_are_named_listed_and_the_exit_code_until_they_are_read(orders: list[Order], scans: Path) -> None:
     (scans / "bad\n.png").write_bytes(b"bad")
     code, out, err = ocr("scans", "out")

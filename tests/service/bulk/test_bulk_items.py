@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -41,6 +42,51 @@ def test_a_glob_is_relative_to_its_fixed_part(folder: Path) -> None:
 
 def test_a_document_is_itself(folder: Path) -> None:
     assert names(folder / "deep" / "c.pdf") == ["c.pdf"]
+
+
+NO_LISTS = {
+    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC or AVIF picture.*convert it to JPEG"),
+    "AVIF": (b"\0\0\0\x20ftypavif\0\0\0\0", "a HEIC or AVIF picture.*convert it to JPEG"),
+    "film": (b"\0\0\0\x20ftypisom\0\0\2\0", "a film"),
+    "docx": (b"PK\x03\x04\x14\0\6\0", r"a \.docx.*convert it to PDF"),
+    "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF", r"a JPEG without its suffix; name it \.jpg"),
+    "UTF-16": ("b.png\n".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
+    "other": (b"SQLite format 3\0\x10\0\1\1\0\0", "a file that is no text"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), NO_LISTS.values(), ids=NO_LISTS)
+def test_what_is_no_list_of_paths_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, message: str
+) -> None:
+    (folder / "named").write_bytes(data)
+    with pytest.raises(BulkError, match=f"named is no list of paths but {message}"):
+        names(folder / "named")
+    fsspec.filesystem("memory").pipe("/lists/named", data)
+    with pytest.raises(BulkError, match=f"^memory://lists/named is no list of paths but {message}"):
+        names("memory://lists/named")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    with pytest.raises(BulkError, match=f"standard input is no list of paths but {message}"):
+        names("-")
+
+
+def test_pictures_and_documents_that_are_not_read_are_counted(folder: Path) -> None:
+    for name in ("x.HEIC", "deep/y.heic", "z.odt"):
+        (folder / name).write_bytes(b"x")
+    fsspec.filesystem("memory").pipe({"/kinds/a.png": b"1", "/kinds/b.avif": b"2", "/kinds/out/c.avif": b"3"})
+    for source, target, expected in (
+        (str(folder), "elsewhere", {".heic": 2, ".odt": 1}),
+        ("memory://kinds", "memory://kinds/out", {".avif": 1}),
+    ):
+        unread: Counter[str] = Counter()
+        list_items(source, Shard(), target=target, unread=unread)
+        assert unread == expected
+    for name in ("a.JPG", "c.pdf"):
+        (folder / "deep" / name).unlink()
+    with pytest.raises(
+        BulkError, match=r"no PDF or image in .*; 1 file left out, of kinds that are not read: 1 \.heic"
+    ):
+        names(folder / "deep")
 
 
 @pytest.mark.parametrize("between", [b"\n", b"\r\n", b"\0"])

@@ -43,6 +43,19 @@ def test_a_folder_without_images_is_told_by_its_name(loaded: list[Settings], tmp
     assert ocr("read", tmp_path / "a\x1b[2J")[2] == f"error: no PDF or image in {tmp_path}/a\\x1b[2J\n"
 
 
+def test_pictures_and_documents_that_are_not_read_are_told(loaded: list[Settings], images: Path) -> None:
+    for name in ("IMG_1.HEIC", "deep/img_2.heic", "letter.docx", "README"):
+        (images / name).write_bytes(b"x")
+    code, out, err = ocr("read", images, "--json")
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert err == "3 files left out, of kinds that are not read: 2 .heic, 1 .docx\n"
+    for name in ("a.png", "deep/b.JPG"):
+        (images / name).unlink()
+    code, _, err = ocr("read", images / "deep")
+    assert (code, loaded[1:]) == (2, [])
+    assert err == f"error: no PDF or image in {images}/deep; 1 file left out, of kinds that are not read: 1 .heic\n"
+
+
 @contextmanager
 def closed(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
     """Close folders of this name: root, who runs tests in containers, may look into every one."""
