@@ -20,6 +20,8 @@ from ocr_core.specs import CURRENT_FILE
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 _VERSION: TypeAdapter[str] = TypeAdapter(Version)
 _SHOWN = 10
+_IMPORTED = "ppocrv6"
+"""What documentation calls the bundle that each makes for himself."""
 
 
 class Entry(NamedTuple):
@@ -140,7 +142,8 @@ class Store(ABC):
     def _not_found(self, name: str, version: str | None = None) -> BundleNotFoundError:
         versions = self.versions(name)
         if not versions:
-            return BundleNotFoundError(f"no bundle {name!r} in {self.url}. {self._has()}")
+            make = f" `ocr models import {name}` makes it." if name == _IMPORTED else ""
+            return BundleNotFoundError(f"no bundle {name!r} in {self.url}. {self._has()}{make}")
         shown = ", ".join(versions[-_SHOWN:])
         if version is None:
             return BundleNotFoundError(

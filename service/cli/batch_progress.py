@@ -18,7 +18,7 @@ from service.bulk.items import Item, Shard
 from service.bulk.manifest import Entry, Manifest
 from service.bulk.reading import Order
 from service.bulk.run import Choices, Plan, ReadAll, Tally, make_plan, run_batch
-from service.cli.common import print_error, stderr
+from service.cli.common import explained, print_error, stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -128,7 +128,9 @@ class _Display:
         if entry is not None and entry.status == "failed" and self._shown < SHOWN:
             self._shown += 1
             more = " (further ones are not shown)" if self._shown == SHOWN else ""
-            print_error(f"{printable(entry.name)}: {printable((entry.error or {}).get('detail', ''))}{more}")
+            error = entry.error or {}
+            reason = explained(error.get("code", ""), error.get("detail", ""))
+            print_error(f"{printable(entry.name)}: {printable(reason)}{more}")
         now = time.monotonic()
         if self._seen and now - self._seen[-1][0] < 1:
             return

@@ -42,6 +42,8 @@ STANDARD = Path("-")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Those of ASCII and Latin-1, ends of lines and paragraphs, and what turns the direction of text."""
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
 stderr = Console(stderr=True)
 
 
@@ -51,9 +53,20 @@ def file_path(text: str | Path) -> Path:
     return Path.cwd() / path if path == STANDARD and str(text) != str(STANDARD) else path
 
 
+def document_path(text: str | Path) -> Path:
+    """Return the document that an argument names.
+
+    Raises:
+        typer.BadParameter: an address, of which a Path would make another one.
+    """
+    if _URL.match(str(text)):
+        raise typer.BadParameter(f"{shown(str(text))} is a URL, and none is fetched: download it first")
+    return file_path(text)
+
+
 Images = Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)]
 Documents = Annotated[
-    list[Path], typer.Argument(parser=file_path, help="PDFs, images, and folders of them.", show_default=False)
+    list[Path], typer.Argument(parser=document_path, help="PDFs, images, and folders of them.", show_default=False)
 ]
 
 
@@ -142,6 +155,14 @@ def shown(name: str) -> str:
 def print_error(message: str) -> None:
     """Print one line on standard error."""
     stderr.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def explained(code: str, message: str) -> str:
+    """Return why a file could not be read, with the option that mends it instead of the field of a request."""
+    return {
+        "password_required": "the PDF is encrypted: give its password by --password",
+        "wrong_password": "the PDF is encrypted, and not with the password of --password",
+    }.get(code, message)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -218,7 +218,7 @@ def require_writable(target: Path) -> None:
     # Of a link that leads to no file yet, where that will be.
     folder = Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent
     if not target.exists() and not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        raise FileNotFoundError(f"--output: there is no folder {shown(str(folder))}")
     _require_access(target if target.exists() else folder)
 
 

@@ -25,6 +25,7 @@ from service.cli.common import (
     TextLayerChoice,
     TextLayerOption,
     ThreadsOption,
+    explained,
     fail,
     file_path,
     image_files,
@@ -169,6 +170,7 @@ def _write(engine: Engine, paths: list[Path], order: Order, output: Output) -> i
             bar.advance(task)
             failed += isinstance(result.page, Exception)
             if isinstance(result.page, Exception):
-                print_error(f"{shown(result.original.name)}: {result.page}")
+                reason = explained(getattr(result.page, "code", ""), str(result.page))
+                print_error(f"{shown(result.original.name)}: {reason}")
             output.write(result.original, result.page, result.number)
     return failed

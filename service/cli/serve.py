@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 
 import typer
 
-from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption
+from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption, fail
 
 
 def serve(
@@ -42,6 +43,7 @@ def serve(
         failed = server.should_exit = True
 
     app = create_app(settings, on_failure=stop)
+    _require_free(settings.host, settings.port)
     room = room_for(settings.max_connections)
     config = uvicorn.Config(
         app,
@@ -61,3 +63,16 @@ def serve(
     server.run()
     if failed or not server.started:  # the log says why
         raise typer.Exit(1)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Find out ahead of loading a model whether somebody listens there; what else is wrong, uvicorn says."""
+    from service.cli.doctor.place import try_port
+
+    try:
+        try_port(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(f"port {port} of {host} is taken: choose another one by --port, or see `ocr doctor`")
+    except UnicodeError:
+        pass

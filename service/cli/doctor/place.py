@@ -49,17 +49,27 @@ def port(settings: Settings) -> Finding:
     host, number = settings.host, settings.port
     where = f"{host}:{number}"
     try:
-        found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with socket.socket(found[0], socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(found[4])
-            probe.listen()
+        try_port(host, number)
     except OSError as error:
         return _no_port(where, number, error)
     except UnicodeError:  # what a name of a machine can never be, such as a..b
         return wrong("port", f"{host} is no name of a machine", _ADDRESS)
     public = " on all addresses of this machine" if host in ("0.0.0.0", "::") else ""
     return ok("port", f"{where} is free: ocr serve would listen there{public}" if number else "any that is free")
+
+
+def try_port(host: str, number: int) -> None:
+    """Listen for a moment.
+
+    Raises:
+        OSError: one cannot.
+        UnicodeError: the host has a name that none can have.
+    """
+    found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(found[0], socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(found[4])
+        probe.listen()
 
 
 def _no_port(where: str, number: int, error: OSError) -> Finding:

@@ -108,6 +108,7 @@ def test_a_bundle_damaged_since_it_was_written_is_not_published(store, tmp_path)
     ("ref", "message"),
     [
         ("nothing", "no bundle 'nothing' in .* has other, small"),
+        ("ppocrv6", "no bundle 'ppocrv6' in .* has other, small. `ocr models import ppocrv6` makes it"),
         ("small@v9", "no version 'v9' of 'small' in .* It has v1, v2"),
         ("other", "no version of 'other' in .* is current. It has v1: choose one"),
         ("../small", "is not the name of a bundle.* has other, small"),

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 from bulk_fakes import here, load_fake, tree
+from encrypted_pdf import encrypted
 from service_fakes import bundle, encoded
 from typer.testing import CliRunner
 
@@ -95,6 +96,12 @@ def test_failures_are_named_listed_and_the_exit_code_until_they_are_read(orders:
     code, out, err = ocr("scans", "out", "--retry-failed")
     assert (code, err) == (0, "1 of 4 files to read, 3 done before\n")
     assert out.startswith("4 of 4 files done, 3 of them before; 1 pages in")
+
+
+def test_of_an_encrypted_pdf_the_option_is_named_that_opens_it(orders: list[Order], scans: Path) -> None:
+    (scans / "secret.pdf").write_bytes(encrypted(b"secret"))
+    code, _, err = ocr("scans", "out")
+    assert (code, "secret.pdf: the PDF is encrypted: give its password by --password\n" in err) == (1, True)
 
 
 def test_a_dry_run_names_what_would_be_read_and_writes_nothing(orders: list[Order], scans: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,15 @@ def test_import_publishes_what_it_made(store: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("ocr_core.bundle.ppocr.import_rapidocr", make)
     assert ocr("models", "import", "other", "--store", store) == (0, "other@7\n", "")
     assert "* other@7" in ocr("models", "list", "--store", store)[1]
+
+
+def test_serve_tells_ahead_of_loading_that_its_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.observe.logs.configure_logging", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = ocr("serve", "--host", "127.0.0.1", "--port", port)
+    assert code == 1
+    assert err == f"error: port {port} of 127.0.0.1 is taken: choose another one by --port, or see `ocr doctor`\n"
 
 
 def test_serve_ends_with_1_if_the_model_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,5 +122,5 @@ def test_who_is_told_to_end_leaves_no_half_file(
 def test_a_link_that_leads_nowhere_is_told_before_anything_is_read(loaded: list[Settings], images: Path) -> None:
     (images / "link").symlink_to(images / "nowhere" / "out.txt")
     code, _, err = ocr("read", images / "a.png", "-o", images / "link")
-    assert (code, err) == (1, f"error: [Errno 2] No such file or directory: '{images / 'nowhere'}'\n")
+    assert (code, err) == (1, f"error: --output: there is no folder {images / 'nowhere'}\n")
     assert loaded == []

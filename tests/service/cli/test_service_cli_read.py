@@ -32,6 +32,13 @@ def test_an_output_that_cannot_be_written_is_found_ahead_of_reading(
     assert loaded == []
 
 
+def test_a_url_is_not_fetched(loaded: list[Settings]) -> None:
+    code, out, err = ocr("read", "https://example.com/a.png")
+    assert (code, out, loaded) == (2, "", [])
+    told = " ".join(err.replace("│", " ").split())
+    assert "https://example.com/a.png is a URL, and none is fetched: download it first" in told
+
+
 @pytest.mark.parametrize("name", ["stdin", "stdout"])
 def test_closed_streams_are_one_line(
     loaded: list[Settings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
@@ -219,9 +226,10 @@ def test_the_text_of_a_document_is_taken_or_not(loaded: list[Settings], papers: 
 def test_a_password_opens(loaded: list[Settings], papers: Path) -> None:
     code, out, err = ocr("read", papers / "secret.pdf", "--json")
     assert (code, json.loads(out)["error"]["code"]) == (1, "password_required")
-    assert err.endswith("secret.pdf: the PDF is encrypted; send its password\n")
-    _, out, _ = ocr("read", papers / "secret.pdf", "--json", "--password", "no")
+    assert err.endswith("secret.pdf: the PDF is encrypted: give its password by --password\n")
+    _, out, err = ocr("read", papers / "secret.pdf", "--json", "--password", "no")
     assert json.loads(out)["error"]["code"] == "wrong_password"
+    assert err.endswith("secret.pdf: the PDF is encrypted, and not with the password of --password\n")
     assert pages_read(papers / "secret.pdf", "--password", "secret") == [(1, pdfs.LINES[0])]
 
 
