@@ -26,7 +26,6 @@ from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
     LINES,
-    MEDIA_TYPES,
     READ,
     File,
     Form,
@@ -37,6 +36,7 @@ from ocr_client.requests import (
     form_of,
     headers_of,
     in_time,
+    media_type_of,
     models_of,
     require_media_type,
     service_at,
@@ -216,7 +216,7 @@ class AsyncClient:
             OcrError: none was read yet, or there is no such job.
         """
         deadline = self._deadline(timeout)
-        media_type = MEDIA_TYPES[to] if to else JSON
+        media_type = media_type_of(to)
         path = path_of(job, result=True)
         body = await self._tried(lambda: self._fetch("GET", path, deadline, media_type=media_type), deadline)
         if to is None:
@@ -270,9 +270,7 @@ class AsyncClient:
     async def _post(self, files: Sequence[File], options: Options, to: Format | None, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
         form = await _formed(files, options, to)
-        return await self._tried(
-            lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline
-        )
+        return await self._tried(lambda: self._fetch("POST", READ, deadline, form, media_type_of(to)), deadline)
 
     async def _get(self, path: str, deadline: Deadline) -> bytes:
         return await self._tried(lambda: self._fetch("GET", path, deadline), deadline)

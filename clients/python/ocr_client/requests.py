@@ -102,6 +102,19 @@ def form_of(files: Sequence[File], options: Mapping[str, Any], *, to: Format | N
     return Form(parts, chosen)
 
 
+def media_type_of(to: Format | None) -> str:
+    """Return what an answer says that it is.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    if to is None:
+        return JSON
+    if to not in MEDIA_TYPES:
+        raise ValueError(f"no such format: {to!r}; there are {', '.join(MEDIA_TYPES)}")
+    return MEDIA_TYPES[to]
+
+
 def service_at(url: str) -> str:
     """Return the address of a service without a slash at its end.
 

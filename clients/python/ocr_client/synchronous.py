@@ -24,7 +24,6 @@ from ocr_client.pages import Answer, Model
 from ocr_client.requests import (
     JSON,
     LINES,
-    MEDIA_TYPES,
     READ,
     File,
     Form,
@@ -34,6 +33,7 @@ from ocr_client.requests import (
     explained,
     form_of,
     headers_of,
+    media_type_of,
     models_of,
     require_media_type,
     service_at,
@@ -223,7 +223,7 @@ class Client:
             OcrError: none was read yet, or there is no such job.
         """
         deadline = self._deadline(timeout)
-        media_type = MEDIA_TYPES[to] if to else JSON
+        media_type = media_type_of(to)
         path = path_of(job, result=True)
         body = self._tried(lambda: self._fetch("GET", path, deadline, media_type=media_type), deadline)
         if to is None:
@@ -276,7 +276,7 @@ class Client:
 
     def _post(self, form: Form, to: Format | None, timeout: float | None) -> bytes:
         deadline = self._deadline(timeout)
-        return self._tried(lambda: self._fetch("POST", READ, deadline, form, MEDIA_TYPES[to] if to else JSON), deadline)
+        return self._tried(lambda: self._fetch("POST", READ, deadline, form, media_type_of(to)), deadline)
 
     def _get(self, path: str, deadline: Deadline) -> bytes:
         return self._tried(lambda: self._fetch("GET", path, deadline), deadline)

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -70,6 +71,12 @@ def test_every_format(client: Client, form: Format) -> None:
     made = client.convert(IMAGE, to=form)  # type: ignore[call-overload]
     assert ("Total" in made) if isinstance(made, str) else made.startswith(b"%PDF")
     assert isinstance(made, bytes) == (form == "pdf")
+
+
+def test_a_format_that_there_is_not_is_told_with_those_that_there_are(client: Client) -> None:
+    for call in (partial(client.convert, IMAGE), partial(client.result, "0" * 32)):
+        with pytest.raises(ValueError, match="no such format: 'docx'; there are text, markdown, tsv, hocr, alto, pdf"):
+            call(to="docx")
 
 
 def test_the_client_knows_every_format_and_option() -> None:
@@ -198,6 +205,8 @@ async def test_the_other_client_does_the_same(url: str) -> None:
         assert pages.end is not None
         with pytest.raises(FileError):
             await client.read(b"nothing")
+        with pytest.raises(ValueError, match="no such format: 'docx'"):
+            await client.convert(IMAGE, to="docx")  # type: ignore[call-overload]
         with pytest.raises(ServiceError):
             await client.read(IMAGE, model="other")
         assert await client.ready()
