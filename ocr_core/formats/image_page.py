@@ -1,4 +1,4 @@
-"""An image as a page of a PDF: JPEG as it came, everything else without loss."""
+"""An image as a page of a PDF: JPEG as it came, everything else as it is read: 8 bits, opaque."""
 
 from __future__ import annotations
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from ocr_core.pages.images import FORMATS, MAX_PIXELS
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +24,21 @@ def builder() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("name", ["README.md", "clients/python/README.md"])
+def test_links_of_pages_that_are_read_where_they_lie_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_what_is_read_is_told_early(name: str) -> None:
+    start = " ".join((ROOT / name).read_text().partition("```")[0].split()).replace("WebP", "WEBP")
+    assert f"{', '.join(FORMATS)} and PDF" in start
+    assert f"up to {MAX_PIXELS // 1_000_000} megapixels" in start
+    assert "HEIC" in start
 
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("zensical").exists(), reason="the extra `docs` is not installed")
