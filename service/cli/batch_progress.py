@@ -18,7 +18,7 @@ from service.bulk.items import Item, Shard
 from service.bulk.manifest import Entry, Manifest
 from service.bulk.reading import Order
 from service.bulk.run import Choices, Plan, ReadAll, Tally, make_plan, run_batch
-from service.cli.common import explained, print_error, stderr
+from service.cli.common import counted, explained, print_error, stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -73,10 +73,12 @@ def described(plan: Plan) -> str:
     parts = [
         (plan.done, "done before"),
         (plan.failed, "failed before (--retry-failed reads them)"),
-        (plan.waiting, "new ones left alone"),
+        (plan.waiting, "new, left alone"),
         (plan.outdated, "of another model or other choices"),
     ]
-    return ", ".join([f"{len(plan.tasks)} of {plan.files} files to read"] + [f"{n} {what}" for n, what in parts if n])
+    return ", ".join(
+        [f"{len(plan.tasks)} of {counted(plan.files, 'file')} to read"] + [f"{n} {what}" for n, what in parts if n]
+    )
 
 
 def duration(seconds: float) -> str:
@@ -142,7 +144,7 @@ class _Display:
             self._bar.update(self._task, completed=tally.files, about=about)
         if self._bar.disable and now - self._told > LINE_SECONDS:
             self._told = now
-            stderr.print(f"{tally.files} of {self._total} files, {about}", highlight=False, soft_wrap=True)
+            stderr.print(f"{tally.files} of {counted(self._total, 'file')}, {about}", highlight=False, soft_wrap=True)
 
     def _about(self, tally: Tally) -> str:
         (begun, files, pages), (now, files_now, pages_now) = self._seen[0], self._seen[-1]
@@ -156,14 +158,16 @@ class _Display:
 
 def _summary(plan: Plan, tally: Tally, seconds: float) -> str:
     done = plan.done + tally.unchanged
-    parts = [f"{tally.read + done} of {plan.files} files done" + (f", {done} of them before" if done else "")]
+    parts = [
+        f"{tally.read + done} of {counted(plan.files, 'file')} done" + (f", {done} of them before" if done else "")
+    ]
     if plan.failed + tally.failed:
         parts.append(f"{plan.failed + tally.failed} failed")
     left = len(plan.tasks) - tally.files + plan.waiting
     if left:
         parts.append(f"{left} not read")
     rate = f", {tally.pages / seconds:.1f} a second" if seconds and tally.pages else ""
-    return f"{'; '.join(parts)}; {tally.pages} pages in {duration(seconds)}{rate}"
+    return f"{'; '.join(parts)}; {counted(tally.pages, 'page')} in {duration(seconds)}{rate}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from service.cli.common import (
     ModelOption,
     StoreOption,
     ThreadsOption,
+    counted,
     image_files,
     opened_engine,
     progress_bar,
@@ -41,7 +42,7 @@ def bench(
     settings = load_settings(model=model, model_store=store, backend=backend, threads=threads)
     with opened_engine(settings) as engine, progress_bar(len(files) * repeat) as bar:
         policy = engine.backend.policy
-        typer.echo(f"{engine.bundle.ref} on {engine.backend.provider}, {policy.streams} streams")
+        typer.echo(f"{engine.bundle.ref} on {engine.backend.provider}, {counted(policy.streams, 'stream')}")
         engine.warm_up()
         paths = bar.track(files * repeat, description="timing")
         rows = [_time(engine, path, settings.max_pixels) for path in paths]
@@ -70,4 +71,4 @@ def _report(rows: list[dict[str, float]]) -> None:
     total = stages.pop("total")
     for stage, times in {**stages, "total": total}.items():
         typer.echo(f"{stage:<8}{statistics.median(times):10.1f} ms")
-    typer.echo(f"{len(total)} readings, {1000 * len(total) / sum(total):.2f} images/s")
+    typer.echo(f"{counted(len(total), 'reading')}, {1000 * len(total) / sum(total):.2f} images/s")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ocr_core.bundle.base import Store
 from ocr_core.bundle.reader import Bundle
 from ocr_core.specs import NetworkSpec, RecognizerSpec
+from service.cli.common import counted
 
 _SHOWN = 72
 """Characters of the alphabet in a line."""
@@ -81,6 +82,7 @@ def _scores(bundle: Bundle) -> list[str]:
         return ["It was published without scores: `ocr eval` makes some."]
     width = max(len(score.dataset) for score in scores)
     rows = [
-        f"  {score.dataset:<{width}}  {score.metric:<9} {score.value:.4f}  {score.images} images" for score in scores
+        f"  {score.dataset:<{width}}  {score.metric:<9} {score.value:.4f}  {counted(score.images, 'image')}"
+        for score in scores
     ]
     return ["scores when it was published, by the pages that validate it", *rows]

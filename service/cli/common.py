@@ -157,6 +157,11 @@ def print_error(message: str) -> None:
     stderr.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of a thing in words."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def explained(code: str, message: str) -> str:
     """Return why a file could not be read, with the option that mends it instead of the field of a request."""
     return {

@@ -95,7 +95,13 @@ def test_failures_are_named_listed_and_the_exit_code_until_they_are_read(orders:
     (scans / "bad\n.png").write_bytes(encoded())
     code, out, err = ocr("scans", "out", "--retry-failed")
     assert (code, err) == (0, "1 of 4 files to read, 3 done before\n")
-    assert out.startswith("4 of 4 files done, 3 of them before; 1 pages in")
+    assert out.startswith("4 of 4 files done, 3 of them before; 1 page in")
+
+
+def test_one_file_of_one_page_is_no_plural(orders: list[Order], scans: Path) -> None:
+    code, out, err = ocr("scans/b.png", "out")
+    assert (code, err) == (0, "1 of 1 file to read\n")
+    assert out.startswith("1 of 1 file done; 1 page in ")
 
 
 def test_of_an_encrypted_pdf_the_option_is_named_that_opens_it(orders: list[Order], scans: Path) -> None:

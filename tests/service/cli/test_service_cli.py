@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import ocr
-from service_fakes import bundle, encoded
+from service_fakes import FakeReader, bundle, encoded
 from typer.testing import CliRunner
 
 from ocr_core.bundle.manifest import Golden, Models
@@ -75,6 +75,13 @@ def test_bench_prints_stages(loaded: list[Settings], images: Path) -> None:
     assert lines[0] == "fake@1 on FakeProvider, 2 streams"
     assert [line.split()[0] for line in lines[1:-1]] == ["decode", "det", "crop", "rec", "post", "total"]
     assert lines[-1].startswith("4 readings, ")
+
+
+def test_one_of_a_thing_is_no_plural(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.engine.loading.load_engine", lambda _: FakeReader(streams=1))
+    _, out, _ = ocr("bench", images / "a.png", "--repeat", 1)
+    lines = out.splitlines()
+    assert (lines[0], lines[-1].partition(",")[0]) == ("fake@1 on FakeProvider, 1 stream", "1 reading")
 
 
 def test_eval_prints_figures(loaded: list[Settings], tmp_path: Path) -> None:
