@@ -28,13 +28,21 @@ MOST_ERRORS = 100
 class JobFields(ReadFields):
     """Choices of a job: those of a read."""
 
-    preview: Literal[False] = Field(default=False, description="A job gives no pictures.")
+    preview: bool = Field(default=False, description="A job gives no pictures.", json_schema_extra={"const": False})
     callback_url: str | None = Field(
         default=None,
         max_length=MAX_LENGTH,
         description="Called by POST once the job has ended, where the service allows it; signed as Standard Webhooks "
         "says.",
     )
+
+    @field_validator("preview")
+    @classmethod
+    def _without(cls, value: bool) -> bool:
+        # No Literal[False]: forms and queries say `false` as text.
+        if value:
+            raise PydanticCustomError("preview", "must be false: a job gives no pictures")
+        return value
 
 
 class JsonJob(JobFields):

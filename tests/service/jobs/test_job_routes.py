@@ -230,6 +230,18 @@ async def test_what_can_never_be_done_is_refused_at_once(
         assert (await client.get("/v1/jobs")).json()["jobs"] == []
 
 
+async def test_a_job_without_pictures_may_say_so(serve_jobs: ServeJobs) -> None:
+    async with serve_jobs() as client:
+        for how in ({"params": {"preview": "false"}}, {"data": {"preview": "0"}}):
+            assert (await client.post("/v1/jobs", files=MANY, **how)).status_code == 202
+        answer = await client.post("/v1/jobs", files=MANY, params={"preview": "true"})
+        assert answer.json()["detail"] == "query.preview: must be false: a job gives no pictures"
+        document = (await client.get("/openapi.json")).json()
+    for name in ("JobForm", "JsonJob"):
+        preview = document["components"]["schemas"][name]["properties"]["preview"]
+        assert (preview["type"], preview["const"]) == ("boolean", False)
+
+
 async def test_without_jobs_there_is_no_such_route(serve_jobs: ServeJobs, tmp_path: Path) -> None:
     async with serve_jobs(jobs=False) as client:
         assert (await client.post("/v1/jobs", files=MANY)).status_code == 404
