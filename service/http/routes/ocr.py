@@ -90,7 +90,7 @@ async def answered(
         received = await receive_within(take, ticket, arrival)
         form = choose_form(received.fields.format, accepted(request)) if make is Answer else "json"
         order = _order(received, form, request)
-        by_page = form == "ndjson" or received.fields.pages or await run_in_threadpool(_any_document, order.images)
+        by_page = await _is_by_page(order, form)
         if by_page:
             ticket = ticket_of(exchange, timeout_ms, context, by_page=True)  # of the whole
             bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, ticket))
@@ -151,6 +151,13 @@ def _order(received: Received, form: str, request: Request) -> Order:
         caller=caller_of(request),
         gone=partial(disconnected, request),
     )
+
+
+async def _is_by_page(order: Order, form: str) -> bool:
+    # Images of which nothing is read as well: only pages of documents have a text layer to be asked for.
+    if form == "ndjson" or order.pages or order.text_layer == "only":
+        return True
+    return await run_in_threadpool(_any_document, order.images)
 
 
 def _any_document(files: Sequence[bytes]) -> bool:

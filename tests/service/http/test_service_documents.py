@@ -208,6 +208,16 @@ async def test_words_of_a_searchable_pdf_lie_on_the_page(serve: Serve) -> None:
     ] * 2
 
 
+@pytest.mark.parametrize("pages", [{}, {"pages": "1"}])
+async def test_of_an_image_only_the_text_layer_is_nothing(serve: Serve, pages: dict[str, str]) -> None:
+    reader = FakeReader()
+    async with serve(reader) as client:
+        answer = await client.post(URL, params={"text_layer": "only", **pages}, files=parts(IMAGE))
+    (page,) = answer.json()["pages"]
+    assert (page["width"], page["height"], page["rotation"], page["lines"]) == (40, 30, 0, [])
+    assert not reader.calls
+
+
 async def test_accept_may_come_in_several_lines(serve: Serve) -> None:
     async with serve() as client:
         lines = [("accept", "text/html"), ("accept", "text/markdown")]
