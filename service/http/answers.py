@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from ocr_core.child.process import Check
+from ocr_core.errors import OcrError
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.registry import FORMATS
 from ocr_core.pipeline import result
@@ -22,7 +23,7 @@ from service.errors import ClientGoneError, NoImageReadError
 from service.http.accept import MEDIA_TYPES
 from service.http.context import Context
 from service.http.exchange import Exchange
-from service.http.problems import CLIENT_GONE, problem_of, report, result_of
+from service.http.problems import problem_of, report, result_of
 from service.http.schemas import Model, OcrResponse, Page, StreamEnd
 from service.http.uploads import Received
 
@@ -191,7 +192,7 @@ class PageStream(StreamingResponse):
         rest: the others.
         stack: what is let go of at the end, whatever that is.
         answer: what it is.
-        exchange: told if the client leaves.
+        exchange: told why it ended before its end, if it did.
     """
 
     def __init__(
@@ -205,7 +206,7 @@ class PageStream(StreamingResponse):
         self._exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it. If the client leaves, it ends there and then."""
+        """Send it. If the client leaves, or the rest cannot be had, it ends there and then, without its last chunk."""
         async with self._stack:
             try:
                 head = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
@@ -214,8 +215,10 @@ class PageStream(StreamingResponse):
                 async for piece in self._rest:
                     await _deliver(send, {"type": "http.response.body", "body": piece, "more_body": True})
                 await _deliver(send, {"type": "http.response.body", "body": b""})
-            except ClientGoneError as error:
-                self._exchange.status = CLIENT_GONE
+            except OcrError as error:
+                # Its status was sent; logs and metrics tell what it would have been.
+                report(error)
+                self._exchange.status = problem_of(error).status
                 self._exchange.error = error
 
 

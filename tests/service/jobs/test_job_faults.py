@@ -7,9 +7,11 @@ import errno
 import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 from job_clients import MANY, HeldAt, ServeJobs, ended, job_when, submit, widths
 from service_fakes import FakeReader
+from service_sockets import listening
 
 from benchmarks.postgres import Postgres
 from ocr_core.errors import BackendError
@@ -178,6 +180,23 @@ async def test_a_result_whose_job_is_removed_meanwhile_is_not_taken_for_whole(
         await ended(client, job)
         answer = await client.get(f"/v1/jobs/{job}/result")
         assert (answer.status_code, answer.json()["code"]) == (404, "job_files_lost")
+
+
+async def test_a_result_that_cannot_go_on_is_cut_off_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with listening(jobs_folder=tmp_path / "jobs") as address:
+        async with httpx.AsyncClient(base_url=address) as client:
+            job = await submit(client)
+            await ended(client, job)
+            next((tmp_path / "jobs" / "files" / job).glob("page-000003-*")).unlink()
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get(f"/v1/jobs/{job}/result")
+            metrics = (await client.get("/metrics")).text
+    assert 'ocr_requests_total{code="404",endpoint="/v1/jobs/{id}/result"} 1.0' in metrics
+    assert "job_files_lost" in [getattr(record, "code", None) for record in caplog.records]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_nobody_is_taken_for_dead_while_the_store_is_gone(
