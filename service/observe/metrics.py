@@ -7,6 +7,7 @@ and any of them answers for all; `process_*` is left out then, since it could on
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -41,6 +42,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._loaded: dict[tuple[str, ...], int] = {}
+        self._lock = threading.Lock()
         self._of_requests(self.registry)
         self._of_pages(self.registry)
         self._of_models(self.registry)
@@ -168,14 +171,21 @@ class Metrics:
 
     def show_model(self, *labels: str) -> None:
         """Add a loaded model: its name, version and digest, its backend and provider."""
-        self.model_info.labels(*labels).set(1)
+        with self._lock:
+            # One that is loaded again may still be in use from before: the same labels then stand for both.
+            self._loaded[labels] = self._loaded.get(labels, 0) + 1
+            self.model_info.labels(*labels).set(1)
 
     def hide_model(self, *labels: str) -> None:
         """Take away a model that is no longer loaded; several workers can only set it to 0."""
-        if _multiprocess():
-            self.model_info.labels(*labels).set(0)
-        else:
-            self.model_info.remove(*labels)
+        with self._lock:
+            others = self._loaded.pop(labels, 1) - 1
+            if others > 0:
+                self._loaded[labels] = others
+            elif _multiprocess():
+                self.model_info.labels(*labels).set(0)
+            else:
+                self.model_info.remove(*labels)
 
     def observe_page(self, page: Page, seconds: Mapping[str, float]) -> None:
         """Count an image that was read, and the seconds that it spent in each stage."""

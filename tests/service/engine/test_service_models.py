@@ -207,6 +207,22 @@ async def test_gauges_show_what_is_loaded(shelf: Shelf) -> None:
         assert {row.labels["version"]: row.value for row in rows} == {"1": 1, "3": 1}
 
 
+async def test_a_model_that_is_loaded_again_is_shown_when_it_is_closed_once(shelf: Shelf) -> None:
+    async with house_of(shelf) as house:
+        await house.models.add("other", "1")
+        first = house.models.find("other@1")
+        with first.lease():
+            house.models.remove("other", "1")
+            await house.models.add("other", "1")
+        await asyncio.to_thread(house.models._closer.submit(lambda: None).result)
+        assert first.reader.steps == ["warm_up", "close"]
+        row = f'ocr_model_info{{backend="fake",digest="{first.bundle.digest}",name="other"'
+        assert row in (await house.client.get("/metrics")).text
+        house.models.remove("other", "1")
+        await asyncio.to_thread(house.models._closer.submit(lambda: None).result)
+        assert row not in (await house.client.get("/metrics")).text
+
+
 async def test_two_hundred_swaps_under_load(shelf: Shelf) -> None:
     async with house_of(shelf) as house:
         swapping = True
