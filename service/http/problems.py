@@ -159,6 +159,7 @@ class KnownProblemError(errors.ServiceError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+        self.code = problem.code  # for the log
 
 
 def problem_of(error: Exception) -> Problem:

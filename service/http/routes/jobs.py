@@ -135,7 +135,7 @@ async def get_job(request: Request, context: ContextDep, name: JobId) -> JobStat
     "/{id}/result",
     summary="What a job has read so far",
     response_model=OcrResponse,
-    responses=problems(401, 403, 404, 406, 409, 422, 429, 503),
+    responses=problems(401, 403, 404, 406, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=result_operation(),
 )
 async def get_result(

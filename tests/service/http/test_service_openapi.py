@@ -149,6 +149,11 @@ def test_every_failure_is_a_problem_document(document: dict[str, Any]) -> None:
                     assert response["content"][CONTENT_TYPE]["example"]["status"] == int(status)
 
 
+def test_a_result_may_be_any_problem_of_its_pages(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/jobs/{id}/result"]["get"]["responses"]
+    assert {"404", "406", "409", "413", "415", "422", "429", "500", "503", "504"} <= set(responses)
+
+
 def test_reading_takes_three_forms_and_says_so(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/ocr"]["post"]
     assert set(operation["requestBody"]["content"]) == {

@@ -114,8 +114,9 @@ async def test_pages_that_fail_are_told_of_and_not_counted_as_read(serve_jobs: S
     ],
 )
 async def test_a_job_of_which_no_page_can_be_read_fails(
-    serve_jobs: ServeJobs, files: object, code: str, status: int
+    serve_jobs: ServeJobs, caplog: pytest.LogCaptureFixture, files: object, code: str, status: int
 ) -> None:
+    caplog.set_level("INFO", "service.request")
     async with serve_jobs() as client:
         job = await submit(client, files)
         found = await ended(client, job)
@@ -123,6 +124,9 @@ async def test_a_job_of_which_no_page_can_be_read_fails(
         assert found["pages_failed"] == found["pages_total"] == len(found["errors"])
         answer = await client.get(f"/v1/jobs/{job}/result")
         assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert getattr(caplog.records[-1], "code", None) == code
+        responses = (await client.get("/openapi.json")).json()["paths"]["/v1/jobs/{id}/result"]["get"]["responses"]
+        assert str(status) in responses
 
 
 async def test_delete_cancels_and_then_removes(serve_jobs: ServeJobs, tmp_path: Path) -> None:
