@@ -125,7 +125,7 @@ class Line(BaseModel):
 
 
 class Page(BaseModel):
-    """What one page of one file gave. A failed page has `error` and neither size nor lines."""
+    """What one page of one file gave. A failed page has `error`, no size and empty `lines`."""
 
     file: str = Field(description="Name that the upload came with; `image-1` and so on for those without.")
     page: int = Field(default=1, ge=1, description="Page within the file, from 1.")
@@ -140,7 +140,9 @@ class Page(BaseModel):
         "in pictures may have been read; `ocr` where all was read.",
     )
     dpi: float | None = Field(default=None, description="Of pages of a PDF: pixels an inch.")
-    lines: list[Line] = Field(default=[], description="In reading order; empty where there is no text.")
+    lines: list[Line] = Field(
+        default=[], description="In reading order; empty where there is no text, and on failed pages."
+    )
     preview: str | None = Field(
         default=None,
         description=f"With `preview=true`: the page as a JPEG of at most {PREVIEW_SIDE} pixels a side, in base64. "

@@ -205,6 +205,9 @@ async def test_real_answers_follow_the_schemas(serve: Serve, document: dict[str,
             content = responses[str(answer.status_code)]["content"][answer.headers["content-type"]]
             check(document, content["schema"], answer.json())
         lines = await client.post("/v1/ocr", headers={"accept": "application/x-ndjson"}, files=parts(image, b"none"))
+        failed = json.loads(lines.text.splitlines()[1])
+        assert (set(failed), failed["lines"]) == ({"file", "page", "lines", "error"}, [])
+        assert "no size and empty `lines`" in document["components"]["schemas"]["Page"]["description"]
         for line in lines.text.splitlines():
             check(document, responses["200"]["content"]["application/x-ndjson"]["schema"], json.loads(line))
         for path in ("/v1/models", "/version", "/livez", "/readyz"):
