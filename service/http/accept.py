@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 
 from ocr_core.formats.registry import FORMATS
@@ -15,7 +17,6 @@ MEDIA_TYPES = {"json": JSON, "ndjson": LINES, **{name: each.media_type for name,
 """`Content-Type` of each form."""
 
 _NAMES = {media_type.partition(";")[0]: name for name, media_type in MEDIA_TYPES.items()}
-_WILD = {"*/*": "json", "application/*": "json", "text/*": "text"}
 _TYPES = 64
 """Media types of an `Accept` that are looked at; browsers send ten."""
 
@@ -32,7 +33,7 @@ def choose_form(chosen: str | None, accept: str | None) -> str:
 
     Args:
         chosen: the request's `format`, which wins.
-        accept: its `Accept`; of equal weights the first one wins.
+        accept: its `Accept`; of equal weights the first one wins, of a wildcard the first form that is not refused.
 
     Raises:
         NotAcceptableError: it accepts nothing that there is.
@@ -41,15 +42,28 @@ def choose_form(chosen: str | None, accept: str | None) -> str:
     parts = [part for part in (accept or "").split(",") if part.strip()]
     if chosen or not parts:
         return chosen or "json"
-    best, weight = None, 0.0
+    said: dict[str, float] = {}
     for part in parts[:_TYPES]:
         media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        name = _NAMES.get(media_type) or _WILD.get(media_type)
-        if name is not None and (found := _weight(parameters)) > weight:
+        said[media_type] = max(said.get(media_type, 0.0), _weight(parameters))
+    best, weight = None, 0.0
+    for media_range, found in said.items():
+        names = (name for kind, name in _NAMES.items() if media_range in _ranges(kind) and not _is_refused(kind, said))
+        if found > weight and (name := next(names, None)):
             best, weight = name, found
     if best is None:
         raise NotAcceptableError(f"an answer is one of {', '.join(_NAMES)}")
     return best
+
+
+def _ranges(media_type: str) -> tuple[str, str, str]:
+    """Return what names a media type, the most specific first."""
+    return media_type, media_type.partition("/")[0] + "/*", "*/*"
+
+
+def _is_refused(media_type: str, said: Mapping[str, float]) -> bool:
+    """Tell whether the most specific of what is said of a media type is `q=0` (RFC 9110, section 12.5.1)."""
+    return next((said[name] for name in _ranges(media_type) if name in said), 1.0) <= 0
 
 
 def _weight(parameters: list[str]) -> float:

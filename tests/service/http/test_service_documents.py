@@ -19,6 +19,7 @@ from service_fakes import FakeReader, parts, two_lines
 from ocr_core.errors import BackendError, PageError
 from ocr_core.pages import pdf as pdf_pages
 from ocr_core.pages.pdfium.process import PdfiumProcess
+from service.http.accept import choose_form
 
 pytestmark = pytest.mark.anyio
 
@@ -233,7 +234,24 @@ async def test_accept_that_says_nothing_is_none(serve: Serve, accept: list[str])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html"])
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("application/json;q=0, */*", "ndjson"),
+        ("*/*, application/json;q=0", "ndjson"),
+        ("application/*;q=0, */*", "text"),
+        ("text/plain;q=0, text/*", "markdown"),
+        ("application/*;q=0, application/json, */*;q=0.1", "json"),
+        ("text/html, application/json;q=0.9, */*;q=0.8", "json"),
+        ("text/*;q=0.5, application/*;q=0.4", "text"),
+        ("*/*", "json"),
+    ],
+)
+def test_what_weighs_nothing_is_never_the_answer(accept: str, form: str) -> None:
+    assert choose_form(None, accept) == form
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html", "*/*;q=0", "text/html, */*;q=0"])
 async def test_what_cannot_be_given_is_406(serve: Serve, accept: str) -> None:
     async with serve() as client:
         answer = await client.post(URL, headers={"accept": accept}, files={"file": SCAN})
