@@ -86,10 +86,9 @@ class ExchangeMiddleware:
             self._metrics.key_requests.labels(key, str(int(status))).inc()
         if reading:
             self._metrics.duration.labels(result_of(status)).observe(exchange.elapsed())
-        for kind in type(exchange.error).__mro__:
-            if kind in REJECTED:
-                self._metrics.rejected.labels(REJECTED[kind]).inc()
-                break
+            reasons = (REJECTED[kind] for kind in type(exchange.error).__mro__ if kind in REJECTED)
+            if reason := next(reasons, None):
+                self._metrics.rejected.labels(reason).inc()
         known = self._known(exchange)
         record(_route(scope), known)
         fields = {

@@ -12,7 +12,7 @@ from dashboard import DASHBOARD, queries
 from manifests import K8S, ROOT
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.observe.metrics import Metrics
+from service.observe.metrics import READ_ENDPOINTS, Metrics
 
 PROMETHEUS = ROOT / "docker/prometheus"
 RUNBOOK = ROOT / "docs/runbook.md"
@@ -70,6 +70,13 @@ def test_every_expression_asks_for_what_is_exposed(expression, exposed):
 def test_a_metric_or_label_that_is_not_exposed_would_be_found(exposed):
     assert unknown("rate(ocr_requests[1m])", exposed) == {"ocr_requests"}
     assert unknown('sum by (status) (ocr_requests_total{route="/"})', exposed) == {"status", "route"}
+
+
+@pytest.mark.parametrize("name", ["OcrOverloaded", "OcrStuck"])
+def test_alerts_that_look_at_all_reads_set_them_against_all_reads(name):
+    (expression,) = (rule["expr"] for rule in alerts() if rule.get("alert") == name)
+    (endpoints,) = re.findall(r'endpoint=~"([^"]*)"', expression)
+    assert set(endpoints.split("|")) == READ_ENDPOINTS
 
 
 def test_every_metric_of_the_service_is_shown(exposed):

@@ -76,8 +76,10 @@ async def test_a_key_that_is_used_too_often_gets_429_and_others_do_not_suffer(se
             assert (await client.post(URL, headers={"x-api-key": READ}, files=parts(IMAGE))).status_code == 200
         refused = await client.post(URL, headers={"x-api-key": READ}, files=parts(IMAGE))
         assert (await client.post(URL, headers={"x-api-key": other}, files=parts(IMAGE))).status_code == 200
+        models = await client.get("/v1/models", headers={"x-api-key": READ})
         scrape = (await client.get("/metrics")).text
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert models.status_code == 429  # and no read
     assert 1 <= int(refused.headers["retry-after"]) <= 10
     assert 'ocr_requests_rejected_total{reason="rate_limit"} 1.0' in scrape
 
