@@ -28,6 +28,7 @@ class _Part:
         self.data = io.BytesIO()  # gives its bytes as they are, where a bytearray or a list of pieces would be copied
         self.name = ""
         self.filename: str | None = None
+        self.typed = False
 
 
 class FormReader:
@@ -46,6 +47,8 @@ class FormReader:
             raise MalformedRequestError(f"a boundary of more than {MAX_BOUNDARY_BYTES} characters")
         self.files: list[tuple[str | None, bytes]] = []
         self.fields: dict[str, str] = {}
+        self.sent = False
+        """Whether a part named `file` has a file's name or type too, as those of all programs that send one have."""
         self._max_files = max_files
         self._part = _Part()
         self._fields = 0
@@ -113,6 +116,7 @@ class FormReader:
         part = self._part
         if part.header.lower() == b"content-disposition":
             part.disposition = bytes(part.value)
+        part.typed |= part.header.lower() == b"content-type"
         part.header, part.value = bytearray(), bytearray()
 
     def _headers_finished(self) -> None:
@@ -125,6 +129,7 @@ class FormReader:
         if self._part.name == FILE_FIELD and len(self.files) == self._max_files:
             raise TooManyImagesError(f"more than {self._max_files} images in one request")
         if self._part.name == FILE_FIELD:
+            self.sent |= self._part.typed or self._part.filename is not None
             return
         self._fields += 1
         if self._fields > MAX_FIELDS:

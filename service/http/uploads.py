@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
 
 from service.errors import (
@@ -15,12 +17,15 @@ from service.errors import (
     UnsupportedContentTypeError,
 )
 from service.http.bodies import collect_json, parse_json
-from service.http.multipart import FILE_FIELD, FormReader
+from service.http.multipart import FILE_FIELD, MAX_FIELD_BYTES, FormReader
 from service.http.schemas import JsonUpload, ReadFields
 from service.settings import Settings
 
 PDF = "application/pdf"
 _JSON: TypeAdapter[JsonUpload] = TypeAdapter(JsonUpload)
+_NO_FILE = f"no file was sent; with curl write -F {FILE_FIELD}=@receipt.jpg; what lies at a URL is not fetched"
+_LONG = 100
+"""Characters of the name of a field that are compared with those that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
 async def _from_form(chunks: AsyncIterator[bytes], content_type: str, query: ReadFields, max_files: int) -> Received:
     form = FormReader(content_type, max_files)
     await form.read(chunks)
-    if not form.files:
-        raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "Field required"}])
+    if not form.sent and all(_is_line(data) for _, data in form.files):
+        raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": _NO_FILE}])
     uploads = tuple(Upload(name or f"image-{i}", data) for i, (name, data) in enumerate(form.files, start=1))
     # Pages send the fields that nobody filled in too, as empty.
     return Received(uploads, merge(query, {name: value for name, value in form.fields.items() if value}))
@@ -113,4 +118,21 @@ def merge(query: ReadFields, chosen: dict[str, object]) -> ReadFields:
         return type(query).model_validate(query.model_dump(exclude_unset=True) | chosen)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in found]) from error
+        known = list(type(query).model_fields)
+        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": _told(e, known)} for e in found]) from error
+
+
+def _is_line(data: bytes) -> bool:
+    """Tell whether a file is a line of text, such as the name of the one that was meant. None that is read here is."""
+    try:
+        return len(data) <= MAX_FIELD_BYTES and data.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _told(error: ErrorDetails, known: list[str]) -> str:
+    """Return what is wrong with a field, and of one that there is not which there are."""
+    if error["type"] != "extra_forbidden":
+        return error["msg"]
+    near = get_close_matches(str(error["loc"][-1])[:_LONG], known, n=1)
+    return f"no such field; did you mean `{near[0]}`?" if near else f"no such field; there are {', '.join(known)}"

@@ -41,6 +41,31 @@ async def test_routing_errors_are_problems_too(serve: Serve, method: str, path: 
         assert answer.headers["allow"]
 
 
+FORGOTTEN = "no file was sent; with curl write -F file=@receipt.jpg; what lies at a URL is not fetched"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("form", "detail"),
+    [
+        ([("file", (None, b"receipt.jpg"))], f"body.file: {FORGOTTEN}"),
+        ([("file", ("", b""))], f"body.file: {FORGOTTEN}"),
+        ([("url", (None, b"https://example.org/receipt.jpg"))], f"body.file: {FORGOTTEN}"),
+        ([*parts(IMAGE), ("fromat", (None, b"text"))], "body.fromat: no such field; did you mean `format`?"),
+        ([*parts(IMAGE), ("url", (None, b"x"))], "body.url: no such field; there are detect, min_confidence, words, "),
+    ],
+)
+async def test_forms_that_are_nearly_right_are_told_what_is_missing(serve: Serve, form: list, detail: str) -> None:
+    async with serve() as client:
+        answer = await client.post("/v1/ocr", files=form)
+        several = await client.post("/v1/ocr", files=[*parts(IMAGE), ("file", (None, b"receipt.jpg"))])
+        file = await client.post("/v1/ocr", files={"file": (None, b"nothing", "application/octet-stream")})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["detail"].startswith(detail)
+    assert [page.get("error", {}).get("status") for page in several.json()["pages"]] == [None, 415]
+    assert (file.status_code, file.json()["code"]) == (415, "unsupported_image_type")
+
+
 @pytest.mark.anyio
 async def test_the_unexpected_is_a_500_that_tells_nothing_and_logs_everything(
     serve: Serve, caplog: pytest.LogCaptureFixture
