@@ -7,6 +7,7 @@ Pillow reads the header, so that limits are enforced before a pixel is decoded, 
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -181,7 +182,9 @@ def _open(data: bytes, check: Callable[[], None] = lambda: None) -> PIL.Image.Im
     try:
         return PIL.Image.open(_Watched(data, check), formats=FORMATS)
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        raise ImageTooLargeError("more pixels than are ever decoded") from error
+        pixels = re.search(r"\d+ pixels", str(error))  # Pillow tells them nowhere else
+        most = f"no more than {PIL.Image.MAX_IMAGE_PIXELS} are ever decoded"
+        raise ImageTooLargeError(f"{pixels[0]}; {most}" if pixels else most) from error
     except UnidentifiedImageError as error:
         raise UnsupportedImageError("neither a PDF nor a JPEG, PNG, WebP, BMP, TIFF or GIF image") from error
     except _DAMAGED as error:

@@ -76,6 +76,14 @@ def test_the_limit_is_that_of_the_caller():
     assert probe(data).width == 24
 
 
+@pytest.mark.parametrize(("width", "height"), [(12_000, 9_000), (65_535, 65_535)])
+def test_what_is_never_decoded_is_told_with_its_size(width: int, height: int) -> None:
+    message = f"{width * height} pixels; no more than 89478485 are ever decoded"
+    for read in (probe, decode):
+        with pytest.raises(ImageTooLargeError, match=message):
+            read(png(width, height))
+
+
 NOISE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
 SAMPLES = {
     "JPEG": encode(NOISE, "JPEG"),
