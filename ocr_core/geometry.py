@@ -58,6 +58,21 @@ def quad_size(quad: NDArray[np.generic]) -> tuple[float, float]:
     return max(math.dist(a, b), math.dist(c, d)), max(math.dist(b, c), math.dist(d, a))
 
 
+def quad_area(quad: Points) -> float:
+    """Return the area in square pixels of the convex hull."""
+    return cv2.contourArea(_hull(quad))
+
+
+def common_area(one: Points, other: Points) -> float:
+    """Return the area in square pixels that the convex hulls of two quads share."""
+    return cv2.intersectConvexConvex(_hull(one), _hull(other))[0]
+
+
+def _hull(quad: Points) -> Points:
+    # Corners that were moved to the edge of the page may leave a quad that is not convex.
+    return np.asarray(cv2.convexHull(quad.astype(np.float32)), np.float32)
+
+
 def grow_rectangle(quad: Points, distance: float) -> Points:
     """Return the rectangle with each side moved outwards by `distance` pixels.
 

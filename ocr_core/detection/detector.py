@@ -18,6 +18,11 @@ from ocr_core.specs import DetectorSpec
 MOST_FAINT = 60
 """So many faint boxes of a search are read, the surest: a photograph has ten, but a pattern may have any number."""
 
+SHORT = 2.2
+"""What may be a character that stands alone is at most so many times as long as wide, or as wide as long,"""
+SIZES = (0.4, 2.5)
+"""and by their sides so large, in heights of the page's lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
@@ -40,18 +45,30 @@ class Detector:
         height, width = pixels.shape[:2]
         return to_tensor(pixels, search_size(width, height, self.spec, scale), self.spec)
 
-    def finish(self, output: Tensor, size: tuple[int, int], *, faint: bool = False) -> list[Detection]:
-        """Return what the network's output, 1×1×H×W, shows, for an image of `size` (width, height).
+    def finish(self, output: Tensor, size: tuple[int, int]) -> list[Detection]:
+        """Return what the network's output, 1×1×H×W, shows, for an image of `size` (width, height)."""
+        return self.finish_with_short(output, size)[0]
 
-        `faint`: what it is less sure of too, as `spec.faint` says; nothing if it says nothing.
+    def finish_with_short(self, output: Tensor, size: tuple[int, int]) -> tuple[list[Detection], list[Points]]:
+        """Return what the output shows, and where characters may stand alone that it is less sure of, the surest first.
+
+        Their cores are all edge, over which a map falls, so that its mean over them is low however sure it is of them.
+        There are none if the bundle does not ask for what is faint.
         """
-        if not faint:
-            return find_quads(output[0, 0], self.spec, size)
+        sure = self.spec.box_threshold
+        least = min(sure, self.spec.faint.box_threshold) if self.spec.faint else sure
+        found = find_quads(output[0, 0], self.spec.model_copy(update={"box_threshold": least}), size)
+        seen = [detection for detection in found if detection.score >= sure]
+        doubted = sorted((one for one in found if one.score < sure), key=lambda detection: -detection.score)
+        return seen, _short([detection.quad for detection in doubted], [detection.quad for detection in seen])
+
+    def faint(self, output: Tensor, size: tuple[int, int]) -> list[Points]:
+        """Return the quads of what it is less sure of too, as `spec.faint` says; nothing if it says nothing."""
         rule = self.spec.faint
         if rule is None:
             return []
         found = find_quads(output[0, 0], self.spec.model_copy(update=rule.thresholds()), size)
-        return sorted(found, key=lambda detection: -detection.score)[:MOST_FAINT]
+        return [detection.quad for detection in sorted(found, key=lambda detection: -detection.score)[:MOST_FAINT]]
 
     def sees_few(self, quads: Sequence[Points]) -> bool:
         """Say whether an image is to be looked over for faint text: it shows few lines."""
@@ -70,3 +87,17 @@ class Detector:
             return False
         scale = math.sqrt(width * height / math.prod(size))
         return float(np.median([min(quad_size(quad)) for quad in quads])) * scale < rule.fine_below
+
+
+def _short(quads: Sequence[Points], lines: Sequence[Points]) -> list[Points]:
+    """Keep of quads those of the size of a character of the lines, and so many at most as are read."""
+    if not lines:
+        return []
+    height = float(np.median([min(quad_size(quad)) for quad in lines]))
+    sides = [sorted(quad_size(quad)) for quad in quads]
+    short = [
+        quad
+        for quad, (least, most) in zip(quads, sides, strict=True)
+        if SIZES[0] * height <= least and most <= min(SIZES[1] * height, SHORT * least)
+    ]
+    return short[:MOST_FAINT]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.detection.direction import Direction
 from ocr_core.detection.stacked import split_rows
 from ocr_core.geometry import Points, grow_rectangle, min_area_quad, quad_size
 from ocr_core.specs import DetectorSpec
@@ -30,6 +31,14 @@ class Detection:
     score: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Core:
+    outline: NDArray[np.generic]
+    rectangle: Points
+    """Of least area around the outline."""
+    score: float
+
+
 def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple[int, int]) -> list[Detection]:
     """Return the text of one map, from above to below.
 
@@ -43,12 +52,18 @@ def find_quads(probability: NDArray[np.float32], spec: DetectorSpec, size: tuple
         core = cv2.dilate(core, _DILATION).astype(np.uint8, copy=False)
     scale = np.array([size[0] / probability.shape[1], size[1] / probability.shape[0]], np.float32)
     limit = np.array(size, np.float32)
+    cores = [
+        piece
+        for contour in _outlines(core, spec.max_candidates)
+        for line in _lines(contour[:, 0], probability, spec)
+        if (piece := _core_of(line, probability, spec)) is not None
+    ]
+    direction = Direction.of([piece.rectangle for piece in cores])
     found = []
-    for contour in _outlines(core, spec.max_candidates):
-        for line in _lines(contour[:, 0], probability, spec):
-            detection = _quad_of(line, probability, spec)
-            if detection is not None:
-                found.append(Detection((detection.quad * scale).clip(0, limit), detection.score))
+    for piece in cores:
+        straight = direction.set_straight(piece.rectangle, piece.outline) if direction else piece.rectangle
+        if (quad := _grown(straight, spec)) is not None:
+            found.append(Detection((quad * scale).clip(0, limit), piece.score))
     return found
 
 
@@ -77,19 +92,23 @@ def _lines(
     return split_rows(contour, probability, spec.split_threshold)
 
 
-def _quad_of(contour: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec) -> Detection | None:
-    rectangle, width, height = min_area_quad(contour)
+def _core_of(outline: NDArray[np.generic], probability: NDArray[np.float32], spec: DetectorSpec) -> _Core | None:
+    rectangle, width, height = min_area_quad(outline)
     if min(width, height) < MIN_CORE_SIDE:
         return None
-    score = mean_inside(probability, rectangle if spec.score == "fast" else contour)
-    if score < spec.box_threshold:
-        return None
+    score = mean_inside(probability, rectangle if spec.score == "fast" else outline)
+    return _Core(outline, rectangle, score) if score >= spec.box_threshold else None
+
+
+def _grown(rectangle: Points, spec: DetectorSpec) -> Points | None:
+    """Return the quad of the text that a core's rectangle stands for; None if it is too small."""
+    width, height = quad_size(rectangle)
     # DB, eq. 10: the core was inset by A·(1 − r²)/L; growing by A·ratio/L undoes it for the ratio that fits r.
     distance = width * height * spec.unclip_ratio / (2 * (width + height))
     if min(width, height) + 2 * distance < MIN_QUAD_SIDE:
         return None
     # Pixel i covers [i, i + 1): the centre of the map's pixels lies half a pixel beyond the contour's coordinates.
-    return Detection(lengthened(grow_rectangle(rectangle, distance), spec.lengthen) + np.float32(0.5), score)
+    return lengthened(grow_rectangle(rectangle, distance), spec.lengthen) + np.float32(0.5)
 
 
 def lengthened(quad: Points, distance: float) -> Points:

@@ -63,11 +63,12 @@ class LineReader:
         with self._watch.stage("det"):
             output = self._runner.detect(detector.prepare(pixels, scale))
         with self._watch.stage("post"):
-            found = detector.finish(output, size)
+            found, short = detector.finish_with_short(output, size)
             quads = [detection.quad for detection in found]
             is_sparse = scale == "sparse" or detector.sees_few(quads)
-            faint = [one.quad for one in detector.finish(output, size, faint=True)] if is_sparse else None
-        return Searched(pixels, quads, [detection.score for detection in found], faint)
+            faint = detector.faint(output, size) if is_sparse else None
+        scores = [detection.score for detection in found]
+        return Searched(pixels, quads, scores, faint, () if is_sparse else short)
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read each quad from its own top left corner."""

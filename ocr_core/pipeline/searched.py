@@ -21,6 +21,8 @@ class Searched:
     """How sure the detector is of each."""
     faint: Sequence[Points] | None = None
     """Where the detector is less sure of text; none: the page holds enough that is sure, or the bundle does not ask."""
+    short: Sequence[Points] = ()
+    """Where characters may stand alone that it is less sure of, on pages of many lines."""
 
     def turned(self, degrees: int) -> Searched:
         """Return the image turned clockwise by a multiple of 90 degrees, its quads with it."""
@@ -30,7 +32,7 @@ class Searched:
             return [order_quad(turn_points(quad, size, degrees)) for quad in quads]
 
         faint = None if self.faint is None else turn(self.faint)
-        return Searched(turn_pixels(self.pixels, degrees), turn(self.quads), self.scores, faint)
+        return Searched(turn_pixels(self.pixels, degrees), turn(self.quads), self.scores, faint, turn(self.short))
 
 
 def turn_pixels(pixels: Pixels, degrees: int) -> Pixels:

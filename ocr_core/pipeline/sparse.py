@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from ocr_core.geometry import Points
+from ocr_core.geometry import Points, common_area, quad_area
 from ocr_core.pipeline.lines import ReadQuad, credit
 
 BELIEVED = 0.8
@@ -32,7 +28,7 @@ NOISE = 0.4
 def unclaimed(faint: Sequence[Points], lines: Sequence[ReadQuad]) -> list[Points]:
     """Return the faint quads that do not lie, for the most part, in a line that reads surely."""
     sure = [line.quad for line in lines if line.confidence >= READ_SURELY]
-    return [quad for quad in faint if all(_common(quad, other) < SAME_TEXT * _area(quad) for other in sure)]
+    return [quad for quad in faint if all(common_area(quad, other) < SAME_TEXT * quad_area(quad) for other in sure)]
 
 
 def best_of(lines: Sequence[ReadQuad], faint: Sequence[ReadQuad]) -> list[ReadQuad]:
@@ -73,18 +69,5 @@ def _is_word(text: str) -> bool:
 
 def _shared(one: Points, other: Points) -> float:
     """Return the area that two quads share, as a part of the smaller one's."""
-    smaller = min(_area(one), _area(other))
-    return _common(one, other) / smaller if smaller > 0 else 0.0
-
-
-def _common(one: Points, other: Points) -> float:
-    return cv2.intersectConvexConvex(_hull(one), _hull(other))[0]
-
-
-def _area(quad: Points) -> float:
-    return cv2.contourArea(_hull(quad))
-
-
-def _hull(quad: Points) -> NDArray[np.float32]:
-    """Return a quad's convex hull: corners that were moved to the edge of the page may leave one that is not convex."""
-    return np.asarray(cv2.convexHull(quad.astype(np.float32)), np.float32)
+    smaller = min(quad_area(one), quad_area(other))
+    return common_area(one, other) / smaller if smaller > 0 else 0.0
