@@ -117,7 +117,9 @@ class Flow:
         if any(above[-1] == "-" and below[0].islower() for above, below in pairwise(texts) if above and below):
             return True  # a word goes on in the next row
         wrapped = float(np.mean([not self._has_room(above, below, edge) for above, below in pairwise(run)]))
-        if _share_of_small(" ".join(texts)) >= SMALL:
+        # Two rows are no more than a pair of lines where one of them has nothing but numbers and names.
+        judged = texts if len(texts) == 2 else [" ".join(texts)]
+        if min(map(_share_of_small, judged)) >= SMALL:
             return wrapped >= WRAPPED
         return wrapped >= WRAPPED_NAMES and len(run) >= NAMES_ROWS
 

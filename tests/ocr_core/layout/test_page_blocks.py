@@ -86,6 +86,11 @@ PAGES = [
         id="centred lines that end early",
     ),
     pytest.param(
+        below(["18/11/2026 08:42 No. 004711", "Thank you & see you soon!"]),
+        [("lines", ["18/11/2026 08:42 No. 004711", "Thank you & see you soon!"])],
+        id="a date, and a sentence below it",
+    ),
+    pytest.param(
         [("Large", 10, 10, 29), *below(TEXT), ("Less large", 10, 200, 26), *below(TEXT, top=260)],
         [(2, "Large"), ("paragraph", ONE), (3, "Less large"), ("paragraph", ONE)],
         id="headings by size",
