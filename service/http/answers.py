@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from http import HTTPStatus
 
+import anyio
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
@@ -26,6 +27,9 @@ from service.http.exchange import Exchange
 from service.http.problems import problem_of, report, result_of
 from service.http.schemas import Model, OcrResponse, Page, StreamEnd
 from service.http.uploads import Received
+
+STALLED_SECONDS = 30.0
+"""A client that takes nothing of its answer for so long has left, as far as anybody can tell."""
 
 
 class Answer:
@@ -223,8 +227,8 @@ class PageStream(StreamingResponse):
 
 
 async def _deliver(send: Send, message: Message) -> None:
-    # How long this may take is for the server to say, which alone sees whether a slow client takes anything.
     try:
-        await send(message)
-    except OSError:
+        with anyio.fail_after(STALLED_SECONDS):
+            await send(message)
+    except (TimeoutError, OSError):
         raise ClientGoneError("the client left before the end of its answer") from None

@@ -22,7 +22,7 @@ line of base64 has 76. h11 takes a tenth of a millisecond for each: 256 kB of ch
 HEAD_SECONDS = 10.0
 """From the opening of a connection, or the answer before, to the end of a request's head. Idle ones go after five."""
 UNREAD_SECONDS = 30.0
-"""How long a client may take nothing of an answer that is larger than the buffers of the system."""
+"""How long a client may leave an answer unread that is larger than the buffers of the system."""
 SETTLING_SECONDS = 1.0
 """For so long no connection makes room for others: the head may be here already, and wait to be looked at."""
 CROWDED = "crowded"
@@ -77,9 +77,9 @@ class Protocol(H11Protocol):
         self._note_waiting()
 
     def pause_writing(self) -> None:
-        """Begin to count the time in which the client takes nothing."""
+        """Begin to count the time in which the client reads too little."""
         super().pause_writing()
-        self._await_reading()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Stop counting."""
@@ -121,17 +121,6 @@ class Protocol(H11Protocol):
         self.waiting.pop(self, None)
         if self._head_timer is not None:
             self._head_timer.cancel()
-
-    def _await_reading(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._require_reading, left)
-
-    def _require_reading(self, left: int) -> None:
-        # One that reads slowly may take minutes to empty the buffer, and is no less there.
-        if self.transport.get_write_buffer_size() < left:
-            self._await_reading()
-        else:
-            self.transport.abort()
 
     def _stop_unread(self) -> None:
         if self._unread_timer is not None:

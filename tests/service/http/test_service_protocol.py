@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
 
 import anyio
 import pytest
 import uvicorn
 from service_fakes import PATIENCE, FakeReader, encoded
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.server import ServerState
 
 from service.app import create_app
 from service.http.protocol import protocol_within
@@ -176,37 +173,3 @@ async def test_who_does_not_read_the_answer_is_hung_up_on(monkeypatch: pytest.Mo
         await connections(server, 1)
         await connections(server, 0)
         deaf.close()
-
-
-class _Transport(asyncio.Transport):
-    """One whose client has left so much unread, at each look."""
-
-    def __init__(self, *left: int) -> None:
-        super().__init__()
-        self._left = list(left)
-        self.aborted = False
-
-    def get_write_buffer_size(self) -> int:
-        return self._left.pop(0)
-
-    def abort(self) -> None:
-        self.aborted = True
-
-
-@pytest.mark.parametrize(("left", "looks"), [((900, 900), 1), ((900, 500, 500, 499, 499, 499), 3)])
-async def test_who_reads_slowly_is_waited_for_while_it_reads(
-    monkeypatch: pytest.MonkeyPatch, left: tuple[int, ...], looks: int
-) -> None:
-    loop = asyncio.get_running_loop()
-    timers: list[Callable[[], None]] = []
-    monkeypatch.setattr(loop, "call_later", lambda _, call, *args: timers.append(partial(call, *args)))
-    config = uvicorn.Config(create_app(Settings(model="fake")), log_config=None)
-    config.load()
-    protocol = protocol_within(1)(config, ServerState(), {}, loop)
-    protocol.transport = transport = _Transport(*left)
-    protocol.flow = FlowControl(transport)
-    protocol.pause_writing()
-    for look, timer in enumerate(timers, start=1):
-        timer()
-        assert transport.aborted is (look == looks)
-    assert transport.aborted
