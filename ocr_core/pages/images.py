@@ -7,6 +7,7 @@ Pillow reads the header, so that limits are enforced before a pixel is decoded, 
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -157,6 +158,8 @@ def resolution(data: bytes) -> tuple[float, float] | None:
     except (*_DAMAGED, ImageError):
         return None
     finer, coarser = max(across, down), min(across, down)
+    if not math.isfinite(across + down):  # 0/0 is written, too
+        return None
     if not (LEAST_DPI <= round(finer) <= MOST_DPI and finer <= MOST_UNEQUAL * coarser):
         return None
     return (down, across) if turned else (across, down)

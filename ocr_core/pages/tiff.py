@@ -19,6 +19,7 @@ MAX_PICTURES = 100_000
 _COPIES = 100
 """Smaller copies passed over before the first picture: cameras write one, and each page of a hostile file pays."""
 _SUBFILE_TYPE = 254
+_SHORT = 3
 _REDUCED = 1
 
 
@@ -111,9 +112,10 @@ def _directory(data: bytes, at: int, layout: _Layout) -> tuple[bool, int | None]
         return False, None
     first = at + width
     tag = _number(data, layout.order + "H", first)  # entries are sorted, and no tag in use is lower
-    reduced = tag == _SUBFILE_TYPE and bool(
-        _number(data, layout.order + "I", first + size - (8 if layout.big else 4)) & _REDUCED
-    )
+    # A value stands at the left of its field: of two bytes in files that begin with the most significant it matters.
+    short = _number(data, layout.order + "H", first + 2) == _SHORT
+    value = _number(data, layout.order + ("H" if short else "I"), first + size - (8 if layout.big else 4))
+    reduced = tag == _SUBFILE_TYPE and bool(value & _REDUCED)
     return reduced, _number(data, pointer, following)
 
 

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from ocr_core.errors import ImageError, ImageTooLargeError, UndecodableImageError
-from ocr_core.pages.images import decode, probe
+from ocr_core.pages.images import decode, probe, resolution
 from ocr_core.pages.limits import Limits
 from ocr_core.pages.opening import open_document
 
@@ -120,6 +120,41 @@ def test_reduced_copies_are_no_pages_unless_there_is_nothing_else(kinds, pages):
     image = decode(data)
     assert (image.pixels == GREYS[pages[0]]).all()
     assert probe(data) == image.header
+
+
+@pytest.mark.parametrize("kind", ["H", "I"], ids=["SHORT", "LONG"])
+def test_a_value_is_read_in_the_width_that_its_type_has(kind):
+    def directory(side, reduced, following):
+        wide = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, side), (279, side**2)]
+        entries = [
+            struct.pack(">HHI", 254, 3 if kind == "H" else 4, 1) + struct.pack(f">{kind}", reduced).ljust(4, b"\0")
+        ]
+        entries += [struct.pack(">HHII", tag, 4, 1, value) for tag, value in wide]
+        return struct.pack(">H", len(entries)) + b"".join(entries) + struct.pack(">I", following)
+
+    start = 8 + 64
+    second = start + len(directory(4, 1, 0))
+    data = b"MM\0*" + struct.pack(">I", start) + b"\x80" * 64 + directory(4, 1, second) + directory(8, 0, 0)
+    assert decode(data).pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "across", "down"),
+    [
+        pytest.param(5, struct.pack("<II", 0, 0), struct.pack("<II", 0, 0), id="nothing over nothing"),
+        pytest.param(12, struct.pack("<d", 200), struct.pack("<d", float("nan")), id="no number"),
+        pytest.param(12, struct.pack("<d", float("inf")), struct.pack("<d", float("inf")), id="infinity"),
+    ],
+)
+def test_resolutions_that_are_no_numbers_are_unknown(kind, across, down):
+    head = b"II*\0" + struct.pack("<I", 8 + 64 + 16) + b"\x80" * 64 + across + down
+    wide = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 8), (279, 64)]
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in wide]
+    entries += [struct.pack("<HHII", tag, kind, 1, at) for tag, at in ((282, 72), (283, 80))]
+    entries.append(struct.pack("<HHII", 296, 4, 1, 2))
+    data = head + struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", 0)
+    assert decode(data).pixels.shape == (8, 8, 3)
+    assert resolution(data) is None
 
 
 def test_what_a_file_asks_of_its_decoder_is_asked_of_the_picture_that_is_decoded():

@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 import stripes
 from drawn_pages import make_page, texts
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_core.backends import Policy
 from ocr_core.bundle.store import open_store
 from ocr_core.detection.detector import MOST_FAINT
+from ocr_core.pipeline.alone import TAKEN, beside
 from ocr_core.pipeline.engine import Engine
+from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.searched import turn_pixels
+from ocr_core.recognition.ctc import Character
+from ocr_core.recognition.recognizer import Reading
 
 FAINT = {"threshold": 0.2, "box_threshold": 0.3, "most_lines": 2}
 LINES = [("01234", 40, 40 + 60 * row, 32) for row in range(4)]
@@ -75,6 +81,26 @@ def test_of_a_pattern_only_so_many_are_read(make_engine):
     pixels, _ = make_page([*LINES, *dots])
     make(make_engine, recognizer=counting).read(pixels)
     assert len(read) == len(LINES) + MOST_FAINT
+
+
+quads = st.tuples(*[st.floats(0, 60, allow_subnormal=False)] * 2, *[st.floats(1, 30, allow_subnormal=False)] * 2)
+
+
+@given(st.lists(quads, max_size=8), st.lists(quads, max_size=8))
+def test_what_is_a_part_of_a_line_is_told_by_the_area_they_share(short, lines):
+    def box(left, top, width, height):
+        corners = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]]
+        return np.array(corners, np.float32)
+
+    def shared(a, b):
+        across, down = (min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
+        return max(across, 0) * max(down, 0) / min(a[2] * a[3], b[2] * b[3])
+
+    read = [ReadQuad(box(*line), Reading((Character("x", 1.0, 0, 1),), 1)) for line in lines]
+    shares = [max((shared(one, line) for line in lines), default=0.0) for one in short]
+    assume(all(abs(share - TAKEN) > 1e-3 for share in shares))
+    kept = [box(*one) for one, share in zip(short, shares, strict=True) if share < TAKEN]
+    assert np.array_equal(beside([box(*one) for one in short], read), kept)
 
 
 @pytest.fixture(scope="module")
