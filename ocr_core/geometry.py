@@ -60,15 +60,29 @@ def quad_size(quad: NDArray[np.generic]) -> tuple[float, float]:
 
 def quad_area(quad: Points) -> float:
     """Return the area in square pixels of the convex hull."""
-    return cv2.contourArea(_hull(quad))
+    return cv2.contourArea(hull(quad))
 
 
 def common_area(one: Points, other: Points) -> float:
     """Return the area in square pixels that the convex hulls of two quads share."""
-    return cv2.intersectConvexConvex(_hull(one), _hull(other))[0]
+    return cv2.intersectConvexConvex(hull(one), hull(other))[0]
 
 
-def _hull(quad: Points) -> Points:
+class Bounds:
+    """The upright bounds of N quads: which of them may share something with another is told a hundred times as fast."""
+
+    def __init__(self, quads: Sequence[Points]) -> None:
+        corners = np.array(quads, np.float32).reshape(len(quads), 4, 2)
+        self._lows, self._highs = corners.min(axis=1), corners.max(axis=1)
+
+    def meeting(self, quad: Points) -> list[int]:
+        """Return the indices of the quads whose bounds share an area with those of this one."""
+        meets = ((self._lows < quad.max(axis=0)) & (self._highs > quad.min(axis=0))).all(axis=1)
+        return np.flatnonzero(meets).tolist()
+
+
+def hull(quad: Points) -> Points:
+    """Return the corners of the convex hull, N×1×2."""
     # Corners that were moved to the edge of the page may leave a quad that is not convex.
     return np.asarray(cv2.convexHull(quad.astype(np.float32)), np.float32)
 

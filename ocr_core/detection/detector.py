@@ -18,6 +18,12 @@ from ocr_core.specs import DetectorSpec
 MOST_FAINT = 60
 """So many faint boxes of a search are read, the surest: a photograph has ten, but a pattern may have any number."""
 
+LEAST_LARGE = 12.0
+"""What is to be found in a search for large letters is as high in its map, in pixels: lower lines the search of a page
+sees."""
+MOST_LARGE = 20
+"""So many of them are read, the surest."""
+
 SHORT = 2.2
 """What may be a character that stands alone is at most so many times as long as wide, or as wide as long,"""
 SIZES = (0.4, 2.5)
@@ -37,6 +43,7 @@ class Detector:
             "page": True,
             "fine": self.spec.resize.fine_pixels is not None,
             "sparse": self.spec.faint is not None,
+            "large": self.spec.faint is not None,
         }
         return [scale for scale, is_asked in asked.items() if is_asked]
 
@@ -69,6 +76,12 @@ class Detector:
             return []
         found = find_quads(output[0, 0], self.spec.model_copy(update=rule.thresholds()), size)
         return [detection.quad for detection in sorted(found, key=lambda detection: -detection.score)[:MOST_FAINT]]
+
+    def large(self, output: Tensor, size: tuple[int, int]) -> list[Points]:
+        """Return the quads of large letters, the surest first, in the output, 1×1×H×W, of the search for them."""
+        found = sorted(self.finish(output, size), key=lambda detection: -detection.score)
+        scale = min(output.shape[3] / size[0], output.shape[2] / size[1])
+        return [one.quad for one in found if min(quad_size(one.quad)) * scale >= LEAST_LARGE][:MOST_LARGE]
 
     def sees_few(self, quads: Sequence[Points]) -> bool:
         """Say whether an image is to be looked over for faint text: it shows few lines."""

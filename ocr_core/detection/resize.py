@@ -22,8 +22,12 @@ HALVED = 1.9
 """A page that shrinks by so much is halved first: averaging two by two takes a tenth of the time of other averaging."""
 
 
-Scale = Literal["page", "fine", "sparse"]
-"""What a search is for: a page, one of small lines, or one of few lines, once more."""
+LARGE_PIXELS = 0.12
+"""Letters that are too large for the search of a page are found in so many of its pixels: a third of each side."""
+
+
+Scale = Literal["page", "fine", "sparse", "large"]
+"""What a search is for: a page, one of small lines, one of few lines, once more, or the large letters of a page."""
 
 
 def search_size(width: int, height: int, spec: DetectorSpec, scale: Scale = "page") -> tuple[int, int]:
@@ -33,10 +37,10 @@ def search_size(width: int, height: int, spec: DetectorSpec, scale: Scale = "pag
     as PaddleOCR does: padding instead would cost time for pixels without text.
     """
     rule = spec.resize
-    if scale == "sparse":
-        # Large letters fall apart in the search of a page: of what it saw half the pixels.
+    if scale in ("sparse", "large"):
+        # Large letters fall apart in the search of a page: of what it saw fewer pixels.
         width, height = search_size(width, height, spec)
-        factor = math.sqrt(SPARSE_PIXELS)
+        factor = math.sqrt(SPARSE_PIXELS if scale == "sparse" else LARGE_PIXELS)
     else:
         factor = max(1.0, rule.min_side / min(width, height))
         factor = min(factor, rule.max_side / max(width, height))

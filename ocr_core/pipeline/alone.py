@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from ocr_core.geometry import Points, common_area, quad_area
+from ocr_core.geometry import Bounds, Points, common_area, quad_area
 from ocr_core.pipeline.lines import ReadQuad
 
 TAKEN = 0.3
@@ -21,16 +19,8 @@ SURELY = 0.9
 def beside(short: Sequence[Points], lines: Sequence[ReadQuad]) -> list[Points]:
     """Return the short quads that no line holds which says anything."""
     taken = [line.quad for line in lines if line.reading.text]
-    if not taken:
-        return list(short)
-    lows, highs = np.array([quad.min(axis=0) for quad in taken]), np.array([quad.max(axis=0) for quad in taken])
-
-    def near(quad: Points) -> list[Points]:
-        # Most lines lie elsewhere on the page, which their bounds tell a hundred times as fast.
-        meets = ((lows < quad.max(axis=0)) & (highs > quad.min(axis=0))).all(axis=1)
-        return [taken[i] for i in np.flatnonzero(meets)]
-
-    return [quad for quad in short if all(_are_apart(quad, other) for other in near(quad))]
+    bounds = Bounds(taken)
+    return [quad for quad in short if all(_are_apart(quad, taken[i]) for i in bounds.meeting(quad))]
 
 
 def characters(read: Sequence[ReadQuad]) -> list[ReadQuad]:

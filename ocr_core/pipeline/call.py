@@ -10,6 +10,7 @@ from ocr_core.geometry import Points, turn_points
 from ocr_core.layout.order import reading_order
 from ocr_core.pipeline.alone import beside, characters
 from ocr_core.pipeline.cells import candidates, cells_of, column
+from ocr_core.pipeline.large import firm, unread, with_large
 from ocr_core.pipeline.lines import LineReader, ReadQuad
 from ocr_core.pipeline.orientation import MARGIN, downward, may_stand
 from ocr_core.pipeline.result import Line, Page, ReadOptions, Word
@@ -70,13 +71,18 @@ class Call:
         settled = self._settle(page.pixels, page.quads, lines)
         if page.faint is None:
             alone = self._reader.read(page.pixels, beside(page.short, settled))
-            return self._parted(page.pixels, [*settled, *characters(alone)])
+            return self._parted(page.pixels, self._with_large(page, [*settled, *characters(alone)]))
         faint = unclaimed(self._reader.faint(page), settled)
         read = self._settle(page.pixels, faint, self._read(page.pixels, faint))
         # Who asks for the least sure lines too asks for noise.
         if self._options.min_confidence > 0:
             settled = without_noise(settled, page.scores)
         return self._parted(page.pixels, best_of(settled, read))
+
+    def _with_large(self, page: Searched, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Look for letters that are too large for the search of the page."""
+        quads = unread(self._reader.large(page, firm(lines)), lines)
+        return with_large(lines, self._settle(page.pixels, quads, self._read(page.pixels, quads)))
 
     def _parted(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Read lines that run down cell by cell, where they prove to be columns of short cells."""

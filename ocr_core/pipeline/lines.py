@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ocr_core.detection.large import shows_large, traces
 from ocr_core.detection.resize import Scale
 from ocr_core.geometry import Points
 from ocr_core.pipeline.orientation import MARGIN, READS_BADLY, READS_WELL, flipped
@@ -57,6 +58,18 @@ class LineReader:
         """Return where a page of few lines may hold more text: of its search, and of one in fewer pixels."""
         return [*(page.faint or ()), *(self._search(page.pixels, "sparse").faint or ())]
 
+    def large(self, page: Searched, lines: Iterable[Points]) -> list[Points]:
+        """Return where a page may hold letters that its search is too fine for, if it shows traces beside its lines."""
+        detector = self._networks.detector
+        size = (page.pixels.shape[1], page.pixels.shape[0])
+        with self._watch.stage("post"):
+            if page.traces is None or not shows_large(page.traces, lines, size):
+                return []
+        with self._watch.stage("det"):
+            output = self._runner.detect(detector.prepare(page.pixels, "large"))
+        with self._watch.stage("post"):
+            return detector.large(output, size)
+
     def _search(self, pixels: Pixels, scale: Scale) -> Searched:
         detector = self._networks.detector
         size = (pixels.shape[1], pixels.shape[0])
@@ -67,8 +80,10 @@ class LineReader:
             quads = [detection.quad for detection in found]
             is_sparse = scale == "sparse" or detector.sees_few(quads)
             faint = detector.faint(output, size) if is_sparse else None
-        scores = [detection.score for detection in found]
-        return Searched(pixels, quads, scores, faint, () if is_sparse else short)
+            scores = [detection.score for detection in found]
+            looked_over = detector.spec.faint is not None and not is_sparse
+            left = traces(output) if looked_over else None
+        return Searched(pixels, quads, scores, faint, () if is_sparse else short, left)
 
     def read(self, pixels: Pixels, quads: Sequence[Points]) -> list[ReadQuad]:
         """Read each quad from its own top left corner."""
