@@ -216,7 +216,7 @@ def _kind(path: Path) -> int | None:
         return None
 
 
-def progress_bar(total: int | None) -> Progress:
+def progress_bar(total: int | None, *, hidden: bool = False) -> Progress:
     """Return a bar on standard error, shown only to people and only for more than one item; None: who knows yet."""
     return Progress(
         TextColumn("{task.description}"),
@@ -225,5 +225,5 @@ def progress_bar(total: int | None) -> Progress:
         TimeRemainingColumn(),
         console=stderr,
         transient=True,
-        disable=(total is not None and total < 2) or not stderr.is_terminal,
+        disable=hidden or (total is not None and total < 2) or not stderr.is_terminal,
     )

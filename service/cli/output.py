@@ -64,6 +64,11 @@ class Output:
         self._aside: Path | None = None
         self._writer = _new_writer(chosen)
 
+    @property
+    def on_terminal(self) -> bool:
+        """Whether pages are written to a terminal."""
+        return self._target == STANDARD and sys.stdout.isatty()
+
     def write(self, original: Original, page: Page | Exception, number: int = 1) -> None:
         """Write a page, or that it could not be read."""
         from ocr_core.formats.base import FailedPage

@@ -159,7 +159,8 @@ def _drawings(draw: Path | None, paths: list[Path], output: Path) -> Drawings | 
 def _write(engine: Engine, paths: list[Path], order: Order, output: Output) -> int:
     """Read files into an output, tell of progress and errors, and return how many pages failed."""
     failed = 0
-    with progress_bar(None) as bar:
+    # Where the pages themselves are written to a terminal, the bar would stand among their lines.
+    with progress_bar(None, hidden=output.on_terminal) as bar:
         task = bar.add_task("reading", total=len(paths), visible=len(paths) > 1)
 
         def opened(count: int) -> None:

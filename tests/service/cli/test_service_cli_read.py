@@ -13,11 +13,12 @@ import cv2
 import pdfs
 import pikepdf
 import pytest
-from commands import PAGES, ocr, runner
+from commands import PAGES, ocr, runner, shown_on_terminal
 from service_fakes import encoded, picture
 
 from ocr_core.formats.registry import FORMATS
 from service.cli import app
+from service.cli.common import stderr
 from service.cli.output import OutputFormat
 from service.settings import Settings
 
@@ -264,3 +265,16 @@ def test_a_selection_that_is_none_is_wrong_usage(loaded: list[Settings], papers:
     assert "'one' is no page" in err
     code, _, err = ocr("read", papers / "paper.pdf", "--pages", "2-9")
     assert (code, err) == (1, f"{papers / 'paper.pdf'}: there is no page 9; the file has 3 pages\n")
+
+
+def test_a_terminal_is_shown_either_the_pages_or_how_far_it_is(
+    loaded: list[Settings], papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(stderr, "is_interactive", True)  # decided when it is made, in the tests of no terminal
+    paper = papers / "paper.pdf"
+    pages = shown_on_terminal("read", paper)
+    assert pages.startswith("This is page 1 of a document,")
+    assert "reading" not in pages
+    assert "3/3" in shown_on_terminal("read", paper, "-o", tmp_path / "out.txt")
+    assert "3/3" in shown_on_terminal("read", paper, out=tmp_path / "piped.txt")
