@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ocr_core.version import program_version
 from service.auth.access import Access
@@ -117,6 +118,8 @@ def _install_middleware(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
 
 
 def _install_routes(app: FastAPI, settings: Settings) -> None:

@@ -7,6 +7,7 @@ that `docker --env-file` and systemd read too, so that one file serves all three
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -288,6 +289,13 @@ class Settings(BaseSettings):
         default=(),
         description="Web sites whose scripts may ask, `https://a.example,https://b.example`; none by default.",
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses and networks of the proxies in front, `10.0.0.7,10.244.0.0/16`; none by default. Of "
+        "what comes from there the caller is the last address in `X-Forwarded-For` that is no proxy's; else all that "
+        "a proxy sends counts as one caller's. Whoever may connect from there can call itself anybody. Only this "
+        "setting is looked at, not `FORWARDED_ALLOW_IPS`.",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged. Probes and scrapes log at `debug`."
@@ -306,7 +314,7 @@ class Settings(BaseSettings):
         "says what is.",
     )
 
-    @field_validator("cors_origins", "jobs_sources", "jobs_callbacks", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "jobs_sources", "jobs_callbacks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         parts = value.split(",") if isinstance(value, str) else value
@@ -316,6 +324,13 @@ class Settings(BaseSettings):
             raise ValueError("a list is written `a,b`, not as JSON")
         # What is empty, as behind a last comma, would allow the folder that the service was started in.
         return [part for part in (each.strip() if isinstance(each, str) else each for each in parts) if part]
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(ip_network(each).prefixlen == 0 for each in value):
+            raise ValueError("where everybody is a proxy, everybody may call itself anybody: name the proxies alone")
+        return value
 
     @model_validator(mode="after")
     def _callbacks_are_signed(self) -> Settings:

@@ -55,6 +55,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # which would believe whoever asks from this machine; OCR_TRUSTED_PROXIES says whom to
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
     server = DrainingServer(config, app.state.context.serving.drain)
