@@ -46,11 +46,21 @@ def named_format(text: str) -> OutputFormat:
 
 
 def format_of(target: Path) -> OutputFormat:
-    """Return the format that a file is named after; text, where its suffix says nothing."""
+    """Return the format that a file is named after; text, where its name has no suffix.
+
+    Raises:
+        typer.BadParameter: it is named after something that is none, such as `.docx`.
+    """
     from ocr_core.formats.registry import FORMATS
 
-    named = {".json": "json", ".jsonl": "json"} | {each.suffix: each.name for each in FORMATS.values()}
-    return OutputFormat(named.get(target.suffix.lower(), "text"))
+    named = {each.suffix: each.name for each in FORMATS.values()} | {".json": "json", ".jsonl": "json"}
+    suffix = target.suffix.lower()
+    if suffix[1:].isalpha() and suffix not in named:  # what has digits is rather part of a name, as in `page.2`
+        raise typer.BadParameter(
+            f"{suffix} is no format that is written: name the file {', '.join(named)}, or the format by --format",
+            param_hint="--output",
+        )
+    return OutputFormat(named.get(suffix, "text"))
 
 
 class Output:

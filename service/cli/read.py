@@ -62,7 +62,7 @@ def read(
             parser=named_format,
             metavar="|".join(OutputFormat),
             autocompletion=lambda incomplete: [name.value for name in OutputFormat if name.startswith(incomplete)],
-            help="What to write; else what -o is named after, or text.",
+            help="What to write; else what -o is named after, as out.pdf, or text.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json: one object a page.")] = False,

@@ -69,7 +69,7 @@ def test_text_and_drawing_are_not_one_file(
     monkeypatch.chdir(tmp_path)
     for folder in ("deep", "new"):
         (tmp_path / folder).mkdir()
-    code, out, err = ocr("read", str(images / "a.png"), "--draw", draw, "-o", output)
+    code, out, err = ocr("read", str(images / "a.png"), "--draw", draw, "-o", output, "-f", "txt")
     assert (code, out, loaded) == (2, "", [])
     assert "-o and --draw both name" in err
     assert not (tmp_path / output).exists()

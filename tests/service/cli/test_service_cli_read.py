@@ -108,7 +108,8 @@ def test_formats_go_to_a_file_or_to_standard_output(
     ("name", "options", "written"),
     [
         *((f"out{each.suffix}", (), name) for name, each in FORMATS.items()),
-        *[("out.json", (), "json"), ("out.jsonl", (), "json"), ("OUT.PDF", (), "pdf"), ("out.log", (), "text")],
+        *[("out.json", (), "json"), ("out.jsonl", (), "json"), ("OUT.PDF", (), "pdf")],
+        *[("out", (), "text"), ("page.2", (), "text"), (".out", (), "text"), ("out.docx", ("-f", "txt"), "text")],
         *[("out.pdf", ("-f", "tsv"), "tsv"), ("out.pdf", ("-f", "txt"), "text"), ("out.tsv", ("--json",), "json")],
         *[("out", ("-f", "md"), "markdown"), ("out.md", ("-f", "text"), "text")],
     ],
@@ -119,6 +120,19 @@ def test_the_format_is_the_one_that_is_named_or_else_that_of_the_file(
     assert ocr("read", images / "a.png", "-o", tmp_path / name, *options) == (0, "", "")
     assert ocr("read", images / "a.png", "-o", tmp_path / "as named", "--format", written) == (0, "", "")
     assert (tmp_path / name).read_bytes()[:200] == (tmp_path / "as named").read_bytes()[:200]
+
+
+@pytest.mark.parametrize("name", ["out.docx", "out.PNG", "out.txt.bak"])
+def test_a_file_named_after_no_format_is_refused(
+    loaded: list[Settings], images: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    (images / name).write_text("before")
+    code, out, err = ocr("read", images / "a.png", "-o", images / name)
+    assert (code, out, loaded) == (2, "", [])
+    assert f"{Path(name).suffix.lower()} is no format that is written" in err
+    assert all(suffix in err for suffix in (".txt", ".md", ".tsv", ".hocr", ".xml", ".pdf", ".json", ".jsonl"))
+    assert (images / name).read_text() == "before"
 
 
 def test_the_formats_of_the_command_are_those_that_there_are() -> None:
