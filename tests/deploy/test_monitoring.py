@@ -72,11 +72,21 @@ def test_a_metric_or_label_that_is_not_exposed_would_be_found(exposed):
     assert unknown('sum by (status) (ocr_requests_total{route="/"})', exposed) == {"status", "route"}
 
 
-@pytest.mark.parametrize("name", ["OcrOverloaded", "OcrStuck"])
-def test_alerts_that_look_at_all_reads_set_them_against_all_reads(name):
+def expression_of(name: str) -> str:
     (expression,) = (rule["expr"] for rule in alerts() if rule.get("alert") == name)
-    (endpoints,) = re.findall(r'endpoint=~"([^"]*)"', expression)
+    return expression
+
+
+def test_rejected_reads_are_set_against_all_reads():
+    (endpoints,) = re.findall(r'endpoint=~"([^"]*)"', expression_of("OcrOverloaded"))
     assert set(endpoints.split("|")) == READ_ENDPOINTS
+
+
+def test_what_is_stuck_is_told_by_what_is_read_and_not_by_what_is_answered():
+    """Answers come of stuck engines too, at deadlines, and none while a document is read for ten minutes."""
+    expression = expression_of("OcrStuck")
+    assert set(NAME.findall(expression)) == {"ocr_requests_in_progress", "ocr_images_total"}
+    assert re.findall(r'result=~"([^"]*)"', expression) == ["read|refused"]
 
 
 def test_every_metric_of_the_service_is_shown(exposed):
