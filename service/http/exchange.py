@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from fastapi import Request
 
+from service.observe.metrics import Kind
+
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -25,6 +27,8 @@ class Exchange:
     """The error that was answered, if any."""
     key: str | None = None
     """Name of the API key that it came with."""
+    kind: Kind = "image"
+    """What it has asked for; an image until it is known."""
     model_digest: str | None = None
     """Digest of the model that answered."""
     facts: dict[str, object] = field(default_factory=dict)

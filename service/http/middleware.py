@@ -85,7 +85,7 @@ class ExchangeMiddleware:
         if key := exchange.key:
             self._metrics.key_requests.labels(key, str(int(status))).inc()
         if reading:
-            self._metrics.duration.labels(result_of(status)).observe(exchange.elapsed())
+            self._metrics.duration.labels(exchange.kind, result_of(status)).observe(exchange.elapsed())
             reasons = (REJECTED[kind] for kind in type(exchange.error).__mro__ if kind in REJECTED)
             if reason := next(reasons, None):
                 self._metrics.rejected.labels(reason).inc()

@@ -26,6 +26,9 @@ READ_ENDPOINTS = frozenset({READ_ENDPOINT, LITEPARSE_ENDPOINT, OPEN_WEBUI_ENDPOI
 Result = Literal["read", "refused", "late", "cancelled", "failed"]
 """What became of a request or of an image. Only the time of `read` and `late` tells how fast the service is."""
 
+Kind = Literal["image", "document"]
+"""What was read: images each have a deadline, documents and what is streamed take as long as their pages."""
+
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, *REQUEST_BUCKETS)
 LINES_BUCKETS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -62,8 +65,8 @@ class Metrics:
         )
         self.duration = Histogram(
             "ocr_request_duration_seconds",
-            "From first to last byte of a read, by what became of it.",
-            ["result"],
+            "From first to last byte of a read, by what became of it; `document` is what is read page by page.",
+            ["kind", "result"],
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
@@ -105,7 +108,8 @@ class Metrics:
             registry=registry,
         )
         for result in get_args(Result):
-            self.duration.labels(result)
+            for kind in get_args(Kind):
+                self.duration.labels(kind, result)
             if result != "cancelled":  # whoever left gets no answer, for any image
                 self.images.labels(result)
 

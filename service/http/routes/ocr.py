@@ -92,6 +92,7 @@ async def answered(
         order = _order(received, form, request)
         by_page = await _is_by_page(order, form)
         if by_page:
+            exchange.kind = "document"
             ticket = ticket_of(exchange, timeout_ms, context, by_page=True)  # of the whole
             bundle, sheets = await stack.enter_async_context(opened_pages(order, serving, ticket))
         else:

@@ -114,7 +114,7 @@ def test_keys_limits_and_metrics_are_those_of_reading() -> None:
         assert httpx.put(f"{url}/process", content=bytes(100_001), headers=key).status_code == 413
         metrics = httpx.get(f"{url}/metrics").text
         assert 'ocr_requests_total{code="200",endpoint="/process"} 1.0' in metrics
-        assert 'ocr_request_duration_seconds_count{result="read"} 1.0' in metrics
+        assert 'ocr_request_duration_seconds_count{kind="image",result="read"} 1.0' in metrics
 
 
 def test_the_loader_of_open_webui(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

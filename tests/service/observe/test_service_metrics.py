@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pdfs
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,10 +26,11 @@ from service.settings import Settings
 
 URL = "/v1/ocr"
 IMAGE = encoded()
+PAGES = [pdfs.paragraph(["This is a page of a document,", "which carries its text."])]
 
 NAMES = {
     "ocr_requests": {"endpoint", "code"},
-    "ocr_request_duration_seconds": {"result"},
+    "ocr_request_duration_seconds": {"kind", "result"},
     "ocr_stage_duration_seconds": {"stage"},
     "ocr_batch_size": {"stage"},
     "ocr_queue_size": {"stage"},
@@ -65,7 +67,7 @@ def test_duration_buckets_are_those_of_the_conventions() -> None:
     buckets = [
         sample.labels["le"]
         for sample in samples(Metrics(), "ocr_request_duration_seconds_bucket")
-        if sample.labels["result"] == "read"
+        if (sample.labels["kind"], sample.labels["result"]) == ("image", "read")
     ]
     wanted = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, float("inf")]
     assert [float(bucket) for bucket in buckets] == wanted
@@ -100,8 +102,8 @@ async def test_a_scrape_tells_what_happened(serve: Serve) -> None:
         'ocr_requests_total{code="413",endpoint="/v1/ocr"} 2.0',
         'ocr_requests_total{code="422",endpoint="/v1/ocr"} 1.0',
         'ocr_requests_total{code="404",endpoint="unmatched"} 1.0',
-        'ocr_request_duration_seconds_count{result="read"} 3.0',
-        'ocr_request_duration_seconds_count{result="refused"} 3.0',
+        'ocr_request_duration_seconds_count{kind="image",result="read"} 3.0',
+        'ocr_request_duration_seconds_count{kind="image",result="refused"} 3.0',
         'ocr_images_total{result="read"} 3.0',
         'ocr_images_total{result="refused"} 3.0',
         'ocr_images_total{result="failed"} 0.0',
@@ -170,8 +172,26 @@ async def test_what_is_refused_is_timed_apart(serve: Serve, leap: Leap) -> None:
         assert (await late).status_code == 504
         reader.release()
         text = (await client.get("/metrics")).text
-    found = re.findall(r'^ocr_request_duration_seconds_count\{result="(\w+)"\} (\d+)', text, re.MULTILINE)
+    found = re.findall(r'^ocr_request_duration_seconds_count\{kind="image",result="(\w+)"\} (\d+)', text, re.MULTILINE)
     assert found == [("read", "0"), ("refused", "5"), ("late", "1"), ("cancelled", "0"), ("failed", "0")]
+
+
+@pytest.mark.anyio
+async def test_documents_and_streams_are_timed_apart_from_images(serve: Serve) -> None:
+    async with serve() as client:
+        assert (await client.post(URL, files=parts(IMAGE))).status_code == 200
+        assert (
+            await client.post(URL, files=parts(IMAGE), headers={"accept": "application/x-ndjson"})
+        ).status_code == 200
+        assert (await client.post(URL, files=parts(pdfs.document(PAGES)))).status_code == 200
+        assert (await client.post(URL, files=parts(b"%PDF-1.7 and no more"))).status_code == 422
+        text = (await client.get("/metrics")).text
+    found = re.findall(r"^ocr_request_duration_seconds_count\{(.*)\} ([1-9].*)", text, re.MULTILINE)
+    assert dict(found) == {
+        'kind="image",result="read"': "1.0",
+        'kind="document",result="read"': "2.0",
+        'kind="document",result="refused"': "1.0",
+    }
 
 
 @pytest.mark.anyio
@@ -207,7 +227,7 @@ async def test_a_request_that_is_cancelled_is_counted_and_logged(caplog: pytest.
         "ocr_requests_in_progress 0.0",
         'ocr_requests_total{code="499",endpoint="/v1/ocr"} 1.0',
         'ocr_requests_rejected_total{reason="cancelled"} 1.0',
-        'ocr_request_duration_seconds_count{result="cancelled"} 1.0',
+        'ocr_request_duration_seconds_count{kind="image",result="cancelled"} 1.0',
     }
     (line,) = [record for record in caplog.records if record.name == "service.request" and record.levelname == "INFO"]
     assert (line.status, line.code, line.endpoint) == (499, "client_gone", URL)
