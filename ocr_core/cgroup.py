@@ -6,6 +6,7 @@ above it; in a container they are not seen, and the root is the container's own.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def memory_limit(root: Path = ROOT, process: Path = PROCESS) -> int | None:
     files += [folder / "memory.limit_in_bytes" for folder in _groups(root, process, "memory")]
     limits = (_number(file) for file in files)
     return min((limit for limit in limits if limit is not None and limit < _NO_LIMIT), default=None)
+
+
+def total_memory() -> int | None:
+    """Return the bytes of memory of the machine; None where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
 
 
 def _groups(root: Path, process: Path, controller: str | None) -> Iterator[Path]:

@@ -6,6 +6,7 @@ and any of them answers for all; `process_*` is left out then, since it could on
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, multiprocess
 from prometheus_client.exposition import choose_encoder
 
+from ocr_core.cgroup import memory_limit, total_memory
 from ocr_core.pipeline.result import Page
 
 READ_ENDPOINT = "/v1/ocr"
@@ -51,8 +53,7 @@ class Metrics:
         self._of_pages(self.registry)
         self._of_models(self.registry)
         self._of_jobs(self.registry)
-        if not _multiprocess():
-            ProcessCollector(registry=self.registry)
+        self._of_process(self.registry)
 
     # What is born with 1 never increases: counters whose labels are known begin with all of them.
 
@@ -172,6 +173,18 @@ class Metrics:
             self.jobs_ended.labels(state)
         for page in ("read", "failed"):
             self.job_pages.labels(page)
+
+    def _of_process(self, registry: CollectorRegistry) -> None:
+        self.memory_limit = Gauge(
+            "ocr_memory_limit_bytes",
+            "Memory that the process may take: its container's limit, or what the machine has.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        bounds = (memory_limit(), total_memory())
+        self.memory_limit.set(min((bound for bound in bounds if bound is not None), default=math.inf))
+        if not _multiprocess():
+            ProcessCollector(registry=registry)
 
     def show_model(self, *labels: str) -> None:
         """Add a loaded model: its name, version and digest, its backend and provider."""

@@ -8,7 +8,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from ocr_core.cgroup import cpu_quota, memory_limit
+from ocr_core.cgroup import cpu_quota, memory_limit, total_memory
 from ocr_core.cpu import affinity_cores, available_cores
 from service.cli.doctor.finding import Finding, ok, size, warning, wrong
 from service.settings import BODY_COPIES, BYTES_PER_PIXEL, Settings
@@ -72,7 +72,7 @@ def cores(settings: Settings | None) -> Finding:
 
 def memory(settings: Settings, peak: int | None) -> Finding:
     """Look at whether the memory is enough for the model and for the requests that may be inside."""
-    limit, total = memory_limit(), _total_memory()
+    limit, total = memory_limit(), total_memory()
     room = min(value for value in (limit, total, 1 << 62) if value is not None)
     model = peak or UNMEASURED
     text = f"{size(total)} in the machine, " if total else ""
@@ -149,13 +149,6 @@ def _cpuinfo() -> dict[str, str]:
         return {}
     pairs = (line.partition(":") for line in text.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _total_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def _count(cores: int) -> str:

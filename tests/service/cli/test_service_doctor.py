@@ -241,7 +241,7 @@ def test_more_threads_than_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_memory_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, state: State, remedy: str) -> None:
     in_group(tmp_path, monkeypatch, {"memory.max": str(limit)})
-    monkeypatch.setattr(machine, "_total_memory", lambda: 16 << 30)
+    monkeypatch.setattr(machine, "total_memory", lambda: 16 << 30)
     found = machine.memory(Settings(), 300 << 20)
     assert found.state is state
     assert found.remedy.startswith(remedy)

@@ -50,6 +50,7 @@ NAMES = {
     "ocr_jobs_taken_over": set(),
     "ocr_job_store_errors": set(),
     "ocr_job_callbacks": {"result"},
+    "ocr_memory_limit_bytes": set(),
 }
 
 
@@ -71,6 +72,17 @@ def test_duration_buckets_are_those_of_the_conventions() -> None:
     ]
     wanted = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, float("inf")]
     assert [float(bucket) for bucket in buckets] == wanted
+
+
+@pytest.mark.parametrize(
+    ("limit", "total", "told"), [(1 << 30, 8 << 30, 1 << 30), (None, 8 << 30, 8 << 30), (9 << 30, 8 << 30, 8 << 30)]
+)
+def test_the_memory_that_it_may_take_is_told(
+    monkeypatch: pytest.MonkeyPatch, limit: int | None, total: int, told: int
+) -> None:
+    monkeypatch.setattr("service.observe.metrics.memory_limit", lambda: limit)
+    monkeypatch.setattr("service.observe.metrics.total_memory", lambda: total)
+    assert [sample.value for sample in samples(Metrics(), "ocr_memory_limit_bytes")] == [told]
 
 
 def samples(metrics: Metrics, name: str) -> list:
