@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 
 import typer
 
 from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption, fail
+
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -43,6 +46,12 @@ def serve(
         failed = server.should_exit = True
 
     app = create_app(settings, on_failure=stop)
+    serving = app.state.context.serving
+
+    def tell(url: str) -> None:
+        serving.url = url
+        log.info("listening; requests get 503 until the model is ready", extra={"url": url})
+
     _require_free(settings.host, settings.port)
     room = room_for(settings.max_connections)
     config = uvicorn.Config(
@@ -53,12 +62,14 @@ def serve(
         backlog=room.backlog,
         ws="none",
         log_config=None,
+        # It says that all is running, at `info`, while the model is being loaded.
+        log_level={"info": "warning"}.get(settings.log_level, settings.log_level),
         access_log=False,
         server_header=False,
         proxy_headers=False,  # which would believe whoever asks from this machine; OCR_TRUSTED_PROXIES says whom to
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
-    server = DrainingServer(config, app.state.context.serving.drain)
+    server = DrainingServer(config, serving.drain, tell)
     # Until uvicorn listens itself, and afterwards: it raises the signal that stopped it again, which is no failure.
     signal.signal(signal.SIGTERM, server.handle_exit)
     server.run()

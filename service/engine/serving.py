@@ -61,6 +61,8 @@ class Serving:
     ) -> None:
         self.settings = settings
         self.state = State.LOADING
+        self.url: str | None = None
+        """Where it is asked, for the log."""
         self.models = Models(settings, load, metrics)
         self.admission = Admission(
             max_requests=settings.max_concurrent_requests,
@@ -180,7 +182,8 @@ class Serving:
         self._watchdog = Watchdog(self._scheduler, self._workers, self.models)
         self._watch()
         self.state = State.READY
-        log.info("ready", extra={"model": model.bundle.ref})
+        place = {} if self.url is None else {"url": self.url}
+        log.info("ready", extra={"model": model.bundle.ref, "streams": streams, **place})
 
     def _watch(self) -> None:
         assert self._watchdog is not None

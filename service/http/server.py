@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, which drains before it stops."""
+"""The HTTP server: uvicorn, which tells where it listens, and drains before it stops."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ ANSWER_SECONDS = 3
 class DrainingServer(uvicorn.Server):
     """When told to stop, goes on answering until `drain` is over: probes turn red, new requests are refused.
 
-    Told a second time, it stops at once.
+    Told a second time, it stops at once. `on_listening` gets its URL, as soon as it takes connections.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Callable[[], Awaitable[None]],
+        on_listening: Callable[[str], None] = lambda _: None,
+    ) -> None:
         super().__init__(config)
         self._drain = drain
+        self._on_listening = on_listening
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = False
 
@@ -32,6 +38,14 @@ class DrainingServer(uvicorn.Server):
             await super().serve(sockets)
         finally:
             self._loop = None
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            self._on_listening(f"http://{host}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; called by the interpreter in the main thread."""

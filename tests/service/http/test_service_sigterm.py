@@ -1,7 +1,8 @@
-"""The real server in a process of its own, told to stop: while it reads, while it loads, while something hangs."""
+"""The real server in a process of its own: what it says, and told to stop while it reads, loads or hangs."""
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -29,7 +30,7 @@ def page(pixels, options):
 
 def load(settings):
     if mood == "loads":
-        never.wait()
+        released.wait()
     return FakeReader(page)
 
 def no_thread(*args):
@@ -60,14 +61,14 @@ def port() -> int:
 
 @pytest.fixture
 def start(port: int) -> Iterator[Start]:
-    """Start a server that `reads`, `hangs` while it reads, `loads` for ever or `breaks` once it has loaded."""
+    """Start one that `reads` or `loads` until it is told to go on, `hangs` as it reads, or `breaks` after loading."""
     processes = []
 
-    def run(mood: str, **settings: object) -> subprocess.Popen:
+    def run(mood: str, stderr: int | None = None, **settings: object) -> subprocess.Popen:
         paths = {"PYTHONPATH": f"{Path(__file__).parents[3]}:{Path(__file__).parents[1]}", "OCR_LOG_LEVEL": "warning"}
         arguments = [sys.executable, "-c", SCRIPT, mood, str(port)]
         environment = {**paths, **{f"OCR_{name.upper()}": str(value) for name, value in settings.items()}}
-        processes.append(subprocess.Popen(arguments, env=environment, stdin=subprocess.PIPE, text=True))
+        processes.append(subprocess.Popen(arguments, env=environment, stdin=subprocess.PIPE, stderr=stderr, text=True))
         return processes[-1]
 
     yield run
@@ -75,6 +76,8 @@ def start(port: int) -> Iterator[Start]:
         process.kill()
         process.wait()
         process.stdin.close()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 @pytest.fixture
@@ -100,6 +103,24 @@ def inside(url: str, count: int) -> bool:
     """Tell whether `count` requests are being served."""
     text = httpx.get(f"{url}/metrics").text
     return re.search(rf"^ocr_requests_in_progress {count}\.0$", text, re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_log_says_where_it_listens_and_when_it_is_ready(start: Start, url: str, form: str) -> None:
+    server = start("loads", subprocess.PIPE, log_level="info", log_format=form)
+    first = server.stderr.readline()
+    assert "listening" in first
+    assert url in first
+    server.stdin.write("go\n")
+    server.stdin.flush()
+    loaded, ready = server.stderr.readline(), server.stderr.readline()
+    assert "model loaded" in loaded
+    assert status(f"{url}/readyz") == 200
+    if form == "json":
+        told = json.loads(ready)
+        assert (told["message"], told["model"], told["streams"], told["url"]) == ("ready", "fake@1", 1, url)
+    else:
+        assert ready.endswith(f"ready model=fake@1 streams=1 url={url}\n")
 
 
 def test_sigterm_under_load_loses_no_accepted_request(start: Start, url: str) -> None:
