@@ -26,7 +26,7 @@ class MalformedRequestError(ServiceError):
 class InvalidRequestError(ServiceError):
     """Well formed, but a field is missing, unknown or out of its range.
 
-    `errors` holds one `{"loc", "msg"}` a field, of very many the first; what the client sent is not repeated.
+    `errors` holds one `{"loc", "msg"}` a field, of very many the first; pydantic's `input` is left out.
     """
 
     code = "invalid_request"

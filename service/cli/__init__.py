@@ -33,9 +33,11 @@ class _Commands(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except ValidationError as error:
-            first = error.errors()[0]
+            from service.http.fields import in_words
+
+            first = error.errors(include_input=False)[0]
             name = "_".join(["OCR", *map(str, first["loc"])]).upper() if first["loc"] else "settings"
-            fail(f"{name}: {first['msg']}", code=USAGE)
+            fail(f"{name}: {in_words(first)}", code=USAGE)
         except BrokenPipeError:  # `ocr read … | head`; the framework ends quietly
             raise
         except (OcrError, OSError) as error:

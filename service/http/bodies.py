@@ -18,6 +18,7 @@ from service.errors import (
     PayloadTooLargeError,
     UploadStalledError,
 )
+from service.http.fields import in_words
 from service.http.problems import problem_response
 from service.http.protocol import CROWDED
 
@@ -175,10 +176,13 @@ def parse_json(body: bytearray, adapter: TypeAdapter[T]) -> T:
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)
-        if first[0]["type"] == "json_invalid":
-            raise MalformedRequestError(f"the body is not JSON: {first[0]['msg']}") from error
-        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": e["msg"]} for e in first]) from error
+        found = error.errors(include_url=False)
+        if found[0]["type"] == "json_invalid":
+            raise MalformedRequestError(f"the body is not JSON: {found[0]['ctx']['error']}") from error
+        schema = adapter.json_schema()
+        parts = (schema, *schema.get("$defs", {}).values())
+        known = [name for part in parts for name in part.get("properties", ())]
+        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": in_words(e, known)} for e in found]) from error
 
 
 def body_of(adapter: TypeAdapter[T]) -> Callable[[Request], Awaitable[T | None]]:

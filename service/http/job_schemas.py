@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from service.errors import JobFilesLostError
+from service.http.fields import CURSOR
 from service.http.problems import Problem
 from service.http.schemas import Base64File, Model, ReadFields, from_base64
 from service.jobs.job import Job, PageRow, State
@@ -144,9 +145,7 @@ class ListFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=50, ge=1, le=500, description="Jobs at a time.")
-    after: Annotated[str | None, Query(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}-[0-9a-f]{32}$")] = Field(
-        default=None, description="`next` of the list before."
-    )
+    after: Annotated[str | None, Query(pattern=CURSOR)] = Field(default=None, description="`next` of the list before.")
 
 
 class ResultFields(BaseModel):

@@ -25,6 +25,7 @@ from ocr_core.errors import (
 from service import errors
 from service.errors import is_fault
 from service.http.exchange import exchange_of
+from service.http.fields import in_words
 from service.observe.metrics import Result
 
 log = logging.getLogger(__name__)
@@ -212,7 +213,9 @@ def install_handlers(app: FastAPI) -> None:
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return await domain(request, errors.InvalidRequestError(error.errors()))
+        known = _fields_of(request)
+        found = [{"loc": each["loc"], "msg": in_words(each, known)} for each in error.errors()]
+        return await domain(request, errors.InvalidRequestError(found))
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -228,6 +231,12 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, routing)
+
+
+def _fields_of(request: Request) -> list[str]:
+    """Return what a query of the route may have."""
+    taken = request.scope["route"].dependant.query_params
+    return [name for one in taken for name in getattr(one.field_info.annotation, "model_fields", {})]
 
 
 def _problem(status: int, code: str, detail: str) -> Problem:

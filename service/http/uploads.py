@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
 
 from service.errors import (
@@ -17,6 +15,7 @@ from service.errors import (
     UnsupportedContentTypeError,
 )
 from service.http.bodies import collect_json, parse_json
+from service.http.fields import in_words
 from service.http.multipart import FILE_FIELD, MAX_FIELD_BYTES, FormReader
 from service.http.schemas import JsonUpload, ReadFields
 from service.settings import Settings
@@ -24,8 +23,6 @@ from service.settings import Settings
 PDF = "application/pdf"
 _JSON: TypeAdapter[JsonUpload] = TypeAdapter(JsonUpload)
 _NO_FILE = f"no file was sent; with curl write -F {FILE_FIELD}=@receipt.jpg; what lies at a URL is not fetched"
-_LONG = 100
-"""Characters of the name of a field that are compared with those that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +114,9 @@ def merge(query: ReadFields, chosen: dict[str, object]) -> ReadFields:
     try:
         return type(query).model_validate(query.model_dump(exclude_unset=True) | chosen)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
+        found = error.errors(include_url=False)
         known = list(type(query).model_fields)
-        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": _told(e, known)} for e in found]) from error
+        raise InvalidRequestError([{"loc": ("body", *e["loc"]), "msg": in_words(e, known)} for e in found]) from error
 
 
 def _is_line(data: bytes) -> bool:
@@ -128,11 +125,3 @@ def _is_line(data: bytes) -> bool:
         return len(data) <= MAX_FIELD_BYTES and data.decode().isprintable()
     except UnicodeDecodeError:
         return False
-
-
-def _told(error: ErrorDetails, known: list[str]) -> str:
-    """Return what is wrong with a field, and of one that there is not which there are."""
-    if error["type"] != "extra_forbidden":
-        return error["msg"]
-    near = get_close_matches(str(error["loc"][-1])[:_LONG], known, n=1)
-    return f"no such field; did you mean `{near[0]}`?" if near else f"no such field; there are {', '.join(known)}"

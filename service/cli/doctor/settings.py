@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 from service.cli.doctor.finding import Finding, ok, warning, wrong
+from service.http.fields import in_words
 from service.settings import CONFIG_VARIABLE, Settings, load_settings
 
 PREFIX = "OCR_"
@@ -46,8 +47,9 @@ def _unknown(name: str, known: Iterable[str]) -> Finding | None:
 
 def _refused(error: ValidationError) -> list[Finding]:
     found = []
-    for one in error.errors():
+    for one in error.errors(include_input=False):
         name = PREFIX + "_".join(map(str, one["loc"])).upper() if one["loc"] else "together"
-        message = one["msg"].removeprefix("Value error, ")
-        found.append(wrong("settings", f"{name}: {message}.", "Correct it or unset it; the rest is looked at then."))
+        found.append(
+            wrong("settings", f"{name}: {in_words(one)}.", "Correct it or unset it; the rest is looked at then.")
+        )
     return found

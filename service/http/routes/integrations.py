@@ -101,7 +101,7 @@ async def _from_form(request: Request, count: Callable[[int], None]) -> Received
     form = FormReader(content_type, 1)
     await form.read(counted(request, count))
     if not form.files:
-        raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "Field required"}])
+        raise InvalidRequestError([{"loc": ("body", FILE_FIELD), "msg": "is missing"}])
     (name, data) = form.files[0]
     return Received((Upload(name or "image-1", data),), ReadFields())
 

@@ -20,6 +20,7 @@ from service.http.answers import PageStream
 from service.http.bodies import collect_json, incoming_of, parse_json
 from service.http.context import Context, ContextDep
 from service.http.exchange import caller_of, exchange_of
+from service.http.fields import IDEMPOTENCY_KEY, JOB_ID
 from service.http.job_answer import JobAnswer, kept_sheets, received_of, require_pages
 from service.http.job_schemas import (
     MOST_ERRORS,
@@ -51,12 +52,12 @@ router = APIRouter(prefix=JOBS_ENDPOINT, tags=["jobs"], dependencies=[READER])
 
 STATE_HEADER = "X-Job-State"
 
-JobId = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", description="As the answer to `POST` has it.")]
+JobId = Annotated[str, Path(alias="id", pattern=JOB_ID, description="As the answer to `POST` has it.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,255}$",
+        pattern=IDEMPOTENCY_KEY,
         description="A word of the client's own: a second request with it gives the job of the first, and makes none.",
     ),
 ]

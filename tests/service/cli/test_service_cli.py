@@ -36,7 +36,7 @@ def test_options_choose_the_engine(loaded: list[Settings], images: Path) -> None
 
 FAILURES = {
     "unknown model": (("read", "x.png", "--model", "absent"), 1, "error: no bundle 'absent'. Make one."),
-    "bad setting": (("read", "x.png", "--backend", "tpu"), 2, "error: OCR_BACKEND: Input should be"),
+    "bad setting": (("read", "x.png", "--backend", "tpu"), 2, "error: OCR_BACKEND: must be 'auto', 'openvino'"),
     "unknown store": (("models", "list", "--store", "s3x://y"), 1, "error: s3x://y: Protocol not known"),
     "no such set": (("eval", "nowhere"), 1, "error: [Errno 2] No such file or directory: 'nowhere/labels.jsonl'"),
     "no argument": (("read",), 2, "Usage: "),

@@ -335,7 +335,7 @@ def test_settings_that_are_misspelt_or_refused(monkeypatch: pytest.MonkeyPatch) 
     assert "processor" in report
     chosen, found = examine({})
     assert chosen is None
-    assert found[0].text.startswith("OCR_BACKEND: Input should be 'auto'")
+    assert found[0].text.startswith("OCR_BACKEND: must be 'auto'")
 
 
 def test_keys_that_are_none(tmp_path: Path) -> None:

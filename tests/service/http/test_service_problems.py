@@ -14,6 +14,7 @@ from service_fakes import DIGEST, FakeReader, encoded, parts
 
 from ocr_core import errors as core
 from service import errors
+from service.auth.keys import new_key
 from service.http.problems import STATUS, Problem, problem_of
 from service.observe.logs import ConsoleFormatter, JsonFormatter
 
@@ -64,6 +65,78 @@ async def test_forms_that_are_nearly_right_are_told_what_is_missing(serve: Serve
     assert answer.json()["detail"].startswith(detail)
     assert [page.get("error", {}).get("status") for page in several.json()["pages"]] == [None, 415]
     assert (file.status_code, file.json()["code"]) == (415, "unsupported_image_type")
+
+
+FORMATS = "'json', 'text', 'markdown', 'tsv', 'hocr', 'alto' or 'pdf'"
+MODEL = "must be a model's `name` or `name@version`: small letters, digits, dots, hyphens and underscores"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("words", "maybe", "must be true or false, not 'maybe'"),
+        ("min_confidence", "0,5", "must be a number, not '0,5'"),
+        ("min_confidence", "2", "must be 1 or less, not '2'"),
+        ("min_confidence", "-1", "must be 0 or more, not '-1'"),
+        ("format", "docx", f"must be {FORMATS}, not 'docx'"),
+        ("format", "d" * 41, f"must be {FORMATS}"),
+        ("model", "../x", f"{MODEL}, not '../x'"),
+        ("password", "p" * 1001, "must be of at most 1000 characters"),
+        ("formt", "text", "no such field; did you mean `format`?"),
+    ],
+)
+async def test_a_field_is_refused_in_the_same_words_wherever_it_stands(
+    serve: Serve, field: str, value: str, why: str
+) -> None:
+    async with serve() as client:
+        query = await client.post("/v1/ocr", params={field: value}, files=parts(IMAGE))
+        form = await client.post("/v1/ocr", data={field: value}, files=parts(IMAGE))
+        body = await client.post("/v1/ocr", json={"image": "aGFsbG8=", field: value})
+    assert query.json()["errors"] == [{"loc": ["query", field], "msg": why}]
+    assert form.json()["errors"] == body.json()["errors"] == [{"loc": ["body", field], "msg": why}]
+    assert {answer.status_code for answer in (query, form, body)} == {422}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ([], "body: must be an object"),
+        ({}, "body.image: is missing"),
+        ({"image": "aGFsbG8=", "words": None}, "body.words: must be true or false, not null"),
+        ({"image": "aGFsbG8=", "model": 5}, "body.model: must be a string, not 5"),
+        ({"image": "aGFsbG8=", "password": 12345}, "body.password: must be a string"),
+        ({"image": "aGFsbG8=", "min_confidence": [1]}, "body.min_confidence: must be a number"),
+    ],
+)
+async def test_json_is_refused_in_words_that_repeat_no_secret(serve: Serve, body: object, why: str) -> None:
+    async with serve() as client:
+        answer = await client.post("/v1/ocr", json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (422, why)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "why"),
+    [
+        ("POST", "/v1/ocr", {"headers": {"x-request-timeout-ms": "1.5"}}, "must be a whole number, not '1.5'"),
+        ("POST", "/v1/ocr", {"headers": {"x-request-timeout-ms": "0"}}, "must be 1 or more, not '0'"),
+        ("GET", "/v1/jobs?limit=501", {}, "must be 500 or less, not '501'"),
+        ("GET", "/v1/jobs?after=x", {}, "must be what the list before had as `next`, not 'x'"),
+        ("GET", "/v1/jobs?nothing=like", {}, "no such field; there are limit, after"),
+        ("GET", "/v1/jobs/7", {}, "must be a job's id: 32 of the digits 0-9a-f, not '7'"),
+        ("POST", "/v1/models/fake/load", {"json": {"versoin": "1"}}, "no such field; did you mean `version`?"),
+    ],
+)
+async def test_other_fields_are_refused_in_words_too(
+    serve: Serve, method: str, path: str, sent: dict, why: str, tmp_path: Path
+) -> None:
+    secret, key = new_key("ops", ["read", "admin"])
+    async with serve(api_keys=key.line(), jobs_folder=tmp_path) as client:
+        client.headers["x-api-key"] = secret
+        answer = await client.request(method, path, **sent)
+    assert (answer.status_code, [error["msg"] for error in answer.json()["errors"]]) == (422, [why])
 
 
 @pytest.mark.anyio
