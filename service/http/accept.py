@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -67,12 +68,13 @@ def _is_refused(media_type: str, said: Mapping[str, float]) -> bool:
 
 
 def _weight(parameters: list[str]) -> float:
-    """Return the `q` of a media type."""
+    """Return the `q` of a media type, from 0 to 1; of what is no number 0."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
             try:
-                return float(value)
+                weight = float(value)
             except ValueError:
                 return 0.0
+            return min(max(weight, 0.0), 1.0) if math.isfinite(weight) else 0.0
     return 1.0

@@ -245,6 +245,11 @@ async def test_accept_that_says_nothing_is_none(serve: Serve, accept: list[str])
         ("text/html, application/json;q=0.9, */*;q=0.8", "json"),
         ("text/*;q=0.5, application/*;q=0.4", "text"),
         ("*/*", "json"),
+        *[
+            (f"text/markdown;q={no_weight}, text/plain;q=0.5", "text")
+            for no_weight in ("inf", "nan", "-inf", "x", "-1")
+        ],
+        ("application/json, text/plain;q=7", "json"),
     ],
 )
 def test_what_weighs_nothing_is_never_the_answer(accept: str, form: str) -> None:
