@@ -147,8 +147,11 @@ def _listed(source: str, target: str, unread: Counter[str]) -> Iterator[Item]:
     if path.is_file():
         named = path.suffix.lower() in SUFFIXES
         return iter([_local(path, path.name)]) if named else _of_list(path.read_bytes(), source)
+    if path.is_fifo():  # as of `<(find …)` in a shell
+        return _of_list(path.read_bytes(), source)
     if not _MAGIC.search(source):
-        raise BulkError(f"{source}: there is no such folder or file")
+        there = "is no folder, file or pipe" if path.exists() else "there is no such folder or file"
+        raise BulkError(f"{source}: {there}")
     base = Path(_MAGIC.split(str(path), maxsplit=1)[0] + "x").parent
     matches = base.glob(_below(path, base))
     return _outside((_local(match, _below(match, base)) for match in matches if not match.is_dir()), base, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
@@ -189,6 +190,21 @@ def test_nothing_to_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "empty").mkdir()
     with pytest.raises(BulkError):
         names(source)
+
+
+def test_a_pipe_is_a_list_as_standard_input_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    os.mkfifo("pipe")
+    writing = threading.Thread(target=Path("pipe").write_text, args=("b.png\n",), daemon=True)
+    writing.start()
+    found = names("pipe")
+    writing.join()
+    assert found == ["b.png"]
+
+
+def test_a_device_is_not_called_missing() -> None:
+    with pytest.raises(BulkError, match="/dev/null: is no folder, file or pipe"):
+        names("/dev/null")
 
 
 def test_two_files_of_one_name_are_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
