@@ -15,17 +15,20 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Discriminator, Field, FiniteFloat, Tag, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 Corners = tuple[tuple[float, float], ...]
 """x, y of a polygon's corners, clockwise."""
+FARTHEST = 2.0**24
+"""Pixels from the corner of an image beyond which no label lies: f32 has whole pixels up to there."""
+Coordinate = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """A text and its polygon, labelled or read."""
 
-    points: Annotated[tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=3)]
+    points: Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=3)]
     text: str
     ignore: bool = False
     """Labelled as unreadable or unimportant: neither finding nor missing it counts."""

@@ -14,7 +14,18 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, PageSet, Region, read_set, validates
+from ocr_core.scoring.datasets import (
+    FARTHEST,
+    Coordinate,
+    CropRow,
+    CropSet,
+    LabelledSet,
+    PageRow,
+    PageSet,
+    Region,
+    read_set,
+    validates,
+)
 from trainer.config import LabelledSource
 from trainer.errors import ConfigError
 
@@ -26,7 +37,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 @dataclass(frozen=True)
 class _PaddleBox:
     transcription: str
-    points: tuple[tuple[float, float], ...]
+    points: tuple[tuple[Coordinate, Coordinate], ...]
 
 
 _BOXES = TypeAdapter(tuple[_PaddleBox, ...])
@@ -120,6 +131,8 @@ def _icdar_regions(path: Path) -> tuple[Region, ...]:
         if match is None:
             raise ValueError(f"{path.name}:{number}: not x1,y1,...,x4,y4,text")
         numbers = [float(value) for value in match[1].split(",")[:8]]
+        if not all(abs(value) <= FARTHEST for value in numbers):
+            raise ValueError(f"{path.name}:{number}: a corner more than {FARTHEST:,.0f} pixels away")
         points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
         regions.append(_region(points, match[2].strip().strip('"')))
     return tuple(regions)

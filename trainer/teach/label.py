@@ -20,7 +20,7 @@ from trainer.data.page_sources import map_path
 from trainer.data.problems import Problems
 from trainer.data.readers import IMAGE_SUFFIXES
 from trainer.errors import ConfigError
-from trainer.teach.written import name_in, require_some_read, written_labels
+from trainer.teach.written import name_in, require_names, require_some_read, written_labels
 
 UNSURE = "###"
 
@@ -41,6 +41,7 @@ def label_images(bundle: Bundle, folder: Path, out: Path, *, crops: bool, confid
     options = ReadOptions(detect=not crops, min_confidence=0.0)
     counts = {"rows": 0, "lines": 0, "unsure": 0}
     paths, problems = _images(folder), Problems()
+    require_names(out, paths)
     engine = Engine.load(bundle)
     try:
         with written_labels(out, folder) as file:
@@ -109,9 +110,6 @@ def _images(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise ConfigError(f"no image below {folder}")
-    # Told before hours of work, at whose end they could not be written.
-    if odd := [name for name in map(str, paths) if name.encode(errors="replace").decode() != name]:
-        raise ConfigError(f"{odd[0]!a} is no UTF-8, which names in labels are: rename it")
     return paths
 
 

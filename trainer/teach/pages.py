@@ -14,7 +14,7 @@ from ocr_core.scoring.datasets import CropRow, CropSet, LabelledSet, PageRow, Pa
 from trainer.data.crops import read_image
 from trainer.data.problems import Problems
 from trainer.errors import ConfigError
-from trainer.teach.written import name_in, require_some_read, written_labels
+from trainer.teach.written import name_in, require_names, require_some_read, written_labels
 
 LinesOf = Callable[[Engine, Pixels, PageRow], tuple[list[dict[str, Any]], str]]
 """Makes the new lines of a page, as `labels.jsonl` has them, from its H×W×3 BGR pixels and its row; and says whether
@@ -72,6 +72,7 @@ def _write(
     source: str,
 ) -> None:
     problems, written = Problems(), 0
+    require_names(out, map(labelled.path, rows))
     engine = Engine.load(bundle)
     try:
         with written_labels(out, labelled.folder) as file:

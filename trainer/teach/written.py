@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -86,6 +86,17 @@ def _made_by_teachers(labels: Path) -> bool:
         if row is not None and not (isinstance(row, dict) and str(row.get("source", "")).startswith(SOURCES)):
             return False
     return True
+
+
+def require_names(out: Path, images: Iterable[Path]) -> None:
+    """Find out ahead of the work, at whose end they would be written, whether labels in `out` can name images.
+
+    Raises:
+        ConfigError: the name of one is no UTF-8.
+    """
+    for name in (name_in(out, image) for image in images):
+        if name.encode(errors="replace").decode() != name:
+            raise ConfigError(f"{name!a} is no UTF-8, which names in labels are: rename it")
 
 
 def name_in(out: Path, image: Path) -> str:

@@ -45,6 +45,18 @@ def test_icdar(tmp_path):
     assert second.ignore
 
 
+@pytest.mark.parametrize("far", [1e300, -2e7])
+def test_corners_that_no_image_has_are_refused(tmp_path, far):
+    boxes = [{"transcription": "to", "points": [[far, 2], *BOX[1:]]}]
+    (tmp_path / "det.txt").write_text(f"a.jpg\t{json.dumps(boxes)}\n")
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "gt_a.txt").write_text(f"{far:.0f},2,9,2,9,6,1,6,A\n")
+    with pytest.raises(ValueError, match="row 1: Input should be"):
+        read_paddle(tmp_path / "det.txt")
+    with pytest.raises(ValueError, match=r"gt_a.txt:1: a corner more than 16,777,216 pixels away"):
+        read_icdar(tmp_path)
+
+
 def test_validation_takes_every_eighth_by_the_hash_of_the_name():
     names = [f"{number}.jpg" for number in range(400)]
     expected = [int(hashlib.sha1(name.encode()).hexdigest(), 16) % 8 == 0 for name in names]

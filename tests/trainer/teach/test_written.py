@@ -121,10 +121,13 @@ class _Store:
         return name
 
 
-BOX = '{"image": "a.jpg", "lines": [{"points": [[0, 0], [NaN, 0], [9, 9]], "text": "a"}]}'
+BOX = '{"image": "a.jpg", "lines": [{"points": [[0, 0], [%s, 0], [9, 9]], "text": "a"}]}'
 
 
-@pytest.mark.parametrize(("labels", "said"), [(None, "No such file"), ("", "no rows"), (BOX, "finite")])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [(None, "No such file"), ("", "no rows"), (BOX % "NaN", "finite"), (BOX % "1e300", "less than or equal")],
+)
 def test_a_set_that_cannot_be_read_is_told_in_words(tmp_path, monkeypatch, capsys, labels, said):
     monkeypatch.setattr("ocr_core.bundle.store.open_store", lambda url: _Store())
     if labels is not None:
@@ -142,6 +145,21 @@ def test_a_name_that_is_no_unicode_is_refused_before_the_work(tmp_path, monkeypa
         pytest.skip("this file system takes no such name")
     assert main(["label", str(tmp_path), "--store", "s", "--bundle", "b", "--out", str(tmp_path / "new")]) == 78
     assert "rename it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["relabel", "label"])
+def test_a_set_whose_name_is_no_unicode_is_refused_before_the_work(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.setattr("ocr_core.bundle.store.open_store", lambda url: _Store())
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    (folder / "a.jpg").write_text("")
+    (folder / "labels.jsonl").write_text('{"image": "a.jpg", "text": "a"}\n')
+    assert main([command, str(folder), "--store", "s", "--bundle", "b", "--out", str(tmp_path / "new")]) == 78
+    assert "rename it" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 SLOW = """
