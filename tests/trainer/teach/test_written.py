@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 
@@ -178,9 +179,21 @@ runpy.run_module("trainer", run_name="__main__")
 """
 
 
-def test_a_command_that_is_ended_leaves_nothing_of_a_set(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_leaves_nothing_of_a_set(tmp_path, number):
     with subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "begun\n"
-        process.terminate()
-        assert process.wait(30) == 143
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_ignores_a_lost_terminal_goes_on(tmp_path):
+    """As behind nohup."""
+    ignoring = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SLOW}"
+    command = [sys.executable, "-c", ignoring, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGHUP)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
