@@ -21,6 +21,8 @@ CALLERS = 2
 """One place for a document on top of every so many, for callers who have none: nobody keeps all others out."""
 NOTICE = 0.2
 """Seconds within which a page that waits for its place notices that nobody waits for it."""
+ANSWERS = 8
+"""Of the memory as much again for answers whose clients take their time to read them: 256 MiB of 2 GiB."""
 ARRIVING = 4
 """Uploads under way for every place of a request. They hold only what has arrived, and a connection."""
 
@@ -102,6 +104,7 @@ class Admission:
         self._images = 0
         self._bytes = 0
         self._documents: Counter[str] = Counter()
+        self._answers = 0
         self._pages = 0
         self._page_bytes = 0
         self._waiting: deque[object] = deque()
@@ -211,6 +214,19 @@ class Admission:
         finally:
             self._documents[caller] -= 1
             self._documents = +self._documents  # without those who have none
+
+    @contextmanager
+    def answer(self, nbytes: int) -> Iterator[bool]:
+        """Count an answer of so many bytes, which has no place inside any more, among those that are read slowly.
+
+        Gives whether there is memory for it, so that its client may take its time.
+        """
+        patient = self._answers + nbytes <= self._max_bytes // ANSWERS
+        self._answers += nbytes * patient
+        try:
+            yield patient
+        finally:
+            self._answers -= nbytes * patient
 
     def page(self, nbytes: int, check: Callable[[], None] | None = None) -> Place:
         """Return a place for a page of a document; blocks until there is one.

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from http import HTTPStatus
 
 import anyio
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,6 +17,7 @@ from ocr_core.errors import OcrError
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.registry import FORMATS
 from ocr_core.pipeline import result
+from service.engine.admission import Admission
 from service.engine.documents import Sheet
 from service.engine.image_job import Reading
 from service.engine.reading import Outcome
@@ -30,6 +31,9 @@ from service.http.uploads import Received
 
 STALLED_SECONDS = 30.0
 """A client that takes nothing of its answer for so long has left, as far as anybody can tell."""
+AT_ONCE = 1 << 18
+"""Bytes of a whole answer of which a client must take as many in that time: who reads 10 kB a second gets it."""
+_LEFT = "the client left before the end of its answer"
 
 
 class Answer:
@@ -188,6 +192,40 @@ class Answer:
         return ours or NoImageReadError(pages)
 
 
+class WholeAnswer(Response):
+    """An answer that was made before it is sent, and has no place inside any more, however slowly it is read.
+
+    Args:
+        body: all of it.
+        answer: what it is.
+        admission: counts its memory. Where that is full it is sent within `STALLED_SECONDS`, or not at all.
+        exchange: told if it was not sent to its end.
+    """
+
+    def __init__(self, body: bytes, answer: Answer, admission: Admission, exchange: Exchange) -> None:
+        timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in answer.timings.items())
+        super().__init__(body, headers={"Server-Timing": timing}, media_type=answer.media_type)
+        self._admission = admission
+        self._exchange = exchange
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it, in pieces: of one that is handed over at once nobody sees whether the client takes any."""
+        body, size = self.body, len(self.body)
+        with self._admission.answer(size) as patient:
+            try:
+                with anyio.fail_after(None if patient else STALLED_SECONDS):
+                    head = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                    await _deliver(send, head)
+                    for begin in range(0, max(size, 1), AT_ONCE):
+                        end = begin + AT_ONCE
+                        piece = {"type": "http.response.body", "body": body[begin:end], "more_body": end < size}
+                        await _deliver(send, piece)
+            except (TimeoutError, ClientGoneError) as error:
+                gone = error if isinstance(error, ClientGoneError) else ClientGoneError(_LEFT)
+                self._exchange.status = problem_of(gone).status
+                self._exchange.error = gone
+
+
 class PageStream(StreamingResponse):
     """An answer that is sent while it is made.
 
@@ -231,4 +269,4 @@ async def _deliver(send: Send, message: Message) -> None:
         with anyio.fail_after(STALLED_SECONDS):
             await send(message)
     except (TimeoutError, OSError):
-        raise ClientGoneError("the client left before the end of its answer") from None
+        raise ClientGoneError(_LEFT) from None

@@ -7,6 +7,8 @@ probes as well, and lets those that say nothing keep everyone out.
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import h11
@@ -21,8 +23,12 @@ LINE_BYTES = 64
 line of base64 has 76. h11 takes a tenth of a millisecond for each: 256 kB of chunks of one byte would be seconds."""
 HEAD_SECONDS = 10.0
 """From the opening of a connection, or the answer before, to the end of a request's head. Idle ones go after five."""
-UNREAD_SECONDS = 30.0
-"""How long a client may leave an answer unread that is larger than the buffers of the system."""
+UNREAD_SECONDS = 31.0
+"""How long a client may take nothing of what is left of an answer; a moment longer than the application waits for it,
+which can tell the log why."""
+UNSENT_BYTES = 1 << 17
+"""What the system keeps of an answer beyond what the client's side has room for. By default it is megabytes, and a
+third of them has to be gone before anybody hears that the client takes some: half a minute at 40 kB a second."""
 SETTLING_SECONDS = 1.0
 """For so long no connection makes room for others: the head may be here already, and wait to be looked at."""
 CROWDED = "crowded"
@@ -49,6 +55,7 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request; where there are too many connections, those idle for longest make room."""
         super().connection_made(transport)
+        _keep_little_unsent(transport.get_extra_info("socket"))
         self._note_waiting()
         while self.waiting and len(self.connections) > self.max_connections:
             oldest, since = next(iter(self.waiting.items()))
@@ -137,6 +144,12 @@ class Protocol(H11Protocol):
             self.send_400_response("Too many lines or chunks.")
         else:
             self.transport.close()
+
+
+def _keep_little_unsent(connection: socket.socket | None) -> None:
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # a system without it, or no TCP
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def protocol_within(max_connections: int, *, overshoot: int = BACKLOG) -> type[Protocol]:

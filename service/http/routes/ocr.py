@@ -21,7 +21,7 @@ from service.engine.reading import Order, Outcome, read_images
 from service.engine.ticket import Ticket
 from service.errors import DeadlineExceededError, InvalidRequestError
 from service.http.accept import LINES, accepted, choose_form
-from service.http.answers import Answer, PageStream
+from service.http.answers import Answer, PageStream, WholeAnswer
 from service.http.bodies import incoming_of
 from service.http.context import Context, ContextDep
 from service.http.exchange import Exchange, caller_of, exchange_of
@@ -105,8 +105,7 @@ async def answered(
         if by_page or form != "json":
             return PageStream(first, pieces, stack.pop_all(), answer, exchange)
         body = b"".join([first, *[piece async for piece in pieces]])
-        server_timing = ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in answer.timings.items())
-        return Response(body, headers={"Server-Timing": server_timing}, media_type=answer.media_type)
+        return WholeAnswer(body, answer, serving.admission, exchange)
 
 
 def ticket_of(exchange: Exchange, timeout_ms: int | None, context: Context, *, by_page: bool = False) -> Ticket:
