@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_core.geometry import Points, turn_points
 from ocr_core.layout.order import reading_order
-from ocr_core.pipeline.alone import beside, characters
+from ocr_core.pipeline.alone import beside, characters, looser
 from ocr_core.pipeline.cells import candidates, cells_of, column
 from ocr_core.pipeline.large import firm, unread, with_large
 from ocr_core.pipeline.lines import LineReader, ReadQuad
@@ -70,8 +70,10 @@ class Call:
         """Settle the direction of each line, then what it says; where they are few, look for more."""
         settled = self._settle(page.pixels, page.quads, lines)
         if page.faint is None:
-            alone = self._reader.read(page.pixels, beside(page.short, settled))
-            return self._parted(page.pixels, self._with_large(page, [*settled, *characters(alone)]))
+            short = beside(page.short, settled)
+            read = self._reader.read(page.pixels, [*short, *map(looser, short)])
+            alone = characters(read[: len(short)], read[len(short) :])
+            return self._parted(page.pixels, self._with_large(page, [*settled, *alone]))
         faint = unclaimed(self._reader.faint(page), settled)
         read = self._settle(page.pixels, faint, self._read(page.pixels, faint))
         # Who asks for the least sure lines too asks for noise.

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ocr_core.backends import Policy
 from ocr_core.bundle.store import open_store
 from ocr_core.detection.detector import MOST_FAINT
-from ocr_core.pipeline.alone import TAKEN, beside
+from ocr_core.pipeline.alone import TAKEN, beside, characters, looser
 from ocr_core.pipeline.engine import Engine
 from ocr_core.pipeline.lines import ReadQuad
 from ocr_core.pipeline.searched import turn_pixels
@@ -80,7 +80,19 @@ def test_of_a_pattern_only_so_many_are_read(make_engine):
     dots = [("7", 260 + 60 * (i % 11), 4 + 38 * (i // 11), 24) for i in range(176)]
     pixels, _ = make_page([*LINES, *dots])
     make(make_engine, recognizer=counting).read(pixels)
-    assert len(read) == len(LINES) + MOST_FAINT
+    assert len(read) == len(LINES) + 2 * MOST_FAINT, "each as it is, and looser"
+
+
+def test_of_a_box_and_a_looser_one_the_surer_reading_counts():
+    box = np.array([[10, 10], [30, 10], [30, 26], [10, 26]], np.float32)
+    assert looser(box).tolist() == [[6, 6], [34, 6], [34, 30], [6, 30]]
+
+    def line(text, sure):
+        return ReadQuad(box, Reading(tuple(Character(c, sure, i, i + 1) for i, c in enumerate(text)), len(text)))
+
+    cut, whole, sign = line("1", 0.85), line("1.", 0.99), line("-", 0.99)
+    assert characters([cut, whole, cut], [whole, cut, cut]) == [whole, whole]
+    assert characters([cut, sign], [sign, cut]) == [], "a sign is surer, and no character"
 
 
 quads = st.tuples(*[st.floats(0, 60, allow_subnormal=False)] * 2, *[st.floats(1, 30, allow_subnormal=False)] * 2)
