@@ -19,16 +19,29 @@ Boxes = NDArray[np.float64]
 
 
 def unskewed(quads: Sequence[Points]) -> Boxes:
-    """Return upright boxes of N quads (4×2 each) turned back by the median slope of the page's lines."""
+    """Return upright boxes of N quads (4×2 each) turned back by the slope of the page's text."""
+    corners = np.stack(quads).astype(np.float64)
+    angle = skew_of(quads)
+    cos, sin = np.cos(-angle), np.sin(-angle)
+    turned = corners @ np.array([[cos, sin], [-sin, cos]])
+    return np.concatenate((turned.min(axis=1), turned.max(axis=1)), axis=1)
+
+
+def skew_of(quads: Sequence[Points]) -> float:
+    """Return the slope of most of the text in N lines, quads of 4×2 each, in radians; short lines have no say.
+
+    It is the median weighed by length: lines of a word or two lie less surely than they are many.
+    """
     corners = np.stack(quads).astype(np.float64)
     top = corners[:, 1] - corners[:, 0]
     lengths = np.hypot(top[:, 0], top[:, 1])
     wide = lengths > 2 * np.hypot(*(corners[:, 3] - corners[:, 0]).T)
-    slopes = np.arctan2(top[:, 1], top[:, 0])[wide]
-    angle = float(np.median(slopes)) if len(slopes) else 0.0
-    cos, sin = np.cos(-angle), np.sin(-angle)
-    turned = corners @ np.array([[cos, sin], [-sin, cos]])
-    return np.concatenate((turned.min(axis=1), turned.max(axis=1)), axis=1)
+    if not wide.any():
+        return 0.0
+    slopes, weights = np.arctan2(top[wide, 1], top[wide, 0]), lengths[wide]
+    order = np.argsort(slopes)
+    sums = np.cumsum(weights[order])
+    return float(slopes[order][np.searchsorted(sums, sums[-1] / 2)])
 
 
 def same_row(a: Boxes, b: Boxes) -> bool:

@@ -140,6 +140,16 @@ def test_layouts_at_any_scale_and_skew(quads, skew, scale, rng):
     assert [int(shuffled[i]) for i in order] == list(range(len(page)))
 
 
+def test_a_page_lies_as_its_long_lines_do():
+    """Boxes of single words are found aslant, and are many in tables."""
+    cells = table(6, [(10, 80), (250, 80), (490, 80)], top=90, pitch=24)
+    aslant = [
+        cv2.transform(quad[None], cv2.getRotationMatrix2D(quad.mean(axis=0).tolist(), -5, 1.0))[0] for quad in cells
+    ]
+    page = [box(10, 30, 900), *aslant, box(10, 260, 900)]
+    assert reading_order(page) == list(range(len(page)))
+
+
 places = st.tuples(st.floats(0, 900), st.floats(0, 900), st.floats(5, 400), st.floats(5, 40))
 
 
