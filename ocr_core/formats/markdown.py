@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ocr_core.formats.base import FailedPage, Original
-from ocr_core.formats.structure import blocks_of
+from ocr_core.formats.structure import laid_out
 from ocr_core.formats.text import joined
 from ocr_core.layout.blocks import Block
 from ocr_core.pipeline.result import Page
@@ -38,7 +38,8 @@ class MarkdownWriter:
             parts = [_comment(f"page {page.number} could not be read: {page.reason}")]
         else:
             parts = [] if first else [_comment(f"page {page.number}")]
-            parts += [_block(block, [line.text for line in page.lines]) for block in blocks_of(page)]
+            lines, blocks = laid_out(page)
+            parts += [_block(block, [line.text for line in lines]) for block in blocks]
         text = "\n\n".join(part for part in parts if part)
         separator = "" if first else "\n"
         return f"{separator}{text}\n".encode(errors="replace") if text else b""

@@ -27,13 +27,13 @@ def _at_once(writer: Callable[[], Writer]) -> NewWriter:
 
 _ALL = (
     Format(
-        name="text", media_type="text/plain; charset=utf-8", suffix=".txt", words=False, new_writer=_at_once(TextWriter)
+        name="text", media_type="text/plain; charset=utf-8", suffix=".txt", words=True, new_writer=_at_once(TextWriter)
     ),
     Format(
         name="markdown",
         media_type="text/markdown; charset=utf-8",
         suffix=".md",
-        words=False,
+        words=True,
         new_writer=_at_once(MarkdownWriter),
     ),
     Format(

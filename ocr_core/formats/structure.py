@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -49,20 +49,50 @@ class Area:
     paragraphs: tuple[tuple[Line, ...], ...]
 
 
-def blocks_of(page: Page) -> tuple[Block, ...]:
-    """Return the blocks of a page, found as it stands upright."""
-    quads = [turn_points(line.quad, (page.width, page.height), page.rotation) for line in page.lines]
-    return find_blocks(quads, [line.text for line in page.lines])
+class Laid(NamedTuple):
+    """A page as it is laid out."""
+
+    lines: tuple[Line, ...]
+    """Those of the page, cut where cells of a table were found as one line."""
+    blocks: tuple[Block, ...]
+    """Of these lines."""
+
+
+def laid_out(page: Page) -> Laid:
+    """Return the lines and blocks of a page, found as it stands upright."""
+
+    def upright(quad: Points) -> Points:
+        return turn_points(quad, (page.width, page.height), page.rotation)
+
+    layout = find_blocks(
+        [upright(line.quad) for line in page.lines],
+        [line.text for line in page.lines],
+        [[(word.text, upright(word.quad)) for word in line.words] for line in page.lines],
+    )
+    lines = tuple(_cut(page.lines[part.line], part.start, part.stop) for part in layout.parts)
+    return Laid(lines, layout.blocks)
+
+
+def _cut(line: Line, start: int, stop: int) -> Line:
+    """Return a part of a line; the line itself where that is all of it."""
+    if start == 0 and stop >= len(line.words):
+        return line
+    words = line.words[start:stop]
+    first, last = words[0].quad, words[-1].quad
+    quad = np.stack((first[0], last[1], last[2], first[3]))
+    text = " ".join(word.text for word in words)
+    return replace(line, text=text, confidence=confidence_of(words), quad=quad, words=words)
 
 
 def areas_of(page: Page) -> Iterator[Area]:
     """Give the areas of a page in reading order; every line is in one of their paragraphs."""
-    for block in blocks_of(page):
+    lines, blocks = laid_out(page)
+    for block in blocks:
         groups = block.items or tuple(cell for row in block.cells for cell in row if cell) or (block.lines,)
         kept = {i for group in groups for i in group}
         rest = tuple(i for i in block.lines if i not in kept)
         groups = (*groups, rest) if rest else groups
-        yield Area(block.kind, tuple(tuple(page.lines[i] for i in group) for group in groups))
+        yield Area(block.kind, tuple(tuple(lines[i] for i in group) for group in groups))
 
 
 def words_of(line: Line) -> tuple[Word, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ocr_core.formats.base import FailedPage, Original
-from ocr_core.formats.structure import blocks_of
+from ocr_core.formats.structure import laid_out
 from ocr_core.layout.blocks import Block
 from ocr_core.layout.paragraphs import join_lines
 from ocr_core.pipeline.result import Page
@@ -32,8 +32,9 @@ class TextWriter:
 
 def page_text(page: Page) -> str:
     """Return the text of a page, its last line with a line feed; empty if there is none."""
-    blocks = [_block_text(block, [line.text for line in page.lines]) for block in blocks_of(page)]
-    return "\n\n".join(blocks) + "\n" if blocks else ""
+    lines, blocks = laid_out(page)
+    texts = [line.text for line in lines]
+    return "\n\n".join(_block_text(block, texts) for block in blocks) + "\n" if blocks else ""
 
 
 def _block_text(block: Block, texts: Sequence[str]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Literal
 
 from ocr_core.geometry import Points
-from ocr_core.layout.boxes import Row, rows_of, unskewed
+from ocr_core.layout.boxes import Boxes, Row, Words, grouped, merged, rows_of, skew_of, turned_back
+from ocr_core.layout.columns import columns_of_text, is_text
 from ocr_core.layout.flow import Flow, Paragraph
+from ocr_core.layout.grid import Part
 from ocr_core.layout.marks import has_raised_mark, letters_of_words, list_mark, section_depth
 from ocr_core.layout.tables import Cells, table_at
 
@@ -36,7 +38,7 @@ Kind = Literal["heading", "paragraph", "lines", "list", "table"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """Lines of a page that belong together, as indices into the page's lines, which are in reading order."""
+    """Lines of a page that belong together, as indices into the parts of a `Layout`."""
 
     kind: Kind
     lines: tuple[int, ...]
@@ -49,40 +51,82 @@ class Block:
     """Of a table: rows of cells of lines; a cell may be empty."""
 
 
-def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, ...]:
-    """Return the blocks of a page in reading order; every line is in one of them.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the lines of a page form."""
+
+    blocks: tuple[Block, ...]
+    """In reading order; every part is in one of them."""
+    parts: tuple[Part, ...]
+    """The page's lines, cut where cells of a table were found as one line; what was cut off stands at the end."""
+
+
+def find_blocks(
+    quads: Sequence[Points], texts: Sequence[str], words: Sequence[Sequence[tuple[str, Points]]] = ()
+) -> Layout:
+    """Return the blocks of a page.
 
     Args:
         quads: 4×2 corners of each line, the lines in reading order.
         texts: what each line says.
+        words: text and corners of the words of each line, where they are known.
     """
     assert len(quads) == len(texts)
     if not texts:
-        return ()
-    rows = rows_of(unskewed(quads))
+        return Layout((), ())
+    angle = skew_of(quads)
+    boxes = turned_back(quads, angle)
+    found = [_words(i, boxes, texts, words, angle) for i in range(len(texts))]
+    rows = rows_of(boxes, found, range(len(texts)))
+    parts = [Part(i, 0, len(each)) for i, each in enumerate(found)]
     flow = Flow(rows, texts)
     blocks: list[Block] = []
     text: list[Row] = []
+    groups = grouped(rows)
+    of_table = [merged(group) for group in groups]
     start = 0
-    while start < len(rows):
-        stop, cells = table_at(rows, start) if len(rows) <= MOST_ROWS else (len(rows), ())
-        if cells and not _is_list(cells, texts):
-            blocks += [*_blocks_of_text(flow, text, texts), _table(rows[start:stop], cells)]
+    while start < len(groups):
+        stop, cells = table_at(of_table, start) if len(rows) <= MOST_ROWS else (len(groups), ())
+        columns = columns_of_text(cells, found) if cells else []
+        if columns:
+            text += [row for column in columns for row in rows_of(boxes, found, column)]
+        elif cells and not _is_list(cells, texts) and not is_text(cells, found):
+            blocks += [*_blocks_of_text(flow, text, texts), _table(cells, parts)]
             text = []
         else:
-            text += rows[start:stop]
+            text += chain.from_iterable(groups[start:stop])
         start = stop
-    return (*blocks, *_blocks_of_text(flow, text, texts))
+    return Layout((*blocks, *_blocks_of_text(flow, text, texts)), tuple(parts))
 
 
-def _table(rows: Sequence[Row], cells: Cells) -> Block:
-    return Block(kind="table", lines=tuple(line for row in rows for line in row.lines), cells=cells)
+def _words(
+    line: int, boxes: Boxes, texts: Sequence[str], words: Sequence[Sequence[tuple[str, Points]]], angle: float
+) -> Words:
+    """Return the words of a line: text, left and right edge; the line as one, where none are known."""
+    if not words or len(words[line]) < 2:
+        return [(texts[line], float(boxes[line, 0]), float(boxes[line, 2]))]
+    edges = turned_back([quad for _, quad in words[line]], angle)[:, ::2].tolist()
+    return [(text, left, right) for (text, _), (left, right) in zip(words[line], edges, strict=True)]
+
+
+def _table(cells: Cells, parts: list[Part]) -> Block:
+    """Return a table, the parts of lines that are cut for it put in their places among all."""
+
+    def place(part: Part) -> int:
+        if part.start == 0:
+            parts[part.line] = part
+            return part.line
+        parts.append(part)
+        return len(parts) - 1
+
+    placed = tuple(tuple(tuple(map(place, cell)) for cell in row) for row in cells)
+    return Block(kind="table", lines=tuple(i for row in placed for cell in row for i in cell), cells=placed)
 
 
 def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
     """Whether a table is a list whose marks stand in boxes of their own."""
     first = [row[0] for row in cells if row[0]]
-    return len(cells[0]) == 2 and all(len(cell) == 1 and list_mark(texts[cell[0]]) for cell in first)
+    return len(cells[0]) == 2 and all(len(cell) == 1 and list_mark(texts[cell[0].line]) for cell in first)
 
 
 def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Block]:

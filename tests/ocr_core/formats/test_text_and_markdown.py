@@ -9,7 +9,10 @@ from markdown_it import MarkdownIt
 from written import FAILED, PAGE, blocks_as, line, page, quad, text
 
 from ocr_core.formats.markdown import escape
-from ocr_core.layout.blocks import Block
+from ocr_core.formats.registry import FORMATS
+from ocr_core.formats.structure import laid_out
+from ocr_core.layout.blocks import Block, Layout
+from ocr_core.pipeline.result import Line, Page, Word
 
 LINES = ("Title", "A para-", "graph", "• one", "and on", "2) two", "Item | 1", "Price", "9.99", "1 High St", "# 2")
 BLOCKS = (
@@ -107,8 +110,50 @@ def test_a_line_that_is_almost_a_rule_is_none(written):
 
 def test_a_turned_page_is_laid_out_as_it_stands_upright(monkeypatch):
     seen = []
-    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", lambda quads, texts: seen.extend(quads) or ())
-    text("text", page(line("up", quad(500, 500, 200, 40, -90)), rotation=90))
-    (upright,) = seen
-    assert upright.round().tolist() == [[300, 500], [500, 500], [500, 540], [300, 540]]
+
+    def find(quads, texts, words):
+        seen.extend([*quads, *(where for each in words for _, where in each)])
+        return Layout((), ())
+
+    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", find)
+    on_its_side = quad(500, 500, 200, 40, -90)
+    word = Word(text="up", confidence=0.9, quad=on_its_side)
+    text("text", page(line("up", on_its_side, words=(word,)), rotation=90))
+    assert [upright.round().tolist() for upright in seen] == [[[300, 500], [500, 500], [500, 540], [300, 540]]] * 2
     assert PAGE.rotation == 0
+
+
+ROW = tuple(
+    Word(text=text, confidence=confidence, quad=quad(left, 130, 50, 20))
+    for text, left, confidence in (("South", 50, 0.7), ("7.10", 200, 0.8), ("99.50", 300, 1.0))
+)
+"""A row of three cells that was found as one line."""
+
+
+def figures() -> Page:
+    def row(top: float, *cells: str) -> list[Line]:
+        return [line(cell, quad(50 + [0, 150, 250][i], top, 50, 20)) for i, cell in enumerate(cells)]
+
+    one = line("South 7.10 99.50", quad(50, 130, 300, 20), words=ROW)
+    return page(*row(100, "North", "6.28", "10.00"), one, *row(160, "East", "2.00", "31.00"))
+
+
+def test_cells_that_were_found_as_one_line_are_written_apart():
+    assert text("markdown", figures()) == (
+        "| North | 6.28 | 10.00 |\n| --- | --- | --- |\n| South | 7.10 | 99.50 |\n| East | 2.00 | 31.00 |\n"
+    )
+    assert text("text", figures()) == "North\t6.28\t10.00\nSouth\t7.10\t99.50\nEast\t2.00\t31.00\n"
+
+
+def test_a_line_is_cut_between_its_words_and_what_the_page_holds_stays():
+    whole = figures()
+    cut = [each for each in laid_out(whole).lines if each.quad[0][1] == 130]
+    assert [(each.text, each.quad.tolist(), each.confidence) for each in cut] == [
+        (word.text, word.quad.tolist(), word.confidence) for word in ROW
+    ]
+    assert [each.words for each in cut] == [(word,) for word in ROW]
+    assert whole.lines[3].words == ROW
+
+
+def test_formats_that_find_tables_ask_for_words():
+    assert all(form.words for form in FORMATS.values())

@@ -120,6 +120,19 @@ def test_the_cells_of_a_table_are_paragraphs_and_no_line_is_lost(monkeypatch):
     assert [block.get("ROTATION") for block in composed] == [None, None, "90.0"]
 
 
+def test_cells_that_were_found_as_one_line_are_lines_of_their_own():
+    cells = [("North", 50), ("6.28", 200), ("10.00", 300)]
+    words = tuple(Word(text=cell, confidence=0.9, quad=quad(left, 130, 50, 20)) for cell, left in cells)
+    above, below = ([line(cell, quad(left, top, 50, 20)) for cell, left in cells] for top in (100, 160))
+    some = page(*above, line("North 6.28 10.00", quad(50, 130, 300, 20), words=words), *below)
+    tree = etree.fromstring(write("alto", some))
+    SCHEMA.assertValid(tree)
+    assert [string.get("CONTENT") for string in tree.iter(f"{ALTO}String")] == [cell for cell, _ in cells] * 3
+    assert (
+        len(tree.findall(f".//{ALTO}TextLine")) == len(classes(etree.fromstring(write("hocr", some)), "ocr_line")) == 9
+    )
+
+
 @pytest.mark.parametrize("name", ["tsv", "hocr", "alto"])
 @pytest.mark.parametrize("pages", [(), (page(),), (FAILED,)], ids=["none", "no text", "failed"])
 def test_documents_of_little(name, pages):

@@ -48,5 +48,9 @@ def text(name: str, *pages: Page | FailedPage) -> str:
 
 
 def blocks_as(monkeypatch, *found: blocks.Block) -> None:
-    """Let the layout find these blocks on every page."""
-    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", lambda quads, texts: found)
+    """Let the layout find these blocks on every page, no line cut."""
+
+    def find(quads, texts, words):
+        return blocks.Layout(found, tuple(blocks.Part(i, 0, 1) for i in range(len(texts))))
+
+    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", find)

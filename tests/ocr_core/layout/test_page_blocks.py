@@ -22,7 +22,7 @@ def quad(text, left, top, height=20):
 def blocks_of(page, *, degrees=0.0, scale=1.0):
     matrix = cv2.getRotationMatrix2D((300, 300), -degrees, scale)
     quads = [cv2.transform(quad(*line)[None], matrix)[0].astype(np.float32) for line in page]
-    return find_blocks(quads, [line[0] for line in page])
+    return find_blocks(quads, [line[0] for line in page]).blocks
 
 
 def told(page, **view):
