@@ -65,13 +65,14 @@ class FileReader:
     def _pages(self, data: bytes, wish: Wish, ticket: Ticket) -> Iterator[tuple[int, Outcome]]:
         """Give the number of each page, from 1, and what it gave."""
         limits = Limits(pages=self._settings.max_pages, pixels=self._settings.max_pixels)
+        options = ReadOptions(words=wish.form in FORMATS and FORMATS[wish.form].words)
         with open_document(data, limits=limits, password=wish.password, check=ticket.check) as document:
             for index in select_pages(wish.pages, len(document), limits.pages):
                 ticket.require_wanted()
                 part = ticket.part(self._settings.page_timeout_seconds)
                 try:
                     source = document.page(index, check=part.check)
-                    yield index + 1, read_page(self._engine.read, source, ReadOptions(), check=part.check)
+                    yield index + 1, read_page(self._engine.read, source, options, check=part.check)
                 except Exception as error:
                     ticket.require_wanted()
                     report(error)

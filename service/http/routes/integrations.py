@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from ocr_core.formats.base import Original
-from ocr_core.formats.markdown import MarkdownWriter
+from ocr_core.formats.registry import FORMATS
 from service.engine.documents import Sheet
 from service.engine.image_job import Reading
 from service.errors import InvalidRequestError, UnsupportedContentTypeError
@@ -108,7 +108,8 @@ async def _from_form(request: Request, count: Callable[[int], None]) -> Received
 
 async def _from_body(request: Request, count: Callable[[int], None]) -> Received:
     data = b"".join([chunk async for chunk in counted(request, count)])
-    return Received((Upload(unquote(request.headers.get(NAME_HEADER) or "document-1"), data),), ReadFields())
+    upload = Upload(unquote(request.headers.get(NAME_HEADER) or "document-1"), data)
+    return Received((upload,), ReadFields(words=FORMATS["markdown"].words))
 
 
 def _detections(sheet: Sheet) -> Detections:
@@ -119,7 +120,7 @@ def _detections(sheet: Sheet) -> Detections:
 def _document_page(sheet: Sheet, name: str) -> DocumentPage:
     metadata: dict[str, str | int] = {"source": name, "page": sheet.number - 1}
     if isinstance(sheet.outcome, Reading):
-        writer = MarkdownWriter()
+        writer = FORMATS["markdown"].new_writer()
         text = writer.page(Original(name=name, data=b""), sheet.outcome.page) + b"".join(writer.end())
         return DocumentPage(page_content=text.decode(), metadata=metadata)
     return DocumentPage(page_content="", metadata={**metadata, "error": problem_of(sheet.outcome).detail})

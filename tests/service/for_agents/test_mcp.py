@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from pdfs import A4, LINES, document, paragraph, place
-from service_fakes import encoded
+from service_fakes import FakeReader, encoded
 
 from service.agents.folders import Folders
+from service.agents.reading import FileReader, Form, Wish
 from service.errors import ForbiddenError
+from service.settings import Settings
 
 mcp = pytest.importorskip("mcp", reason="the extra `mcp` is not installed")
 pytestmark = pytest.mark.anyio
@@ -83,6 +85,14 @@ async def test_files_and_bytes_are_read_in_three_forms(tmp_path: Path) -> None:
         failed, text = await called(client, "read_file", path="two.pdf", pages="1")
         assert not failed
         assert LINES[0] in text
+
+
+@pytest.mark.parametrize(("form", "words"), [("text", True), ("markdown", True), ("boxes", False)])
+def test_tables_are_found_by_their_words(form: Form, words: bool) -> None:
+    engine = FakeReader()
+    reader = FileReader(engine, Settings())  # type: ignore[arg-type]
+    reader.read("a.png", encoded(), Wish(form=form), reader.ticket())
+    assert [options.words for options in engine.calls] == [words]
 
 
 async def test_errors_are_those_of_the_service(tmp_path: Path) -> None:

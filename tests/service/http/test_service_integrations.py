@@ -95,6 +95,14 @@ def test_open_webui_gets_a_document_a_page(url: str) -> None:
     ]
 
 
+def test_open_webui_gets_tables_by_their_words() -> None:
+    reader = FakeReader()
+    with listening(reader) as url:
+        httpx.put(f"{url}/process", content=IMAGE)
+        httpx.post(f"{url}/ocr", files={"file": ("a.png", IMAGE)})
+    assert [options.words for options in reader.calls] == [True, False]
+
+
 def test_open_webui_may_send_any_type_and_no_name(url: str) -> None:
     answer = httpx.put(f"{url}/process", content=IMAGE)
     assert [page["metadata"] for page in answer.json()] == [{"source": "document-1", "page": 0}]
