@@ -13,8 +13,8 @@ from ocr_core.pipeline.lines import ReadQuad
 TAKEN = 0.3
 """What shares so much of the smaller area with a line is a part of it."""
 LOOSER = 0.25
-"""So much, in its lesser side, a short quad is cut looser: of what is seen faintly the core is small, so that the stop of
-"1." or the foot of a "2" may lie outside."""
+"""So much, in its lesser side, a short quad is cut looser: of what is seen faintly the core is small, and the full stop
+of "1." or the foot of a "2" may lie outside."""
 SURELY = 0.9
 """Confidence of a reading that is believed."""
 
