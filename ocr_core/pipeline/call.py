@@ -70,10 +70,9 @@ class Call:
         """Settle the direction of each line, then what it says; where they are few, look for more."""
         settled = self._settle(page.pixels, page.quads, lines)
         if page.faint is None:
-            short = beside(page.short, settled)
-            read = self._reader.read(page.pixels, [*short, *map(looser, short)])
-            alone = characters(read[: len(short)], read[len(short) :])
-            return self._parted(page.pixels, self._with_large(page, [*settled, *alone]))
+            # First, for a part of a large letter reads as a small one.
+            lines = self._with_large(page, settled)
+            return self._parted(page.pixels, [*lines, *self._alone(page, lines)])
         faint = unclaimed(self._reader.faint(page), settled)
         read = self._settle(page.pixels, faint, self._read(page.pixels, faint))
         # Who asks for the least sure lines too asks for noise.
@@ -85,6 +84,12 @@ class Call:
         """Look for letters that are too large for the search of the page."""
         quads = unread(self._reader.large(page, firm(lines)), lines)
         return with_large(lines, self._settle(page.pixels, quads, self._read(page.pixels, quads)))
+
+    def _alone(self, page: Searched, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
+        """Read what may be characters that stand alone."""
+        short = beside(page.short, lines)
+        read = self._reader.read(page.pixels, [*short, *map(looser, short)])
+        return characters(read[: len(short)], read[len(short) :])
 
     def _parted(self, pixels: Pixels, lines: Sequence[ReadQuad]) -> list[ReadQuad]:
         """Read lines that run down cell by cell, where they prove to be columns of short cells."""

@@ -18,7 +18,7 @@ from ocr_core.recognition.words import Span, span_quad, split_words
 
 FIRM = 0.8
 """A line that reads with such confidence stays, whatever is found there in large letters."""
-FREE_QUAD, FREE_WORD = 0.5, 0.3
+FREE_QUAD, FREE_WORD = 0.7, 0.3
 """A quad is read of which firm lines take less than this share, and of what it says the words of which they do."""
 BELIEVED = 0.8
 """Credit (see `credit`) that a line of large letters must have;"""
