@@ -138,8 +138,9 @@ def test_signs_are_not_believed():
 
 def test_quads_that_lie_in_sure_lines_are_not_read():
     quads = [line("", 1, 0, 300).quad, line("", 1, 0, 300, 100, 140).quad]
-    assert unread(quads, [line("BURGER", 0.95, 0, 200)]) == quads[1:]
-    assert unread(quads, [line("BURGER", 0.5, 0, 200)]) == quads
+    assert unread(quads, [line("BURGER", 0.95, 0, 220)]) == quads[1:]
+    assert unread(quads, [line("BURGER", 0.95, 0, 200)]) == quads, "a third is free"
+    assert unread(quads, [line("BURGER", 0.5, 0, 300)]) == quads
     flat = np.array([[0, 0], [9, 0], [9, 0], [0, 0]], np.float32)
     assert unread([flat], []) == [], "no area, no text"
 
