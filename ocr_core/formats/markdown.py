@@ -21,6 +21,7 @@ _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 # What CommonMark takes for the end of a heading, and does not show.
 _CLOSING = re.compile(r"(?<=\s)#+$")
+_FENCE = re.compile(r"^ *(`{3,})", re.MULTILINE)
 _ESCAPED = r"\\\g<0>"
 _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 
@@ -58,6 +59,8 @@ def _block(block: Block, texts: Sequence[str]) -> str:
     if block.kind == "heading":
         mark, title = "#" * min(max(block.level, 1), 6), escape(joined(block.lines, texts))
         return f"{mark}{_CLOSING.sub(_ESCAPED, f' {title}')}"
+    if block.code:
+        return _fenced(block.code)
     if block.kind == "lines":
         return "\\\n".join(escape(joined(item, texts)) for item in block.items)
     if block.items:
@@ -65,6 +68,13 @@ def _block(block: Block, texts: Sequence[str]) -> str:
     if block.cells:
         return _table([[escape(joined(cell, texts)) for cell in row] for row in block.cells])
     return escape(joined(block.lines, texts))
+
+
+def _fenced(rows: Sequence[str]) -> str:
+    """Return a listing, in a fence that none of its rows ends."""
+    longest = max(map(len, _FENCE.findall("\n".join(rows))), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join((fence, *rows, fence))
 
 
 def _list(items: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class Area:
 def blocks_of(page: Page) -> tuple[Block, ...]:
     """Return the blocks of a page, found as it stands upright."""
     quads = [turn_points(line.quad, (page.width, page.height), page.rotation) for line in page.lines]
-    return find_blocks(quads, [line.text for line in page.lines])
+    return find_blocks(quads, [line.text for line in page.lines], [(line.typed, line.space) for line in page.lines])
 
 
 def areas_of(page: Page) -> Iterator[Area]:

@@ -37,6 +37,8 @@ def page_text(page: Page) -> str:
 
 
 def _block_text(block: Block, texts: Sequence[str]) -> str:
+    if block.code:
+        return "\n".join(block.code)
     if block.cells:
         return "\n".join("\t".join(joined(cell, texts) for cell in row).rstrip("\t") for row in block.cells)
     return "\n".join(joined(group, texts) for group in block.items or (block.lines,))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ocr_core.geometry import Points
 from ocr_core.layout.boxes import Row, rows_of, unskewed
+from ocr_core.layout.code import Listings, Typed
 from ocr_core.layout.flow import Flow, Paragraph
 from ocr_core.layout.marks import has_raised_mark, letters_of_words, list_mark, section_depth
 from ocr_core.layout.tables import Cells, table_at
@@ -30,8 +31,9 @@ MOST_ROWS = 2_000
 """Tables are not looked for on pages of more rows than any printed one has: what almost is one in every fourth row
 takes the square of their number."""
 
-Kind = Literal["heading", "paragraph", "lines", "list", "table"]
-"""`lines` stand one below the other, each for itself: those of addresses, receipts, listings."""
+Kind = Literal["heading", "paragraph", "lines", "list", "table", "code"]
+"""`lines` stand one below the other, each for itself: those of addresses and receipts. `code` is a
+listing, whose spaces count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,27 +46,39 @@ class Block:
     level: int = 0
     """Of a heading, 1 (largest) to 6; else 0."""
     items: tuple[tuple[int, ...], ...] = ()
-    """Of a list: the lines of each item. Of `lines`: those that stand side by side."""
+    """Of a list: the lines of each item. Of `lines` and `code`: those that stand side by side."""
     cells: tuple[tuple[tuple[int, ...], ...], ...] = ()
     """Of a table: rows of cells of lines; a cell may be empty."""
+    code: tuple[str, ...] = ()
+    """Of a listing: its rows as they are set, with their indents, blank ones among them."""
 
 
-def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, ...]:
+def find_blocks(
+    quads: Sequence[Points], texts: Sequence[str], typed: Sequence[Typed] | None = None
+) -> tuple[Block, ...]:
     """Return the blocks of a page in reading order; every line is in one of them.
 
     Args:
         quads: 4×2 corners of each line, the lines in reading order.
         texts: what each line says.
+        typed: the same of lines in fonts whose letters are all of one width, as far as it is known.
     """
     assert len(quads) == len(texts)
     if not texts:
         return ()
     rows = rows_of(unskewed(quads))
     flow = Flow(rows, texts)
+    listings = Listings(rows, texts, typed or [("", 0.0)] * len(texts))
     blocks: list[Block] = []
     text: list[Row] = []
-    start = 0
+    start = tried = 0
     while start < len(rows):
+        if start >= tried:
+            tried, code = listings.at(start)
+            if code:
+                blocks += [*_blocks_of_text(flow, text, texts), _listing(rows[start:tried], code)]
+                text, start = [], tried
+                continue
         stop, cells = table_at(rows, start) if len(rows) <= MOST_ROWS else (len(rows), ())
         if cells and not _is_list(cells, texts):
             blocks += [*_blocks_of_text(flow, text, texts), _table(rows[start:stop], cells)]
@@ -77,6 +91,11 @@ def find_blocks(quads: Sequence[Points], texts: Sequence[str]) -> tuple[Block, .
 
 def _table(rows: Sequence[Row], cells: Cells) -> Block:
     return Block(kind="table", lines=tuple(line for row in rows for line in row.lines), cells=cells)
+
+
+def _listing(rows: Sequence[Row], code: tuple[str, ...]) -> Block:
+    items = tuple(row.lines for row in rows)
+    return Block(kind="code", lines=tuple(line for item in items for line in item), items=items, code=code)
 
 
 def _is_list(cells: Cells, texts: Sequence[str]) -> bool:

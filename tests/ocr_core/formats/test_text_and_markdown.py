@@ -107,8 +107,19 @@ def test_a_line_that_is_almost_a_rule_is_none(written):
 
 def test_a_turned_page_is_laid_out_as_it_stands_upright(monkeypatch):
     seen = []
-    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", lambda quads, texts: seen.extend(quads) or ())
+    monkeypatch.setattr("ocr_core.formats.structure.find_blocks", lambda quads, *_: seen.extend(quads) or ())
     text("text", page(line("up", quad(500, 500, 200, 40, -90)), rotation=90))
     (upright,) = seen
     assert upright.round().tolist() == [[300, 500], [500, 500], [500, 540], [300, 540]]
     assert PAGE.rotation == 0
+
+
+def test_listings_stand_in_a_fence_that_they_do_not_end(monkeypatch):
+    code = ("# no heading", "    ```", "", "a | *b*")
+    blocks_as(monkeypatch, Block(kind="code", lines=(0, 1, 2), items=((0,), (1,), (2,)), code=code))
+    one = page(line("# no heading"), line("```"), line("a | *b*"))
+    written = text("markdown", one)
+    assert written == "````\n# no heading\n    ```\n\na | *b*\n````\n"
+    (fence,) = MarkdownIt("gfm-like", {"linkify": False}).parse(written)
+    assert (fence.type, fence.content) == ("fence", "\n".join(code) + "\n")
+    assert text("text", one) == "\n".join(code) + "\n"
