@@ -7,17 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ocr_core.formats.base import FailedPage, Original
+from ocr_core.formats.escaping import escape, escape_cell, escape_item, escape_lines, inline
 from ocr_core.formats.structure import blocks_of
 from ocr_core.formats.text import joined
 from ocr_core.layout.blocks import Block
 from ocr_core.pipeline.result import Page
 
-# What starts a span of markup, a tag, a link, a cell or a character reference wherever it stands. An underscore within
-# a word starts none, and a reader would take the backslash for a part of an address or a file's name.
-_INLINE = re.compile(r"[\\`*\[\]<>~|]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
-# What makes a heading, a list, a rule, or the head of a table of the line before, of a line that begins with it.
-_FIRST = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-(?=[ -]*:?$)|:(?=-+:?$))")
-_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 # What CommonMark takes for the end of a heading, and does not show.
 _CLOSING = re.compile(r"(?<=\s)#+$")
@@ -49,24 +44,18 @@ class MarkdownWriter:
         yield from ()
 
 
-def escape(text: str) -> str:
-    """Return one line of text such that Markdown shows it as it is."""
-    text = _INLINE.sub(_ESCAPED, text.strip())
-    return _NUMBERED.sub(r"\1\\\2", _FIRST.sub(_ESCAPED, text))
-
-
 def _block(block: Block, texts: Sequence[str]) -> str:
     if block.kind == "heading":
-        mark, title = "#" * min(max(block.level, 1), 6), escape(joined(block.lines, texts))
+        mark, title = "#" * min(max(block.level, 1), 6), inline(joined(block.lines, texts))
         return f"{mark}{_CLOSING.sub(_ESCAPED, f' {title}')}"
     if block.code:
         return _fenced(block.code)
     if block.kind == "lines":
-        return "\\\n".join(escape(joined(item, texts)) for item in block.items)
+        return escape_lines([joined(item, texts) for item in block.items])
     if block.items:
         return _list([joined(item, texts) for item in block.items])
     if block.cells:
-        return _table([[escape(joined(cell, texts)) for cell in row] for row in block.cells])
+        return _table([[escape_cell(joined(cell, texts)) for cell in row] for row in block.cells])
     return escape(joined(block.lines, texts))
 
 
@@ -81,15 +70,15 @@ def _list(items: Sequence[str]) -> str:
     """Return a list; lines where its numbers do not follow each other, for Markdown counts by itself."""
     numbers = [int(number[1]) if (number := _NUMBER.match(item)) else None for item in items]
     if any(a is not None and b is not None and b != a + 1 for a, b in itertools.pairwise(numbers)):
-        return "\\\n".join(map(escape, items))
+        return escape_lines(items)
     return "\n".join(map(_item, items))
 
 
 def _item(text: str) -> str:
     """Return an item of a list, the mark that it begins with as one of Markdown's."""
     if number := _NUMBER.match(text):
-        return f"{number[1]}. {escape(text[number.end() :])}"
-    return f"- {escape(_BULLET.sub('', text))}"
+        return f"{number[1]}. {escape_item(text[number.end() :])}"
+    return f"- {escape_item(_BULLET.sub('', text))}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import string
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from written import FAILED, PAGE, blocks_as, line, page, quad, text
 
-from ocr_core.formats.markdown import escape
 from ocr_core.layout.blocks import Block
 
 LINES = ("Title", "A para-", "graph", "• one", "and on", "2) two", "Item | 1", "Price", "9.99", "1 High St", "# 2")
@@ -52,24 +47,6 @@ def test_markdown_parts_pages_by_comments_and_says_which_failed():
     )
 
 
-def test_underscores_within_words_are_left_alone():
-    written = "https://a.example/b_c?d_é=1 file_name.txt"
-    assert escape(written) == written
-    assert escape("_a_ b__c") == "\\_a\\_ b\\_\\_c"
-
-
-@given(st.text(alphabet=string.punctuation + "a1 é", min_size=1, max_size=30))
-def test_escaped_text_is_shown_as_it_is(written):
-    expected = " ".join(written.split())
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(escape(expected))
-    assert [token.type for token in tokens] == (["paragraph_open", "inline", "paragraph_close"] if expected else [])
-    shown = "".join(
-        child.content for token in tokens if token.children for child in token.children if child.type == "text"
-    )
-    assert {child.type for token in tokens for child in token.children or ()} <= {"text"}
-    assert shown == expected
-
-
 def shown(monkeypatch, block, *texts):
     """Return the HTML that a block of lines is shown as."""
     blocks_as(monkeypatch, block)
@@ -86,23 +63,11 @@ def test_lines_with_bars_are_no_table(monkeypatch):
     assert shown(monkeypatch, block, "Name | Price", "--- | ---") == "<p>Name | Price<br />\n--- | ---</p>\n"
 
 
-@pytest.mark.parametrize("rule", [":-", "-:", ":---", ":-:", "---:", "-"])
-def test_a_line_of_colons_and_dashes_makes_no_table_of_the_one_before(rule):
-    """GitHub takes it for the rule below a head of one column, though there is no bar; what tests render does not."""
-    assert escape(rule) == f"\\{rule}"
-
-
 def test_numbers_that_do_not_follow_each_other_stay_what_they_are(monkeypatch):
     block = Block(kind="list", lines=(0, 1, 2), items=((0,), (1,), (2,)))
     assert shown(monkeypatch, block, "3. a", "7. b", "12) c") == "<p>3. a<br />\n7. b<br />\n12) c</p>\n"
     assert '<ol start="3">\n<li>a</li>\n<li>b</li>' in shown(monkeypatch, block, "3. a", "4. b", "5. c")
     assert shown(monkeypatch, block, "• a", "7. b", "• c").count("<li>") == 3
-
-
-@pytest.mark.parametrize("written", ["-" * 200_000 + "x", "- " * 100_000 + "x", "=" * 200_000 + "x"])
-def test_a_line_that_is_almost_a_rule_is_none(written):
-    """A hostile text layer has such ones: an expression that tries again from each dash would take an hour."""
-    assert escape(written).replace("\\", "") == written
 
 
 def test_a_turned_page_is_laid_out_as_it_stands_upright(monkeypatch):
