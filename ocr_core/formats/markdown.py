@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.escaping import escape, escape_cell, escape_item, escape_lines, inline
 from ocr_core.formats.structure import blocks_of
-from ocr_core.formats.text import joined
+from ocr_core.formats.text import Texts, joined
 from ocr_core.layout.blocks import Block
 from ocr_core.pipeline.result import Page
 
@@ -34,7 +34,8 @@ class MarkdownWriter:
             parts = [_comment(f"page {page.number} could not be read: {page.reason}")]
         else:
             parts = [] if first else [_comment(f"page {page.number}")]
-            parts += [_block(block, [line.text for line in page.lines]) for block in blocks_of(page)]
+            texts = Texts.of(page)
+            parts += [_block(block, texts) for block in blocks_of(page)]
         text = "\n\n".join(part for part in parts if part)
         separator = "" if first else "\n"
         return f"{separator}{text}\n".encode(errors="replace") if text else b""
@@ -44,7 +45,7 @@ class MarkdownWriter:
         yield from ()
 
 
-def _block(block: Block, texts: Sequence[str]) -> str:
+def _block(block: Block, texts: Texts) -> str:
     if block.kind == "heading":
         mark, title = "#" * min(max(block.level, 1), 6), inline(joined(block.lines, texts))
         return f"{mark}{_CLOSING.sub(_ESCAPED, f' {title}')}"

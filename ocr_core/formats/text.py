@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.structure import blocks_of
 from ocr_core.layout.blocks import Block
-from ocr_core.layout.paragraphs import join_lines
+from ocr_core.layout.paragraphs import compounds_in, join_lines
 from ocr_core.pipeline.result import Page
 
 PAGE_BREAK = "\f"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the lines of a page say, and the words with hyphens that it spells out."""
+
+    lines: tuple[str, ...]
+    compounds: frozenset[str]
+
+    @classmethod
+    def of(cls, page: Page) -> Texts:
+        """Return those of a page."""
+        lines = tuple(line.text for line in page.lines)
+        return cls(lines, compounds_in(lines))
 
 
 class TextWriter:
@@ -32,11 +47,12 @@ class TextWriter:
 
 def page_text(page: Page) -> str:
     """Return the text of a page, its last line with a line feed; empty if there is none."""
-    blocks = [_block_text(block, [line.text for line in page.lines]) for block in blocks_of(page)]
+    texts = Texts.of(page)
+    blocks = [_block_text(block, texts) for block in blocks_of(page)]
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
-def _block_text(block: Block, texts: Sequence[str]) -> str:
+def _block_text(block: Block, texts: Texts) -> str:
     if block.code:
         return "\n".join(block.code)
     if block.cells:
@@ -44,6 +60,6 @@ def _block_text(block: Block, texts: Sequence[str]) -> str:
     return "\n".join(joined(group, texts) for group in block.items or (block.lines,))
 
 
-def joined(lines: Sequence[int], texts: Sequence[str]) -> str:
+def joined(lines: Sequence[int], texts: Texts) -> str:
     """Return some lines of a page as running text."""
-    return join_lines([texts[i] for i in lines])
+    return join_lines([texts.lines[i] for i in lines], texts.compounds)

@@ -11,7 +11,14 @@ from ocr_core.geometry import Points
 from ocr_core.layout.boxes import Row, rows_of, unskewed
 from ocr_core.layout.code import Listings, Typed
 from ocr_core.layout.flow import Flow, Paragraph
-from ocr_core.layout.marks import has_raised_mark, letters_of_words, list_mark, section_depth
+from ocr_core.layout.marks import (
+    has_bare_number,
+    has_leader,
+    has_raised_mark,
+    letters_of_words,
+    list_mark,
+    section_depth,
+)
 from ocr_core.layout.tables import Cells, table_at
 
 SIZES = (1.8, 1.4, 1.25)
@@ -130,15 +137,19 @@ def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
     """Return the level of a heading; 0 for what is none.
 
     Its size tells it from text, or the number of a section where it is a little larger and stands apart. The title of a
-    page has level 1, sections without a number by their size 2 or 3, those with one by its depth from 2.
+    page has level 1, sections without a number by their size 2 or 3, those with one by its depth from 2. A number
+    without a point is that of a section where its line stands apart and is large, else it may be a raised mark.
     """
     text = " ".join(texts[line] for line in paragraph.lines)
     letters = sum(c.isalpha() for c in text)
-    if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;":
+    if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;" or has_leader(text):
         return 0
     depth = section_depth(text)
     if depth and (paragraph.apart or (paragraph.first and depth > 1)) and paragraph.size >= NUMBERED:
         return min(1 + depth, 6)
+    further = any(has_raised_mark(texts[row.lines[0]]) for row in paragraph.rows[1:])
+    if paragraph.apart and paragraph.size >= SIZES[-1] and has_bare_number(text) and not further:
+        return 2
     if list_mark(text) or has_raised_mark(text):
         return 0
     if letters < WORDY * len(text) or letters_of_words(text) < WORDY * letters:

@@ -6,6 +6,7 @@ Not all rows are running text: those of addresses, receipts and listings stand f
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -166,8 +167,8 @@ class Flow:
 
     @property
     def _letter_widths(self) -> tuple[Callable[[Row], float], ...]:
-        """The mean width of a row's letters, by their number, as in typewriting, and by how wide they are in print."""
-        return lambda row: self._letter_width(row, len), lambda row: self._letter_width(row, _usual_width)
+        """The mean width of a row's letters, all alike, as in typewriting, and by how wide they are in print."""
+        return lambda row: self._letter_width(row, _typed_width), lambda row: self._letter_width(row, _usual_width)
 
     def _letter_width(self, row: Row, letters: Callable[[str], float]) -> float:
         widths = float((row.boxes[:, 2] - row.boxes[:, 0]).sum())
@@ -183,8 +184,17 @@ class Flow:
         return " ".join(self._texts[line].strip() for line in row.lines)
 
 
+def _typed_width(text: str) -> float:
+    return len(text) + sum(_is_wide(c) for c in text)
+
+
 def _usual_width(text: str) -> float:
-    return sum(_WIDTHS.get(c, 1.0) for c in text)
+    return sum(_WIDTHS.get(c, 1.0) + _is_wide(c) for c in text)
+
+
+def _is_wide(character: str) -> bool:
+    """Whether a character takes the room of two, as Chinese ones do."""
+    return character > "\u1100" and unicodedata.east_asian_width(character) in "WF"
 
 
 def _is_centred(above: Row, below: Row) -> bool:

@@ -12,6 +12,10 @@ _KINDS = {
 }
 _SECTION = re.compile(r"(\d{1,2}(?:\.\d{1,2})+|\d{1,2}(?=\.))\.?\s+[^\W\d_a-z]")
 """The number of a section, with a point (others are of pages), and a capital or a letter that has no case."""
+_BARE = re.compile(r"\d{1,2}\s+[^\W\d_a-z].*\D$")
+"""The number of a section without a point; what ends in a number, too, is a date, or of a list of contents."""
+_LEADER = re.compile(r"\.{4}|(?:[.…·] ){3}")
+"""Dots that lead to the number of a page."""
 _RAISED = re.compile(r"[\d'’*†‡§]{1,2} ?[^\W\d_a-z]\w{2,}")
 """A raised mark, as notes and authors' addresses begin with, and the word that it stands before."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
@@ -26,6 +30,16 @@ def section_depth(text: str) -> int:
     """Return how many numbers the number of a section has that the text begins with, as `2.1` has two; 0 for none."""
     found = _SECTION.match(text)
     return found[1].count(".") + 1 if found else 0
+
+
+def has_bare_number(text: str) -> bool:
+    """Say whether a text begins with a number as sections have it that are large enough to be known without a point."""
+    return bool(_BARE.match(text))
+
+
+def has_leader(text: str) -> bool:
+    """Say whether dots lead to something, as in lists of contents."""
+    return bool(_LEADER.search(text))
 
 
 def has_raised_mark(text: str) -> bool:

@@ -88,3 +88,11 @@ def test_listings_stand_in_a_fence_that_they_do_not_end(monkeypatch):
     (fence,) = MarkdownIt("gfm-like", {"linkify": False}).parse(written)
     assert (fence.type, fence.content) == ("fence", "\n".join(code) + "\n")
     assert text("text", one) == "\n".join(code) + "\n"
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_compounds_keep_their_hyphens_where_another_block_spells_them_out(monkeypatch, name):
+    blocks_as(monkeypatch, Block(kind="paragraph", lines=(0, 1)), Block(kind="paragraph", lines=(2,)))
+    assert (
+        text(name, page(line("tile-"), line("based"), line("A tile-based one"))) == "tile-based\n\nA tile-based one\n"
+    )

@@ -224,9 +224,24 @@ PAGES = [
         id="a heading close to its text",
     ),
     pytest.param(
-        [("2 Institute of Technology", 60, 40, 30), *below(TEXT)],
-        [("paragraph", "2 Institute of Technology"), ("paragraph", ONE)],
+        [("2Institute of Technology", 60, 40, 30), *below(TEXT)],
+        [("paragraph", "2Institute of Technology"), ("paragraph", ONE)],
         id="an address with a raised mark is no heading",
+    ),
+    pytest.param(
+        [("1 Institute of Letters", 60, 0, 30), ("2 Institute of Sciences", 60, 39, 30), *below(TEXT, top=150)],
+        [("paragraph", "1 Institute of Letters 2 Institute of Sciences"), ("paragraph", ONE)],
+        id="nor are several",
+    ),
+    pytest.param(
+        [("1 Introduction", 10, 40, 30), *below(TEXT), ("2 Use", 10, 220, 30), *below(TEXT, top=300)],
+        [(2, "1 Introduction"), ("paragraph", ONE), (2, "2 Use"), ("paragraph", ONE)],
+        id="headings by a number without a point",
+    ),
+    pytest.param(
+        [("8 May 1996", 10, 40, 30), *below(TEXT), ("2.1 Use.......... 4", 10, 220, 30), *below(TEXT, top=300)],
+        [("paragraph", "8 May 1996"), ("paragraph", ONE), ("paragraph", "2.1 Use.......... 4"), ("paragraph", ONE)],
+        id="a date is none, nor is an entry of a list of contents",
     ),
     pytest.param(
         [("Ax VkEK dBx", 60, 40, 30), *below(TEXT)],
