@@ -10,6 +10,7 @@ from typing import Literal
 from ocr_core.geometry import Points
 from ocr_core.layout.boxes import Row, rows_of, unskewed
 from ocr_core.layout.code import Listings, Typed
+from ocr_core.layout.continued import join_columns
 from ocr_core.layout.flow import Flow, Paragraph
 from ocr_core.layout.marks import (
     has_bare_number,
@@ -73,7 +74,8 @@ def find_blocks(
     assert len(quads) == len(texts)
     if not texts:
         return ()
-    rows = rows_of(unskewed(quads))
+    boxes = unskewed(quads)
+    rows = rows_of(boxes)
     flow = Flow(rows, texts)
     listings = Listings(rows, texts, typed or [("", 0.0)] * len(texts))
     blocks: list[Block] = []
@@ -93,7 +95,7 @@ def find_blocks(
         else:
             text += rows[start:stop]
         start = stop
-    return (*blocks, *_blocks_of_text(flow, text, texts))
+    return tuple(join_columns([*blocks, *_blocks_of_text(flow, text, texts)], boxes, texts))
 
 
 def _table(rows: Sequence[Row], cells: Cells) -> Block:

@@ -18,6 +18,8 @@ _LEADER = re.compile(r"\.{4}|(?:[.…·] ){3}")
 """Dots that lead to the number of a page."""
 _RAISED = re.compile(r"[\d'’*†‡§]{1,2} ?[^\W\d_a-z]\w{2,}")
 """A raised mark, as notes and authors' addresses begin with, and the word that it stands before."""
+_NOTE = re.compile(r"(?:\d{1,2}|[*†‡§]) ?[^\W\d_]")
+"""A raised mark, and the first letter of a note."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -45,6 +47,11 @@ def has_leader(text: str) -> bool:
 def has_raised_mark(text: str) -> bool:
     """Say whether a text begins with a raised mark, which is read as a digit or a quotation mark before its word."""
     return bool(_RAISED.match(text))
+
+
+def is_note(text: str) -> bool:
+    """Say whether a text may be a note at the foot of a page."""
+    return bool(_NOTE.match(text))
 
 
 def letters_of_words(text: str) -> int:

@@ -68,6 +68,30 @@ PAGES = [
         id="and an indent",
     ),
     pytest.param(
+        below([*TEXT, *TEXT[:2]]) + below([TEXT[1], "the very last."], left=500),
+        [("paragraph", ONE), ("paragraph", " ".join([*TEXT[:2], TEXT[1], "the very last."]))],
+        id="but where the next column goes on in small letters",
+    ),
+    pytest.param(
+        [*below([*TEXT, *TEXT[:2]]), ("1A note is smaller", 10, 260, 15), *below(TEXT[1:], left=500)],
+        [
+            ("paragraph", ONE),
+            ("paragraph", f"{TEXT[0]} {TEXT[1]} {TEXT[1]} {TEXT[2]}"),
+            ("paragraph", "1A note is smaller"),
+        ],
+        id="a note at the foot of the first column comes behind",
+    ),
+    pytest.param(
+        [("• " + TEXT[0], 10, 100), (TEXT[1], 30, 126), *below(TEXT[1:], left=500)],
+        [("list", [f"• {TEXT[0]} {TEXT[1]} {TEXT[1]} {TEXT[2]}"])],
+        id="an item goes on in the next column",
+    ),
+    pytest.param(
+        [*below(["x + 1"], top=200), *below(["where", "it is"], left=500)],
+        [("paragraph", "x + 1"), ("lines", ["where", "it is"])],
+        id="a formula goes on nowhere",
+    ),
+    pytest.param(
         below(TEXT) + below(MORE, left=500), [("paragraph", ONE), ("paragraph", TWO)], id="and the end of a column"
     ),
     pytest.param(
