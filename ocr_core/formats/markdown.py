@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.escaping import escape, escape_cell, escape_item, escape_lines, inline
+from ocr_core.formats.running_heads import RunningHeads
 from ocr_core.formats.structure import blocks_of
 from ocr_core.formats.text import Texts, joined
 from ocr_core.layout.blocks import Block
@@ -22,10 +23,14 @@ _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 
 
 class MarkdownWriter:
-    """Writes Markdown; a comment stands before every page after the first, and in place of one that failed."""
+    """Writes Markdown; a comment stands before every page after the first, and in place of one that failed.
+
+    Running heads and feet that a page shares with one before it stand in its comment.
+    """
 
     def __init__(self) -> None:
         self._first = True
+        self._heads = RunningHeads()
 
     def page(self, original: Original, page: Page | FailedPage) -> bytes:  # noqa: ARG002
         """Return a page, with a line feed at its end."""
@@ -33,9 +38,11 @@ class MarkdownWriter:
         if isinstance(page, FailedPage):
             parts = [_comment(f"page {page.number} could not be read: {page.reason}")]
         else:
-            parts = [] if first else [_comment(f"page {page.number}")]
-            texts = Texts.of(page)
-            parts += [_block(block, texts) for block in blocks_of(page)]
+            texts, blocks = Texts.of(page), blocks_of(page)
+            running = self._heads.find(page, blocks)
+            heads = [joined(blocks[i].lines, texts) for i in sorted(running)]
+            parts = [] if first else [_comment(" | ".join((f"page {page.number}", *heads)))]
+            parts += [_block(block, texts) for i, block in enumerate(blocks) if i not in running]
         text = "\n\n".join(part for part in parts if part)
         separator = "" if first else "\n"
         return f"{separator}{text}\n".encode(errors="replace") if text else b""
