@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -61,7 +60,7 @@ def _block(block: Block, texts: Texts) -> str:
     if block.kind == "lines":
         return escape_lines([joined(item, texts) for item in block.items])
     if block.items:
-        return _list([joined(item, texts) for item in block.items])
+        return _list([joined(item, texts) for item in block.items], block.depths or (0,) * len(block.items))
     if block.cells:
         return _table([[escape_cell(joined(cell, texts)) for cell in row] for row in block.cells])
     return escape(joined(block.lines, texts))
@@ -74,12 +73,20 @@ def _fenced(rows: Sequence[str]) -> str:
     return "\n".join((fence, *rows, fence))
 
 
-def _list(items: Sequence[str]) -> str:
+def _list(items: Sequence[str], depths: Sequence[int]) -> str:
     """Return a list; lines where its numbers do not follow each other, for Markdown counts by itself."""
-    numbers = [int(number[1]) if (number := _NUMBER.match(item)) else None for item in items]
-    if any(a is not None and b is not None and b != a + 1 for a, b in itertools.pairwise(numbers)):
-        return escape_lines(items)
-    return "\n".join(map(_item, items))
+    last: dict[int, int | None] = {}
+    indents, rows = [""], []
+    for item, depth in zip(items, depths, strict=True):
+        number = int(found[1]) if (found := _NUMBER.match(item)) else None
+        before = last.get(depth)
+        if before is not None and number is not None and number != before + 1:
+            return escape_lines(items)
+        last = {other: value for other, value in last.items() if other < depth} | {depth: number}
+        rows.append(indents[depth] + _item(item))
+        mark = len(found[1]) + 2 if found else 2
+        indents = [*indents[: depth + 1], indents[depth] + " " * mark]
+    return "\n".join(rows)
 
 
 def _item(text: str) -> str:

@@ -57,7 +57,9 @@ def _block_text(block: Block, texts: Texts) -> str:
         return "\n".join(block.code)
     if block.cells:
         return "\n".join("\t".join(joined(cell, texts) for cell in row).rstrip("\t") for row in block.cells)
-    return "\n".join(joined(group, texts) for group in block.items or (block.lines,))
+    groups = block.items or (block.lines,)
+    depths = block.depths or (0,) * len(groups)
+    return "\n".join("  " * depth + joined(group, texts) for depth, group in zip(depths, groups, strict=True))
 
 
 def joined(lines: Sequence[int], texts: Texts) -> str:

@@ -20,6 +20,7 @@ from ocr_core.layout.marks import (
     list_mark,
     section_depth,
 )
+from ocr_core.layout.nesting import nested
 from ocr_core.layout.tables import Cells, table_at
 
 SIZES = (1.8, 1.4, 1.25)
@@ -33,7 +34,7 @@ HEADING_LETTERS = 3
 WORDY = 0.6
 """Least share of letters in the characters of a heading, and of those in words among them; formulas and amounts have
 less."""
-KEPT = "kept"
+KEPT, ITEM = "kept", "item"
 
 MOST_ROWS = 2_000
 """Tables are not looked for on pages of more rows than any printed one has: what almost is one in every fourth row
@@ -55,6 +56,8 @@ class Block:
     """Of a heading, 1 (largest) to 6; else 0."""
     items: tuple[tuple[int, ...], ...] = ()
     """Of a list: the lines of each item. Of `lines` and `code`: those that stand side by side."""
+    depths: tuple[int, ...] = ()
+    """Of a list: how deep each item lies within others, from 0; empty if none does."""
     cells: tuple[tuple[tuple[int, ...], ...], ...] = ()
     """Of a table: rows of cells of lines; a cell may be empty."""
     code: tuple[str, ...] = ()
@@ -114,25 +117,39 @@ def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
 
 
 def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Block]:
-    """Give the headings, lists, paragraphs and kept lines of rows of text; items of one kind in a row are a list."""
+    """Give the headings, lists, paragraphs and kept lines of rows of text; items one after the other are a list."""
     for (kind, _), group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
         found = list(group)
-        if kind and (len(found) > 1 or kind == "bullet"):
+        if kind == ITEM:
+            yield from _lists(found, texts)
+        elif kind == KEPT and len(found) > 1:
             items = tuple(paragraph.lines for paragraph in found)
-            lines = tuple(line for item in items for line in item)
-            yield Block(kind="lines" if kind == KEPT else "list", lines=lines, items=items)
-            continue
-        for paragraph in found:
-            level = _level(paragraph, texts)
-            yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
+            yield Block(kind="lines", lines=tuple(line for item in items for line in item), items=items)
+        else:
+            for paragraph in found:
+                level = _level(paragraph, texts)
+                yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
+
+
+def _lists(found: Sequence[Paragraph], texts: Sequence[str]) -> Iterator[Block]:
+    """Give the lists of items; one alone is no list but with a bullet."""
+    marks = [list_mark(texts[item.lines[0]]) for item in found]
+    for start, depths in nested([item.rows[0] for item in found], marks):
+        items = tuple(item.lines for item in found[start : start + len(depths)])
+        lines = tuple(line for item in items for line in item)
+        if len(items) == 1 and marks[start] != "bullet":
+            yield Block(kind="paragraph", lines=lines)
+        else:
+            yield Block(kind="list", lines=lines, items=items, depths=depths if any(depths) else ())
 
 
 def _kind(paragraph: Paragraph, texts: Sequence[str]) -> tuple[str, int]:
-    """Return the mark of an item of a list, `KEPT` or ""; and of what is kept, which run it is of."""
+    """Return `ITEM`, `KEPT` or ""; and of what is kept, which run it is of."""
     if _level(paragraph, texts):
         return "", 0
-    mark = list_mark(texts[paragraph.lines[0]])
-    return (KEPT, paragraph.run) if paragraph.kept and not mark else (mark, 0)
+    if list_mark(texts[paragraph.lines[0]]):
+        return ITEM, 0
+    return (KEPT, paragraph.run) if paragraph.kept else ("", 0)
 
 
 def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:

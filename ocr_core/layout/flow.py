@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ocr_core.layout.boxes import Row
-from ocr_core.layout.marks import list_mark, section_depth
+from ocr_core.layout.marks import is_first, list_mark, section_depth
 
 LOOSE = 1.4
 """Lines farther apart than this many times the usual distance are not of one paragraph."""
@@ -132,6 +132,8 @@ class Flow:
             return True
         if self._has_room(above, row, edge) or (mark and mark in ("bullet", mark_above)):
             return True
+        if mark and is_first(self._text(row)) and (mark_above or self._text(above)[-1:] in ".:;"):
+            return True  # of another list, or one within an item
         if _is_centred(above, row):
             return False
         mark_above = mark_above or ("section" if section_depth(self._text(paragraph[0])) else "")

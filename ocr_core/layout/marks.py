@@ -10,6 +10,7 @@ _KINDS = {
     "reference": re.compile(r"\[\d{1,3}\](?:\s|$)"),
     "letter": re.compile(r"\(?[a-z][.)](?:\s|$)"),
 }
+_FIRST = re.compile(r"\(?[1ai][.)]\s")
 _SECTION = re.compile(r"(\d{1,2}(?:\.\d{1,2})+|\d{1,2}(?=\.))\.?\s+[^\W\d_a-z]")
 """The number of a section, with a point (others are of pages), and a capital or a letter that has no case."""
 _BARE = re.compile(r"\d{1,2}\s+[^\W\d_a-z].*\D$")
@@ -26,6 +27,11 @@ _LETTERS = re.compile(r"[^\W\d_]{3,}")
 def list_mark(text: str) -> str:
     """Return the kind of mark that an item of a list begins with: "bullet", "number", "reference", "letter" or ""."""
     return next((kind for kind, pattern in _KINDS.items() if pattern.match(text)), "")
+
+
+def is_first(text: str) -> bool:
+    """Say whether a text begins with the mark of the first item of a list."""
+    return bool(_FIRST.match(text))
 
 
 def section_depth(text: str) -> int:

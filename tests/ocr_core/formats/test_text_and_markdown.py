@@ -90,6 +90,22 @@ def test_listings_stand_in_a_fence_that_they_do_not_end(monkeypatch):
     assert text("text", one) == "\n".join(code) + "\n"
 
 
+def test_lists_within_items(monkeypatch):
+    texts = ("9. one", "• two", "• three", "10. four", "(a) five")
+    block = Block(kind="list", lines=(0, 1, 2, 3, 4), items=((0,), (1,), (2,), (3,), (4,)), depths=(0, 1, 1, 0, 1))
+    assert shown(monkeypatch, block, *texts).replace("\n", "") == (
+        '<ol start="9"><li>one<ul><li>two</li><li>three</li></ul></li><li>four<ul><li>(a) five</li></ul></li></ol>'
+    )
+    written = text("text", page(*(line(each) for each in texts)))
+    assert written == "9. one\n  • two\n  • three\n10. four\n  (a) five\n"
+
+
+def test_numbers_of_lists_within_items_count_by_themselves(monkeypatch):
+    block = Block(kind="list", lines=(0, 1, 2, 3), items=((0,), (1,), (2,), (3,)), depths=(0, 1, 0, 1))
+    assert shown(monkeypatch, block, "1. a", "1. b", "2. c", "1. d").count("<ol>") == 3
+    assert "<ol" not in shown(monkeypatch, block, "1. a", "1. b", "3. c", "1. d")
+
+
 @pytest.mark.parametrize("name", ["text", "markdown"])
 def test_compounds_keep_their_hyphens_where_another_block_spells_them_out(monkeypatch, name):
     blocks_as(monkeypatch, Block(kind="paragraph", lines=(0, 1)), Block(kind="paragraph", lines=(2,)))
