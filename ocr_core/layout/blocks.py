@@ -16,6 +16,7 @@ from ocr_core.layout.marks import (
     has_bare_number,
     has_leader,
     has_raised_mark,
+    is_address,
     letters_of_words,
     list_mark,
     section_depth,
@@ -161,7 +162,9 @@ def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
     """
     text = " ".join(texts[line] for line in paragraph.lines)
     letters = sum(c.isalpha() for c in text)
-    if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;" or has_leader(text):
+    if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;":
+        return 0
+    if has_leader(text) or is_address(text):
         return 0
     depth = section_depth(text)
     if depth and (paragraph.apart or (paragraph.first and depth > 1)) and paragraph.size >= NUMBERED:

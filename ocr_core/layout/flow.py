@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ocr_core.layout.boxes import Row
-from ocr_core.layout.marks import is_first, list_mark, section_depth
+from ocr_core.layout.marks import has_leader, is_first, is_speech, list_mark, section_depth
 
 LOOSE = 1.4
 """Lines farther apart than this many times the usual distance are not of one paragraph."""
@@ -111,6 +111,8 @@ class Flow:
     def _is_running(self, run: Sequence[Row], edge: float) -> bool:
         """Whether rows are running text; else they are kept as they are. Their run ends at `edge`."""
         texts = [self._text(row) for row in run]
+        if sum(map(has_leader, texts)) > len(texts) / 2:
+            return False  # a list of contents
         if min(map(self._size, run)) >= LARGER or section_depth(texts[0]):
             return True  # a heading
         if edge - min(row.left for row in run) < NARROW * self._height:
@@ -134,6 +136,8 @@ class Flow:
             return True
         if mark and is_first(self._text(row)) and (mark_above or self._text(above)[-1:] in ".:;"):
             return True  # of another list, or one within an item
+        if is_speech(self._text(row)) and is_speech(self._text(paragraph[0])):
+            return True
         if _is_centred(above, row):
             return False
         mark_above = mark_above or ("section" if section_depth(self._text(paragraph[0])) else "")

@@ -11,8 +11,11 @@ _KINDS = {
     "letter": re.compile(r"\(?[a-z][.)](?:\s|$)"),
 }
 _FIRST = re.compile(r"\(?[1ai][.)]\s")
-_SECTION = re.compile(r"(\d{1,2}(?:\.\d{1,2})+|\d{1,2}(?=\.))\.?\s+[^\W\d_a-z]")
-"""The number of a section, with a point (others are of pages), and a capital or a letter that has no case."""
+_SECTION = re.compile(r"((?:\d{1,2}|[A-Z])(?:\.\d{1,2})+|\d{1,2}(?=\.))\.?\s+[^\W\d_a-z]")
+"""The number of a section, with a point (others are of pages), or of one of an appendix, which begins with a letter;
+and a capital or a letter that has no case."""
+_ADDRESS = re.compile(r"\S*[@/]\S*")
+_SPEECH = re.compile(r"[QA][.:](?:\s|$)")
 _BARE = re.compile(r"\d{1,2}\s+[^\W\d_a-z].*\D$")
 """The number of a section without a point; what ends in a number, too, is a date, or of a list of contents."""
 _LEADER = re.compile(r"\.{4}|(?:[.…·] ){3}")
@@ -53,6 +56,16 @@ def has_leader(text: str) -> bool:
 def has_raised_mark(text: str) -> bool:
     """Say whether a text begins with a raised mark, which is read as a digit or a quotation mark before its word."""
     return bool(_RAISED.match(text))
+
+
+def is_address(text: str) -> bool:
+    """Say whether a text is nothing but an address of the Web, or one of mail."""
+    return bool(_ADDRESS.fullmatch(text))
+
+
+def is_speech(text: str) -> bool:
+    """Say whether a text is a question or an answer, as records of hearings have them."""
+    return bool(_SPEECH.match(text))
 
 
 def is_note(text: str) -> bool:

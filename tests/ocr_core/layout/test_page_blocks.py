@@ -263,6 +263,37 @@ PAGES = [
         id="headings by a number without a point",
     ),
     pytest.param(
+        [
+            ("A.2 Terms and conditions for copying, distribution and", 10, 20, 24),
+            ("modification", 58, 51, 24),
+            *below(TEXT * 2, top=140),
+        ],
+        [
+            (3, "A.2 Terms and conditions for copying, distribution and modification"),
+            ("paragraph", ONE),
+            ("paragraph", ONE),
+        ],
+        id="a heading of an appendix",
+    ),
+    pytest.param(
+        [("https://example.org/a", 10, 20, 30), *below(TEXT, top=140)],
+        [("paragraph", "https://example.org/a"), ("paragraph", ONE)],
+        id="an address is no heading",
+    ),
+    pytest.param(
+        below(["Q. And where did you go when the lights", "A. went out on the other side of the way", "to the shore?"]),
+        [
+            ("paragraph", "Q. And where did you go when the lights"),
+            ("paragraph", "A. went out on the other side of the way to the shore?"),
+        ],
+        id="a question and its answer, though the line is full",
+    ),
+    pytest.param(
+        below([f"{n} The long name of a section of a book{' .' * 8} {n}7" for n in ("2.1", "2.2", "2.3")]),
+        [("lines", [f"{n} The long name of a section of a book{' .' * 8} {n}7" for n in ("2.1", "2.2", "2.3")])],
+        id="a list of contents",
+    ),
+    pytest.param(
         [("8 May 1996", 10, 40, 30), *below(TEXT), ("2.1 Use.......... 4", 10, 220, 30), *below(TEXT, top=300)],
         [("paragraph", "8 May 1996"), ("paragraph", ONE), ("paragraph", "2.1 Use.......... 4"), ("paragraph", ONE)],
         id="a date is none, nor is an entry of a list of contents",
