@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ocr_core.layout.boxes import Row
+from ocr_core.layout.marks import has_leader
 
 Typed = tuple[str, float]
 """A line's text with all spaces between its words, and the width of one; empty and 0 where its letters have several
@@ -68,6 +69,8 @@ class Listings:
     def _space(self, index: int) -> float:
         """Return how wide a space of a row is; 0 if not all of it behind its number is typed, and of one size."""
         lines = self._rows[index].lines
+        if any(has_leader(self._texts[line]) for line in lines):
+            return 0.0  # of an index, whose entries are names of commands
         numbered = len(lines) > 1 and self._texts[lines[0]].isdecimal()
         spaces = [self._typed[line][1] for line in lines[numbered:]]
         return min(spaces) if max(spaces) - min(spaces) <= ALIKE * max(spaces) else 0.0

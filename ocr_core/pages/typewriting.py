@@ -19,6 +19,10 @@ LETTERS = 6
 """So many different letters of one width, and so many of them narrow ones, are found in no other font."""
 NARROW = 2
 """In others figures are of one width, and Chinese, and many letters of Helvetica."""
+COLUMNS = 4
+"""So many letters that stand no farther aside of columns of a known width"""
+ASIDE = 0.15
+"""than this are of the font that has it, though the boxes of some are wider."""
 MOST_SIZES = 16
 """No page has more sizes of such letters. Each line is compared with all."""
 WIDE = 2.0
@@ -56,8 +60,11 @@ def typed(line: Sequence[Glyph], pitches: Pitches) -> tuple[str, float]:
 
     Where its letters are of several widths they are empty and 0.
     """
+    height = _height(line)
     width, _ = _width(line)
-    if not width or not _is_among(pitches.sizes, width, _height(line)):
+    if not _is_among(pitches.sizes, width, height):
+        width = next((w for w, h in pitches.sizes if abs(height - h) <= 4 * EVEN * h and _is_in_columns(line, w)), 0.0)
+    if not width:
         return "", 0.0
     text = line[0].text
     for gap, glyph in zip(_gaps(line, width), line[1:], strict=True):
@@ -67,6 +74,13 @@ def typed(line: Sequence[Glyph], pitches: Pitches) -> tuple[str, float]:
 
 def _is_among(sizes: Sequence[tuple[float, float]], width: float, height: float) -> bool:
     return any(abs(width - w) <= EVEN * w and abs(height - h) <= 4 * EVEN * h for w, h in sizes)
+
+
+def _is_in_columns(line: Sequence[Glyph], width: float) -> bool:
+    """Whether letters stand in columns of this width, though their boxes are wider: by ink that leaves them."""
+    middles = np.array([glyph.left + glyph.right for glyph in line[_numbered(line) :]]) / 2
+    columns = (middles - middles[0]) / width
+    return len(middles) >= COLUMNS and (np.abs(columns - np.round(columns)) <= ASIDE).mean() >= MOST
 
 
 def _gaps(line: Sequence[Glyph], width: float) -> Iterable[float]:

@@ -91,6 +91,11 @@ def test_letters_that_are_typed_have_no_listings_but_code_has():
     assert told(rows(program)) == [tuple(row[1:] for row in program)]
 
 
+def test_an_index_of_names_is_no_listing():
+    index = [f"=\\name{n} . . . . . . {n}" for n in range(4)]
+    assert not any(block.code for block in blocks(rows(PROSE), rows(index, top=200)))
+
+
 def test_without_knowledge_of_fonts_there_are_none():
     lines = list(rows(CODE))
     found = find_blocks([quad(*line[:3]) for line in lines], [line[0] for line in lines])

@@ -27,6 +27,12 @@ def test_typewritten_lines_keep_all_spaces_between_words():
     assert all(line.space == pytest.approx(width, rel=0.02) for line in page.lines)
 
 
+def test_letters_whose_ink_leaves_their_boxes_are_typewritten_where_they_stand_in_columns():
+    """PDFium makes the box of such a letter wider: that of m in Courier, and of f and p."""
+    lines = ("import numpy as np", "from pathlib import Path", "class Simple:")
+    assert typed_of(paragraph(lines, font="T"))[1] == list(lines)
+
+
 def test_other_fonts_are_not_typewritten_though_all_figures_are_of_one_width():
     page, typed = typed_of(paragraph(PROSE))
     assert [line.text for line in page.lines] == list(PROSE)
