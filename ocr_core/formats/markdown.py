@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ocr_core.formats.base import FailedPage, Original
 from ocr_core.formats.escaping import escape, escape_cell, escape_item, escape_lines, inline
@@ -11,6 +12,9 @@ from ocr_core.formats.running_heads import RunningHeads
 from ocr_core.formats.structure import blocks_of
 from ocr_core.formats.text import Texts, joined
 from ocr_core.layout.blocks import Block
+from ocr_core.layout.continued import MOST_NOTES, is_open, is_rest
+from ocr_core.layout.marks import is_note
+from ocr_core.layout.paragraphs import join_lines
 from ocr_core.pipeline.result import Page
 
 _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
@@ -24,31 +28,78 @@ _NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
 class MarkdownWriter:
     """Writes Markdown; a comment stands before every page after the first, and in place of one that failed.
 
-    Running heads and feet that a page shares with one before it stand in its comment.
+    Running heads and feet that a page shares with one before it stand in its comment. A paragraph that goes on with the
+    next page stands before the comment of that.
     """
 
     def __init__(self) -> None:
         self._first = True
+        self._written = False
         self._heads = RunningHeads()
+        self._open: _Open | None = None
 
     def page(self, original: Original, page: Page | FailedPage) -> bytes:  # noqa: ARG002
-        """Return a page, with a line feed at its end."""
+        """Return a page, with a line feed at its end, but for its last paragraph where that may go on with the next."""
         first, self._first = self._first, False
         if isinstance(page, FailedPage):
-            parts = [_comment(f"page {page.number} could not be read: {page.reason}")]
-        else:
-            texts, blocks = Texts.of(page), blocks_of(page)
-            running = self._heads.find(page, blocks)
-            heads = [joined(blocks[i].lines, texts) for i in sorted(running)]
-            parts = [] if first else [_comment(" | ".join((f"page {page.number}", *heads)))]
-            parts += [_block(block, texts) for i, block in enumerate(blocks) if i not in running]
-        text = "\n\n".join(part for part in parts if part)
-        separator = "" if first else "\n"
-        return f"{separator}{text}\n".encode(errors="replace") if text else b""
+            comment = _comment(f"page {page.number} could not be read: {page.reason}")
+            return self._write([*self._closed(), comment])
+        texts, blocks = Texts.of(page), list(blocks_of(page))
+        running = self._heads.find(page, blocks)
+        heads = [joined(blocks[i].lines, texts) for i in sorted(running)]
+        comment = "" if first else _comment(" | ".join((f"page {page.number}", *heads)))
+        blocks = [block for i, block in enumerate(blocks) if i not in running]
+        if self._open and blocks and blocks[0].kind == "paragraph" and is_rest(texts.lines[blocks[0].lines[0]]):
+            rest = blocks.pop(0)
+            self._open = self._open.joined([texts.lines[i] for i in rest.lines], texts.compounds)
+        parts = [*self._closed(), comment]
+        last = _open_paragraph(blocks, texts)
+        parts += [_block(block, texts) for block in blocks[:last]]
+        if last < len(blocks):
+            lines = tuple(texts.lines[i] for i in blocks[last].lines)
+            self._open = _Open(lines, texts.compounds, [_block(block, texts) for block in blocks[last + 1 :]])
+        return self._write(parts)
 
     def end(self) -> Iterator[bytes]:
-        """Give nothing: there is no closing mark."""
-        yield from ()
+        """Give the last paragraph of the last page, if it was open."""
+        yield self._write(self._closed())
+
+    def _closed(self) -> list[str]:
+        """Return what the page before has left to write."""
+        left, self._open = self._open, None
+        return [escape(join_lines(left.lines, left.compounds)), *left.behind] if left else []
+
+    def _write(self, parts: Sequence[str]) -> bytes:
+        text = "\n\n".join(part for part in parts if part)
+        separator = "\n" if self._written else ""
+        self._written = self._written or bool(text)
+        return f"{separator}{text}\n".encode(errors="replace") if text else b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A paragraph at the end of a page that may go on with the next one, and what stands below it."""
+
+    lines: tuple[str, ...]
+    compounds: frozenset[str]
+    behind: list[str]
+
+    def joined(self, lines: Sequence[str], compounds: frozenset[str]) -> _Open:
+        return replace(self, lines=(*self.lines, *lines), compounds=self.compounds | compounds)
+
+
+def _open_paragraph(blocks: Sequence[Block], texts: Texts) -> int:
+    """Return which block is the page's last paragraph, notes and a number aside, if it is open; else their number."""
+    behind = len(blocks)
+    while behind and len(blocks) - behind <= MOST_NOTES:
+        block = blocks[behind - 1]
+        first = texts.lines[block.lines[0]]
+        if block.kind == "paragraph" and is_open(texts.lines[block.lines[-1]]) and not is_note(first):
+            return behind - 1
+        if not (first.isdecimal() or is_note(first)):
+            break
+        behind -= 1
+    return len(blocks)
 
 
 def _block(block: Block, texts: Texts) -> str:

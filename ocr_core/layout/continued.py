@@ -46,7 +46,15 @@ def _goes_on(block: Block, other: Block, boxes: Boxes, texts: Sequence[str]) -> 
     last, first = block.lines[-1], other.lines[0]
     if block.kind not in ("paragraph", "list") or other.kind != "paragraph":
         return False
-    if min(len(texts[last].split()), len(texts[first].split())) < WORDS or texts[last][-1:] in ENDS:
-        return False
     to_the_right = boxes[first, 1] < boxes[last, 1] and boxes[first, 0] >= boxes[last, 2]
-    return bool(to_the_right) and texts[first][:1].islower()
+    return bool(to_the_right) and is_open(texts[last]) and is_rest(texts[first])
+
+
+def is_open(line: str) -> bool:
+    """Whether something may go on behind a line in another column, or on another page."""
+    return len(line.split()) >= WORDS and line[-1:] not in ENDS
+
+
+def is_rest(line: str) -> bool:
+    """Whether a line may be the first in a column, or on a page, of what goes on there."""
+    return len(line.split()) >= WORDS and line[:1].islower()
