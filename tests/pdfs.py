@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+COURIER = b"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>"
 HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
 A4 = (595, 842)
 
@@ -49,7 +50,7 @@ def document(
         pages: what is drawn on each.
         size: width and height of the pages.
         page: further entries of every page.
-        resources: further entries of the resources, beside the font `/F`.
+        resources: further entries of the resources, beside the fonts `/F` and, of typewriting, `/T`.
         objects: further objects, numbered from 5,000.
         catalog: further entries of the catalogue.
         packed: compress the contents.
@@ -59,25 +60,27 @@ def document(
         1: b"<</Type/Catalog/Pages 2 0 R%s>>" % catalog,
         2: b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), kids),
         3: HELVETICA,
+        4: COURIER,
     }
     for i, content in enumerate(pages):
         box = b"[0 0 %g %g]" % size
         body[10 + 2 * i] = (
-            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<</F 3 0 R>>%s>>%s>>"
+            b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources<</Font<</F 3 0 R/T 4 0 R>>%s>>%s>>"
             % (box, 11 + 2 * i, resources, page)
         )
         body[11 + 2 * i] = stream(content, packed=packed)
     return pdf({**body, **(objects or {})})
 
 
-def text(words: str, x: float = 72, y: float = 700, size: float = 12, *, more: str = "") -> bytes:
+def text(words: str, x: float = 72, y: float = 700, size: float = 12, *, more: str = "", font: str = "F") -> bytes:
     """Return the content that writes a line with its baseline from (x, y)."""
-    return b"BT /F %g Tf 1 0 0 1 %g %g Tm %s (%s) Tj ET\n" % (size, x, y, more.encode(), words.encode("cp1252"))
+    escaped = words.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)").encode("cp1252")
+    return b"BT /%s %g Tf 1 0 0 1 %g %g Tm %s (%s) Tj ET\n" % (font.encode(), size, x, y, more.encode(), escaped)
 
 
-def paragraph(lines: Sequence[str], x: float = 72, y: float = 700, leading: float = 14) -> bytes:
+def paragraph(lines: Sequence[str], x: float = 72, y: float = 700, leading: float = 14, *, font: str = "F") -> bytes:
     """Return the content that writes lines one below the other."""
-    return b"".join(text(line, x, y - leading * i) for i, line in enumerate(lines))
+    return b"".join(text(line, x, y - leading * i, font=font) for i, line in enumerate(lines))
 
 
 LINES = (

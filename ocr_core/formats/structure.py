@@ -68,6 +68,7 @@ def laid_out(page: Page) -> Laid:
         [upright(line.quad) for line in page.lines],
         [line.text for line in page.lines],
         [[(word.text, upright(word.quad)) for word in line.words] for line in page.lines],
+        [(line.typed, line.space) for line in page.lines],
     )
     lines = tuple(_cut(page.lines[part.line], part.start, part.stop) for part in layout.parts)
     return Laid(lines, layout.blocks)

@@ -9,10 +9,21 @@ from typing import Literal
 
 from ocr_core.geometry import Points
 from ocr_core.layout.boxes import Boxes, Row, Words, grouped, merged, rows_of, skew_of, turned_back
+from ocr_core.layout.code import Listings, Typed
 from ocr_core.layout.columns import columns_of_text, is_text
+from ocr_core.layout.continued import join_columns
 from ocr_core.layout.flow import Flow, Paragraph
 from ocr_core.layout.grid import Part
-from ocr_core.layout.marks import has_raised_mark, letters_of_words, list_mark, section_depth
+from ocr_core.layout.marks import (
+    has_bare_number,
+    has_leader,
+    has_raised_mark,
+    is_address,
+    letters_of_words,
+    list_mark,
+    section_depth,
+)
+from ocr_core.layout.nesting import nested
 from ocr_core.layout.tables import Cells, table_at
 
 SIZES = (1.8, 1.4, 1.25)
@@ -26,14 +37,15 @@ HEADING_LETTERS = 3
 WORDY = 0.6
 """Least share of letters in the characters of a heading, and of those in words among them; formulas and amounts have
 less."""
-KEPT = "kept"
+KEPT, ITEM = "kept", "item"
 
 MOST_ROWS = 2_000
 """Tables are not looked for on pages of more rows than any printed one has: what almost is one in every fourth row
 takes the square of their number."""
 
-Kind = Literal["heading", "paragraph", "lines", "list", "table"]
-"""`lines` stand one below the other, each for itself: those of addresses, receipts, listings."""
+Kind = Literal["heading", "paragraph", "lines", "list", "table", "code"]
+"""`lines` stand one below the other, each for itself: those of addresses and receipts. `code` is a
+listing, whose spaces count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +58,13 @@ class Block:
     level: int = 0
     """Of a heading, 1 (largest) to 6; else 0."""
     items: tuple[tuple[int, ...], ...] = ()
-    """Of a list: the lines of each item. Of `lines`: those that stand side by side."""
+    """Of a list: the lines of each item. Of `lines` and `code`: those that stand side by side."""
+    depths: tuple[int, ...] = ()
+    """Of a list: how deep each item lies within others, from 0; empty if none does."""
     cells: tuple[tuple[tuple[int, ...], ...], ...] = ()
     """Of a table: rows of cells of lines; a cell may be empty."""
+    code: tuple[str, ...] = ()
+    """Of a listing: its rows as they are set, with their indents, blank ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,10 @@ class Layout:
 
 
 def find_blocks(
-    quads: Sequence[Points], texts: Sequence[str], words: Sequence[Sequence[tuple[str, Points]]] = ()
+    quads: Sequence[Points],
+    texts: Sequence[str],
+    words: Sequence[Sequence[tuple[str, Points]]] = (),
+    typed: Sequence[Typed] = (),
 ) -> Layout:
     """Return the blocks of a page.
 
@@ -70,6 +89,7 @@ def find_blocks(
         quads: 4×2 corners of each line, the lines in reading order.
         texts: what each line says.
         words: text and corners of the words of each line, where they are known.
+        typed: text and space of each line in a font whose letters are all of one width, as far as that is known.
     """
     assert len(quads) == len(texts)
     if not texts:
@@ -84,8 +104,15 @@ def find_blocks(
     text: list[Row] = []
     groups = grouped(rows)
     of_table = [merged(group) for group in groups]
-    start = 0
+    listings = Listings(of_table, texts, typed or [("", 0.0)] * len(texts))
+    start = tried = 0
     while start < len(groups):
+        if start >= tried:
+            tried, code = listings.at(start)
+            if code:
+                blocks += [*_blocks_of_text(flow, text, texts), _listing(of_table[start:tried], code)]
+                text, start = [], tried
+                continue
         stop, cells = table_at(of_table, start) if len(rows) <= MOST_ROWS else (len(groups), ())
         columns = columns_of_text(cells, found) if cells else []
         if columns:
@@ -96,7 +123,8 @@ def find_blocks(
         else:
             text += chain.from_iterable(groups[start:stop])
         start = stop
-    return Layout((*blocks, *_blocks_of_text(flow, text, texts)), tuple(parts))
+    blocks += _blocks_of_text(flow, text, texts)
+    return Layout(tuple(join_columns(blocks, boxes, [texts[part.line] for part in parts])), tuple(parts))
 
 
 def _words(
@@ -123,6 +151,11 @@ def _table(cells: Cells, parts: list[Part]) -> Block:
     return Block(kind="table", lines=tuple(i for row in placed for cell in row for i in cell), cells=placed)
 
 
+def _listing(rows: Sequence[Row], code: tuple[str, ...]) -> Block:
+    items = tuple(row.lines for row in rows)
+    return Block(kind="code", lines=tuple(line for item in items for line in item), items=items, code=code)
+
+
 def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
     """Whether a table is a list whose marks stand in boxes of their own."""
     first = [row[0] for row in cells if row[0]]
@@ -130,40 +163,60 @@ def _is_list(cells: Cells, texts: Sequence[str]) -> bool:
 
 
 def _blocks_of_text(flow: Flow, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Block]:
-    """Give the headings, lists, paragraphs and kept lines of rows of text; items of one kind in a row are a list."""
+    """Give the headings, lists, paragraphs and kept lines of rows of text; items one after the other are a list."""
     for (kind, _), group in groupby(flow.paragraphs(rows), key=lambda found: _kind(found, texts)):
         found = list(group)
-        if kind and (len(found) > 1 or kind == "bullet"):
+        if kind == ITEM:
+            yield from _lists(found, texts)
+        elif kind == KEPT and len(found) > 1:
             items = tuple(paragraph.lines for paragraph in found)
-            lines = tuple(line for item in items for line in item)
-            yield Block(kind="lines" if kind == KEPT else "list", lines=lines, items=items)
-            continue
-        for paragraph in found:
-            level = _level(paragraph, texts)
-            yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
+            yield Block(kind="lines", lines=tuple(line for item in items for line in item), items=items)
+        else:
+            for paragraph in found:
+                level = _level(paragraph, texts)
+                yield Block(kind="heading" if level else "paragraph", lines=paragraph.lines, level=level)
+
+
+def _lists(found: Sequence[Paragraph], texts: Sequence[str]) -> Iterator[Block]:
+    """Give the lists of items; one alone is no list but with a bullet."""
+    marks = [list_mark(texts[item.lines[0]]) for item in found]
+    for start, depths in nested([item.rows[0] for item in found], marks):
+        items = tuple(item.lines for item in found[start : start + len(depths)])
+        lines = tuple(line for item in items for line in item)
+        if len(items) == 1 and marks[start] != "bullet":
+            yield Block(kind="paragraph", lines=lines)
+        else:
+            yield Block(kind="list", lines=lines, items=items, depths=depths if any(depths) else ())
 
 
 def _kind(paragraph: Paragraph, texts: Sequence[str]) -> tuple[str, int]:
-    """Return the mark of an item of a list, `KEPT` or ""; and of what is kept, which run it is of."""
+    """Return `ITEM`, `KEPT` or ""; and of what is kept, which run it is of."""
     if _level(paragraph, texts):
         return "", 0
-    mark = list_mark(texts[paragraph.lines[0]])
-    return (KEPT, paragraph.run) if paragraph.kept and not mark else (mark, 0)
+    if list_mark(texts[paragraph.lines[0]]):
+        return ITEM, 0
+    return (KEPT, paragraph.run) if paragraph.kept else ("", 0)
 
 
 def _level(paragraph: Paragraph, texts: Sequence[str]) -> int:
     """Return the level of a heading; 0 for what is none.
 
     Its size tells it from text, or the number of a section where it is a little larger and stands apart. The title of a
-    page has level 1, sections without a number by their size 2 or 3, those with one by its depth from 2.
+    page has level 1, sections without a number by their size 2 or 3, those with one by its depth from 2. A number
+    without a point is that of a section where its line stands apart and is large, else it may be a raised mark.
     """
     text = " ".join(texts[line] for line in paragraph.lines)
     letters = sum(c.isalpha() for c in text)
     if len(paragraph.rows) > HEADING_ROWS or letters < HEADING_LETTERS or text[-1] in ".,;":
         return 0
+    if has_leader(text) or is_address(text):
+        return 0
     depth = section_depth(text)
     if depth and (paragraph.apart or (paragraph.first and depth > 1)) and paragraph.size >= NUMBERED:
         return min(1 + depth, 6)
+    further = any(has_raised_mark(texts[row.lines[0]]) for row in paragraph.rows[1:])
+    if paragraph.apart and paragraph.size >= SIZES[-1] and has_bare_number(text) and not further:
+        return 2
     if list_mark(text) or has_raised_mark(text):
         return 0
     if letters < WORDY * len(text) or letters_of_words(text) < WORDY * letters:

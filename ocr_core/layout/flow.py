@@ -6,6 +6,7 @@ Not all rows are running text: those of addresses, receipts and listings stand f
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ocr_core.layout.boxes import Row
-from ocr_core.layout.marks import list_mark, section_depth
+from ocr_core.layout.marks import has_leader, is_first, is_speech, list_mark, section_depth
 
 LOOSE = 1.4
 """Lines farther apart than this many times the usual distance are not of one paragraph."""
@@ -110,6 +111,8 @@ class Flow:
     def _is_running(self, run: Sequence[Row], edge: float) -> bool:
         """Whether rows are running text; else they are kept as they are. Their run ends at `edge`."""
         texts = [self._text(row) for row in run]
+        if sum(map(has_leader, texts)) > len(texts) / 2:
+            return False  # a list of contents
         if min(map(self._size, run)) >= LARGER or section_depth(texts[0]):
             return True  # a heading
         if edge - min(row.left for row in run) < NARROW * self._height:
@@ -130,6 +133,10 @@ class Flow:
         if kept and not mark_above:
             return True
         if self._has_room(above, row, edge) or (mark and mark in ("bullet", mark_above)):
+            return True
+        if mark and is_first(self._text(row)) and (mark_above or self._text(above)[-1:] in ".:;"):
+            return True  # of another list, or one within an item
+        if is_speech(self._text(row)) and is_speech(self._text(paragraph[0])):
             return True
         if _is_centred(above, row):
             return False
@@ -166,8 +173,8 @@ class Flow:
 
     @property
     def _letter_widths(self) -> tuple[Callable[[Row], float], ...]:
-        """The mean width of a row's letters, by their number, as in typewriting, and by how wide they are in print."""
-        return lambda row: self._letter_width(row, len), lambda row: self._letter_width(row, _usual_width)
+        """The mean width of a row's letters, all alike, as in typewriting, and by how wide they are in print."""
+        return lambda row: self._letter_width(row, _typed_width), lambda row: self._letter_width(row, _usual_width)
 
     def _letter_width(self, row: Row, letters: Callable[[str], float]) -> float:
         widths = float((row.boxes[:, 2] - row.boxes[:, 0]).sum())
@@ -183,8 +190,17 @@ class Flow:
         return " ".join(self._texts[line].strip() for line in row.lines)
 
 
+def _typed_width(text: str) -> float:
+    return len(text) + sum(_is_wide(c) for c in text)
+
+
 def _usual_width(text: str) -> float:
-    return sum(_WIDTHS.get(c, 1.0) for c in text)
+    return sum(_WIDTHS.get(c, 1.0) + _is_wide(c) for c in text)
+
+
+def _is_wide(character: str) -> bool:
+    """Whether a character takes the room of two, as Chinese ones do."""
+    return character > "\u1100" and unicodedata.east_asian_width(character) in "WF"
 
 
 def _is_centred(above: Row, below: Row) -> bool:

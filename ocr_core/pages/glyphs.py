@@ -17,6 +17,10 @@ from ocr_core.pages.pdfium.fields import FIELDS, GENERATED, HYPHEN, UNSEEN
 
 UPRIGHT = 0.02
 """Angles closer to an axis than this many radians lie on it."""
+OVERSIZED = 3.0
+"""Symbols in boxes of at least so many times the usual height of the page, and with ink in at most so much of it:"""
+HOLLOW = 0.2
+"""these are no text but pieces of frames. TeX's fonts for corners say that they are crosses and telephones."""
 
 Floats = NDArray[np.float64]
 
@@ -117,10 +121,13 @@ def glyphs_of(characters: Characters, frame: Frame, hidden: NDArray[np.bool_]) -
     flags = characters.flags
     seen = ((flags & UNSEEN) == 0) & ~hidden
     texts = _texts(characters)
+    hollow = _hollow(characters)
     for i in range(len(texts)):
         text = texts[i]
         if text.isspace():
             yield None
+        elif hollow[i] and unicodedata.category(text[0]) == "So":
+            continue
         elif text and inside[i]:
             half, rise = width[i] / 2, height[i] / 2
             meant = all(map(is_meant, text))
@@ -153,6 +160,14 @@ def _sizes(boxes: Floats, angles: Floats, sizes: NDArray[np.float32]) -> tuple[F
     # The hull of w×h turned by t is w·cos t + h·sin t wide; the height of slanted text is that of its font.
     heights = np.where(minor < UPRIGHT, high, np.minimum(sizes, high))
     return np.maximum((wide - heights * minor) / major, 0), heights
+
+
+def _hollow(characters: Characters) -> NDArray[np.bool_]:
+    """Return which characters have far more height than others of the page, and next to no ink in it."""
+    if not len(characters.box):
+        return np.zeros(0, np.bool_)
+    height, ink = (np.abs(sides[:, 3] - sides[:, 1]) for sides in (characters.box, characters.ink))
+    return np.asarray((height >= OVERSIZED * np.median(height)) & (ink <= HOLLOW * height))
 
 
 def _texts(characters: Characters) -> list[str]:

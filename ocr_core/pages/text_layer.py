@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ocr_core.geometry import Points
 from ocr_core.pages.glyphs import Characters, Frame, Glyph, glyphs_of, is_meant
+from ocr_core.pages.typewriting import Pitches, typed
 
 SPACE = 0.5
 """A gap this wide parts two words even where the file has no space. PDFium finds narrower ones by the font's widths."""
@@ -55,6 +56,11 @@ class EmbeddedLine:
     """Without the characters that have no meaning, and so perhaps empty."""
     quad: Points
     words: tuple[EmbeddedWord, ...]
+    typed: str = ""
+    """Of a line set in a font whose letters are all of one width: its text with as many spaces between words as there
+    is room for. Else empty."""
+    space: float = 0.0
+    """How wide a space of `typed` is."""
     seen: bool
     """False where it leaves no mark on the page, as the text that OCR programs lay on or under a scan."""
     characters: int
@@ -66,7 +72,7 @@ class EmbeddedLine:
         """Return the line on a page `factor` times as large."""
         size = np.float32(factor)
         words = tuple(replace(word, quad=word.quad * size) for word in self.words)
-        return replace(self, quad=self.quad * size, words=words)
+        return replace(self, quad=self.quad * size, words=words, space=self.space * factor)
 
 
 @dataclass(slots=True)
@@ -93,8 +99,9 @@ def form_lines(characters: Characters, frame: Frame, hidden: NDArray[np.bool_]) 
         frame: how the page is seen.
         hidden: N, which characters something covers.
     """
-    pieces = [_Piece(words) for words in _written(glyphs_of(characters, frame, hidden))]
-    return [_line(piece) for piece in _joined(pieces)]
+    pieces = _joined([_Piece(words) for words in _written(glyphs_of(characters, frame, hidden))])
+    pitches = Pitches.of([piece.glyphs for piece in pieces])
+    return [_line(piece, pitches) for piece in pieces]
 
 
 def _written(glyphs: Iterator[Glyph | None]) -> Iterator[list[list[Glyph]]]:
@@ -199,13 +206,16 @@ def _closed_up(words: list[list[Glyph]]) -> list[list[Glyph]]:
     return closed
 
 
-def _line(piece: _Piece) -> EmbeddedLine:
+def _line(piece: _Piece, pitches: Pitches) -> EmbeddedLine:
     words = tuple(word for glyphs in _closed_up(piece.words) if (word := _word(glyphs)).text)
     meant = sum(glyph.meant for glyph in piece.glyphs)
+    code, space = typed(piece.glyphs, pitches)
     return EmbeddedLine(
         text=" ".join(word.text for word in words),
         quad=_quad(piece.glyphs),
         words=words,
+        typed=code,
+        space=space,
         seen=piece.glyphs[0].seen,
         characters=len(piece.glyphs),
         garbled=meant < (1 - GARBLED) * len(piece.glyphs),

@@ -107,6 +107,8 @@ def _line(line: EmbeddedLine, *, words: bool) -> Line:
         quad=line.quad,
         words=tuple(Word(text=w.text, confidence=1.0, quad=w.quad) for w in line.words) if words else (),
         source="embedded",
+        typed=line.typed,
+        space=line.space,
     )
 
 

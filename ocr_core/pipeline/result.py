@@ -47,6 +47,10 @@ class Line:
     quad: Quad
     words: tuple[Word, ...] = ()
     source: Source = "ocr"
+    typed: str = ""
+    """Of an embedded line in a font whose letters are all of one width: its text with all spaces between its words."""
+    space: float = 0.0
+    """How wide a space of `typed` is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

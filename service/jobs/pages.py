@@ -30,6 +30,7 @@ def dump_page(reading: Reading) -> bytes:
         "dpi": page.dpi,
         "lines": [_dump(line) | {"words": [_dump(word) for word in line.words]} for line in page.lines],
         "sources": [line.source for line in page.lines],
+        "typed": [(line.typed, line.space) for line in page.lines],
         "seconds": reading.seconds,
     }
     return gzip.compress(json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass"), LEVEL, mtime=0)
@@ -48,9 +49,18 @@ def load_page(data: bytes, *, words: bool) -> Reading:
 
 
 def _reading(kept: dict[str, Any], *, words: bool) -> Reading:
+    plain = [("", 0.0)] * len(kept["lines"])
     lines = [
-        Line(**_load(line), words=tuple(Word(**_load(word)) for word in line["words"]) if words else (), source=source)
-        for line, source in zip(kept.pop("lines"), kept.pop("sources"), strict=True)
+        Line(
+            **_load(line),
+            words=tuple(Word(**_load(word)) for word in line["words"]) if words else (),
+            source=source,
+            typed=typed,
+            space=space,
+        )
+        for line, source, (typed, space) in zip(
+            kept.pop("lines"), kept.pop("sources"), kept.pop("typed", plain), strict=True
+        )
     ]
     seconds = kept.pop("seconds")
     return Reading(Page(lines=tuple(lines), **kept), seconds)

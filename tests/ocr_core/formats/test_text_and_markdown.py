@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import string
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from written import FAILED, PAGE, blocks_as, line, page, quad, text
 
-from ocr_core.formats.markdown import escape
 from ocr_core.formats.registry import FORMATS
 from ocr_core.formats.structure import laid_out
 from ocr_core.layout.blocks import Block, Layout
@@ -55,24 +50,6 @@ def test_markdown_parts_pages_by_comments_and_says_which_failed():
     )
 
 
-def test_underscores_within_words_are_left_alone():
-    written = "https://a.example/b_c?d_é=1 file_name.txt"
-    assert escape(written) == written
-    assert escape("_a_ b__c") == "\\_a\\_ b\\_\\_c"
-
-
-@given(st.text(alphabet=string.punctuation + "a1 é", min_size=1, max_size=30))
-def test_escaped_text_is_shown_as_it_is(written):
-    expected = " ".join(written.split())
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(escape(expected))
-    assert [token.type for token in tokens] == (["paragraph_open", "inline", "paragraph_close"] if expected else [])
-    shown = "".join(
-        child.content for token in tokens if token.children for child in token.children if child.type == "text"
-    )
-    assert {child.type for token in tokens for child in token.children or ()} <= {"text"}
-    assert shown == expected
-
-
 def shown(monkeypatch, block, *texts):
     """Return the HTML that a block of lines is shown as."""
     blocks_as(monkeypatch, block)
@@ -89,12 +66,6 @@ def test_lines_with_bars_are_no_table(monkeypatch):
     assert shown(monkeypatch, block, "Name | Price", "--- | ---") == "<p>Name | Price<br />\n--- | ---</p>\n"
 
 
-@pytest.mark.parametrize("rule", [":-", "-:", ":---", ":-:", "---:", "-"])
-def test_a_line_of_colons_and_dashes_makes_no_table_of_the_one_before(rule):
-    """GitHub takes it for the rule below a head of one column, though there is no bar; what tests render does not."""
-    assert escape(rule) == f"\\{rule}"
-
-
 def test_numbers_that_do_not_follow_each_other_stay_what_they_are(monkeypatch):
     block = Block(kind="list", lines=(0, 1, 2), items=((0,), (1,), (2,)))
     assert shown(monkeypatch, block, "3. a", "7. b", "12) c") == "<p>3. a<br />\n7. b<br />\n12) c</p>\n"
@@ -102,16 +73,10 @@ def test_numbers_that_do_not_follow_each_other_stay_what_they_are(monkeypatch):
     assert shown(monkeypatch, block, "• a", "7. b", "• c").count("<li>") == 3
 
 
-@pytest.mark.parametrize("written", ["-" * 200_000 + "x", "- " * 100_000 + "x", "=" * 200_000 + "x"])
-def test_a_line_that_is_almost_a_rule_is_none(written):
-    """A hostile text layer has such ones: an expression that tries again from each dash would take an hour."""
-    assert escape(written).replace("\\", "") == written
-
-
 def test_a_turned_page_is_laid_out_as_it_stands_upright(monkeypatch):
     seen = []
 
-    def find(quads, texts, words):
+    def find(quads, texts, words, *_):
         seen.extend([*quads, *(where for each in words for _, where in each)])
         return Layout((), ())
 
@@ -157,3 +122,38 @@ def test_a_line_is_cut_between_its_words_and_what_the_page_holds_stays():
 
 def test_formats_that_find_tables_ask_for_words():
     assert all(form.words for form in FORMATS.values())
+
+
+def test_listings_stand_in_a_fence_that_they_do_not_end(monkeypatch):
+    code = ("# no heading", "    ```", "", "a | *b*")
+    blocks_as(monkeypatch, Block(kind="code", lines=(0, 1, 2), items=((0,), (1,), (2,)), code=code))
+    one = page(line("# no heading"), line("```"), line("a | *b*"))
+    written = text("markdown", one)
+    assert written == "````\n# no heading\n    ```\n\na | *b*\n````\n"
+    (fence,) = MarkdownIt("gfm-like", {"linkify": False}).parse(written)
+    assert (fence.type, fence.content) == ("fence", "\n".join(code) + "\n")
+    assert text("text", one) == "\n".join(code) + "\n"
+
+
+def test_lists_within_items(monkeypatch):
+    texts = ("9. one", "• two", "• three", "10. four", "(a) five")
+    block = Block(kind="list", lines=(0, 1, 2, 3, 4), items=((0,), (1,), (2,), (3,), (4,)), depths=(0, 1, 1, 0, 1))
+    assert shown(monkeypatch, block, *texts).replace("\n", "") == (
+        '<ol start="9"><li>one<ul><li>two</li><li>three</li></ul></li><li>four<ul><li>(a) five</li></ul></li></ol>'
+    )
+    written = text("text", page(*(line(each) for each in texts)))
+    assert written == "9. one\n  • two\n  • three\n10. four\n  (a) five\n"
+
+
+def test_numbers_of_lists_within_items_count_by_themselves(monkeypatch):
+    block = Block(kind="list", lines=(0, 1, 2, 3), items=((0,), (1,), (2,), (3,)), depths=(0, 1, 0, 1))
+    assert shown(monkeypatch, block, "1. a", "1. b", "2. c", "1. d").count("<ol>") == 3
+    assert "<ol" not in shown(monkeypatch, block, "1. a", "1. b", "3. c", "1. d")
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_compounds_keep_their_hyphens_where_another_block_spells_them_out(monkeypatch, name):
+    blocks_as(monkeypatch, Block(kind="paragraph", lines=(0, 1)), Block(kind="paragraph", lines=(2,)))
+    assert (
+        text(name, page(line("tile-"), line("based"), line("A tile-based one"))) == "tile-based\n\nA tile-based one\n"
+    )

@@ -50,7 +50,7 @@ def text(name: str, *pages: Page | FailedPage) -> str:
 def blocks_as(monkeypatch, *found: blocks.Block) -> None:
     """Let the layout find these blocks on every page, no line cut."""
 
-    def find(quads, texts, words):
+    def find(quads, texts, *_):
         return blocks.Layout(found, tuple(blocks.Part(i, 0, 1) for i in range(len(texts))))
 
     monkeypatch.setattr("ocr_core.formats.structure.find_blocks", find)

@@ -68,6 +68,30 @@ PAGES = [
         id="and an indent",
     ),
     pytest.param(
+        below([*TEXT, *TEXT[:2]]) + below([TEXT[1], "the very last."], left=500),
+        [("paragraph", ONE), ("paragraph", " ".join([*TEXT[:2], TEXT[1], "the very last."]))],
+        id="but where the next column goes on in small letters",
+    ),
+    pytest.param(
+        [*below([*TEXT, *TEXT[:2]]), ("1A note is smaller", 10, 260, 15), *below(TEXT[1:], left=500)],
+        [
+            ("paragraph", ONE),
+            ("paragraph", f"{TEXT[0]} {TEXT[1]} {TEXT[1]} {TEXT[2]}"),
+            ("paragraph", "1A note is smaller"),
+        ],
+        id="a note at the foot of the first column comes behind",
+    ),
+    pytest.param(
+        [("• " + TEXT[0], 10, 100), (TEXT[1], 30, 126), *below(TEXT[1:], left=500)],
+        [("list", [f"• {TEXT[0]} {TEXT[1]} {TEXT[1]} {TEXT[2]}"])],
+        id="an item goes on in the next column",
+    ),
+    pytest.param(
+        [*below(["x + 1"], top=200), *below(["where", "it is"], left=500)],
+        [("paragraph", "x + 1"), ("lines", ["where", "it is"])],
+        id="a formula goes on nowhere",
+    ),
+    pytest.param(
         below(TEXT) + below(MORE, left=500), [("paragraph", ONE), ("paragraph", TWO)], id="and the end of a column"
     ),
     pytest.param(
@@ -224,9 +248,55 @@ PAGES = [
         id="a heading close to its text",
     ),
     pytest.param(
-        [("2 Institute of Technology", 60, 40, 30), *below(TEXT)],
-        [("paragraph", "2 Institute of Technology"), ("paragraph", ONE)],
+        [("2Institute of Technology", 60, 40, 30), *below(TEXT)],
+        [("paragraph", "2Institute of Technology"), ("paragraph", ONE)],
         id="an address with a raised mark is no heading",
+    ),
+    pytest.param(
+        [("1 Institute of Letters", 60, 0, 30), ("2 Institute of Sciences", 60, 39, 30), *below(TEXT, top=150)],
+        [("paragraph", "1 Institute of Letters 2 Institute of Sciences"), ("paragraph", ONE)],
+        id="nor are several",
+    ),
+    pytest.param(
+        [("1 Introduction", 10, 40, 30), *below(TEXT), ("2 Use", 10, 220, 30), *below(TEXT, top=300)],
+        [(2, "1 Introduction"), ("paragraph", ONE), (2, "2 Use"), ("paragraph", ONE)],
+        id="headings by a number without a point",
+    ),
+    pytest.param(
+        [
+            ("A.2 Terms and conditions for copying, distribution and", 10, 20, 24),
+            ("modification", 58, 51, 24),
+            *below(TEXT * 2, top=140),
+        ],
+        [
+            (3, "A.2 Terms and conditions for copying, distribution and modification"),
+            ("paragraph", ONE),
+            ("paragraph", ONE),
+        ],
+        id="a heading of an appendix",
+    ),
+    pytest.param(
+        [("https://example.org/a", 10, 20, 30), *below(TEXT, top=140)],
+        [("paragraph", "https://example.org/a"), ("paragraph", ONE)],
+        id="an address is no heading",
+    ),
+    pytest.param(
+        below(["Q. And where did you go when the lights", "A. went out on the other side of the way", "to the shore?"]),
+        [
+            ("paragraph", "Q. And where did you go when the lights"),
+            ("paragraph", "A. went out on the other side of the way to the shore?"),
+        ],
+        id="a question and its answer, though the line is full",
+    ),
+    pytest.param(
+        below([f"{n} The long name of a section of a book{' .' * 8} {n}7" for n in ("2.1", "2.2", "2.3")]),
+        [("lines", [f"{n} The long name of a section of a book{' .' * 8} {n}7" for n in ("2.1", "2.2", "2.3")])],
+        id="a list of contents",
+    ),
+    pytest.param(
+        [("8 May 1996", 10, 40, 30), *below(TEXT), ("2.1 Use.......... 4", 10, 220, 30), *below(TEXT, top=300)],
+        [("paragraph", "8 May 1996"), ("paragraph", ONE), ("paragraph", "2.1 Use.......... 4"), ("paragraph", ONE)],
+        id="a date is none, nor is an entry of a list of contents",
     ),
     pytest.param(
         [("Ax VkEK dBx", 60, 40, 30), *below(TEXT)],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_core.layout.paragraphs import join_lines
+from ocr_core.layout.paragraphs import compounds_in, join_lines
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,18 @@ from ocr_core.layout.paragraphs import join_lines
         (["an open end-"], "an open end-"),
         (["well-", "(known)"], "well- (known)"),
         (["die Grö-", "ße"], "die Größe"),
+        (["人人生而自由，", "在尊严", "and so on,", "权利"], "人人生而自由，在尊严 and so on, 权利"),
+        (["사람은 태어날", "때부터"], "사람은 태어날 때부터"),
     ],
 )
 def test_lines_become_text(lines, joined):
     assert join_lines(lines) == joined
+
+
+def test_compounds_that_other_lines_spell_out_keep_their_hyphen():
+    known = compounds_in(["A Kronecker-based product,", "and lazily-evaluated ones"])
+    assert join_lines(["a Kronecker-", "based pro-", "duct"], known) == "a Kronecker-based product"
+    assert join_lines(["Lazily-", "evaluated"], known) == "Lazily-evaluated"
 
 
 @pytest.mark.parametrize("word", ["a" * 200_000, "a_" * 100_000, "a-" * 100_000 + "b", "-" * 200_000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,6 +76,8 @@ LINES = st.builds(
     quad=QUADS,
     words=st.lists(WORDS, max_size=2).map(tuple),
     source=st.sampled_from(["ocr", "embedded"]),
+    typed=TEXTS,
+    space=st.floats(0, 100),
 )
 
 
@@ -94,6 +97,15 @@ def test_a_damaged_page_is_as_good_as_lost(damage: Callable[[bytes], bytes]) -> 
     kept = dump_page(Reading(Page(width=5, height=6, rotation=0, lines=(), number=1, source="ocr", dpi=None), {}))
     with pytest.raises(JobFilesLostError):
         load_page(damage(kept), words=True)
+
+
+def test_a_page_that_an_earlier_release_kept_is_read() -> None:
+    """It did not tell which lines are typed."""
+    line = Line(text="x", confidence=1.0, quad=np.zeros((4, 2), np.float32))
+    kept = dump_page(Reading(Page(width=5, height=6, rotation=0, lines=(line,)), {}))
+    old = json.loads(gzip.decompress(kept))
+    del old["typed"]
+    assert repr(load_page(gzip.compress(json.dumps(old).encode()), words=True).page.lines) == repr((line,))
 
 
 @given(st.lists(LINES, max_size=3), st.none() | st.floats(1, 1000), st.sampled_from(["ocr", "embedded"]))
