@@ -18,14 +18,16 @@ from ocr_core.recognition.words import Span, span_quad, split_words
 
 FIRM = 0.8
 """A line that reads with such confidence stays, whatever is found there in large letters."""
-FREE_QUAD, FREE_WORD = 0.7, 0.3
+FREE_QUAD, FREE_WORD = 0.7, 0.15
 """A quad is read of which firm lines take less than this share, and of what it says the words of which they do."""
 BELIEVED = 0.8
 """Credit (see `credit`) that a line of large letters must have;"""
 EACH = 0.5
 """and what is left of it, where some of its words are read already."""
-REPLACED = 0.5
-"""An unsure line that has so much of its area in what is added was a part of that."""
+WORTHLESS = 0.5
+"""A line of less credit that has half of its area in what is added was a part of that."""
+COVERED = 0.3
+"""What lies over so much of a firm line is a stamp across text, and would part its columns: it is left out."""
 
 
 def firm(lines: Sequence[ReadQuad]) -> list[Points]:
@@ -50,8 +52,9 @@ def with_large(lines: Sequence[ReadQuad], read: Sequence[ReadQuad]) -> list[Read
     for line in sorted(read, key=lambda line: -credit(line.reading)):
         if credit(line.reading) < BELIEVED:
             break
-        new = [part for part in _new(line, _Firm(kept)) if _says_something(part)]
-        kept = [old for old in kept if _is_firm(old) or not any(_lies_in(old, part) for part in new)] + new
+        taken = _Firm(kept)
+        new = [part for part in _new(line, taken) if _says_something(part) and not taken.lies_under(part.quad)]
+        kept = [old for old in kept if not _is_worthless(old) or not any(_lies_in(old, part) for part in new)] + new
     return kept
 
 
@@ -70,9 +73,17 @@ class _Firm:
         area = quad_area(quad)
         return sum(common_area(line.quad, quad) for line in self.near(quad)) / area if area > 0 else 1.0
 
+    def lies_under(self, quad: Points) -> bool:
+        """Say whether a quad lies over much of one of them."""
+        return any(common_area(line.quad, quad) >= COVERED * quad_area(line.quad) for line in self.near(quad))
+
 
 def _is_firm(line: ReadQuad) -> bool:
     return line.confidence >= FIRM
+
+
+def _is_worthless(line: ReadQuad) -> bool:
+    return not _is_firm(line) and credit(line.reading) < WORTHLESS
 
 
 def _says_something(line: ReadQuad) -> bool:
@@ -80,7 +91,7 @@ def _says_something(line: ReadQuad) -> bool:
 
 
 def _lies_in(line: ReadQuad, other: ReadQuad) -> bool:
-    return common_area(line.quad, other.quad) >= REPLACED * quad_area(line.quad)
+    return common_area(line.quad, other.quad) >= 0.5 * quad_area(line.quad)
 
 
 def _new(line: ReadQuad, taken: _Firm) -> list[ReadQuad]:

@@ -7,7 +7,7 @@ probes as well, and lets those that say nothing keep everyone out.
 from __future__ import annotations
 
 import asyncio
-import socket
+from array import array
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -26,9 +26,6 @@ HEAD_SECONDS = 10.0
 UNREAD_SECONDS = 31.0
 """How long a client may take nothing of what is left of an answer; a moment longer than the application waits for it,
 which can tell the log why."""
-UNSENT_BYTES = 1 << 17
-"""What the system keeps of an answer beyond what the client's side has room for. By default it is megabytes, and a
-third of them has to be gone before anybody hears that the client takes some: half a minute at 40 kB a second."""
 SETTLING_SECONDS = 1.0
 """For so long no connection makes room for others: the head may be here already, and wait to be looked at."""
 CROWDED = "crowded"
@@ -51,11 +48,11 @@ class Protocol(H11Protocol):
         self._bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request; where there are too many connections, those idle for longest make room."""
         super().connection_made(transport)
-        _keep_little_unsent(transport.get_extra_info("socket"))
         self._note_waiting()
         while self.waiting and len(self.connections) > self.max_connections:
             oldest, since = next(iter(self.waiting.items()))
@@ -69,12 +66,20 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
         self._stop_waiting()
         self._stop_unread()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
 
     def hang_up(self) -> None:
         """Close the connection of a client that has asked for nothing."""
         self._stop_waiting()
         self.connections.discard(self)
         self.transport.close()
+        self._flush_in_time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection of a client that asks for nothing more."""
+        super().timeout_keep_alive_handler()
+        self._flush_in_time()
 
     def handle_events(self) -> None:
         """Begin the requests whose heads have come, and tell the application when they are too many."""
@@ -115,6 +120,7 @@ class Protocol(H11Protocol):
         self._lines = self._bytes = 0
         super().on_response_complete()
         self._note_waiting()
+        self._flush_in_time()
 
     def _note_waiting(self) -> None:
         waits = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
@@ -133,6 +139,24 @@ class Protocol(H11Protocol):
         if self._unread_timer is not None:
             self._unread_timer.cancel()
 
+    def _flush_in_time(self) -> None:
+        """See that a connection that is closed, but first sends what it holds, ends if its client takes none of that.
+
+        What is too little to pause for has no other clock, and would keep its socket for as long as the client likes.
+        """
+        if self.transport.is_closing() and self._flush_timer is None:
+            self._look_again(_untaken(self.transport))
+
+    def _look_again(self, before: int) -> None:
+        def look() -> None:
+            left = _untaken(self.transport)
+            if left < before:
+                self._look_again(left)
+            else:
+                self.transport.abort()
+
+        self._flush_timer = self.loop.call_later(UNREAD_SECONDS, look)
+
     def _in_body_of_known_length(self) -> bool:
         if self.conn.their_state is not h11.SEND_BODY:
             return False
@@ -146,10 +170,15 @@ class Protocol(H11Protocol):
             self.transport.close()
 
 
-def _keep_little_unsent(connection: socket.socket | None) -> None:
-    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        with suppress(OSError):  # a system without it, or no TCP
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+def _untaken(transport: asyncio.Transport) -> int:
+    """Return how many bytes the client has not acknowledged; where the system does not tell, those not handed to it."""
+    waiting = array("i", [0])
+    with suppress(ImportError, OSError, ValueError):  # Windows; a socket that is gone
+        import fcntl
+        import termios
+
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, waiting)
+    return transport.get_write_buffer_size() + waiting[0]
 
 
 def protocol_within(max_connections: int, *, overshoot: int = BACKLOG) -> type[Protocol]:

@@ -13,7 +13,7 @@ import uvicorn
 from service_fakes import PATIENCE, FakeReader, encoded
 
 from service.app import create_app
-from service.http.protocol import protocol_within
+from service.http.protocol import Protocol, protocol_within
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -173,3 +173,24 @@ async def test_who_does_not_read_the_answer_is_hung_up_on(monkeypatch: pytest.Mo
         await connections(server, 1)
         await connections(server, 0)
         deaf.close()
+
+
+async def test_who_does_not_read_the_end_of_an_answer_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little is left of it to pause for."""
+    monkeypatch.setattr("service.http.protocol.UNREAD_SECONDS", 0.01)
+    whole = Protocol.connection_made
+
+    def narrow(self: Protocol, transport: asyncio.WriteTransport) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transport.set_write_buffer_limits(1 << 20)
+        whole(self, transport)
+
+    monkeypatch.setattr(Protocol, "connection_made", narrow)
+    async with serving() as server:
+        for end in (b"Connection: close\r\n", b""):
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.connect(("127.0.0.1", port_of(server)))
+                deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n%s\r\n" % end)
+                await connections(server, 1)
+                await connections(server, 0)

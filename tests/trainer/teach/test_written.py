@@ -181,7 +181,9 @@ runpy.run_module("trainer", run_name="__main__")
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_is_ended_leaves_nothing_of_a_set(tmp_path, number):
-    with subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+    heeding = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n{SLOW}"  # the tests may run behind nohup
+    command = [sys.executable, "-c", heeding, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "begun\n"
         process.send_signal(number)
         assert process.wait(30) == 128 + number
