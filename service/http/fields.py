@@ -76,6 +76,7 @@ def _sent(error: ErrorDetails) -> str:
     value = error.get("input", ...)
     if error["loc"] and error["loc"][-1] in _SECRETS:
         return ""
-    if isinstance(value, str):
-        return f", not {value!r}" if len(value) <= _SHOWN else ""
-    return f", not {json.dumps(value)}" if value is None or isinstance(value, (bool, int, float)) else ""
+    if not (value is None or isinstance(value, (str, bool, int, float))):
+        return ""
+    shown = repr(value) if isinstance(value, str) else json.dumps(value)
+    return f", not {shown}" if len(value if isinstance(value, str) else shown) <= _SHOWN else ""

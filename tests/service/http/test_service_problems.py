@@ -106,6 +106,7 @@ async def test_a_field_is_refused_in_the_same_words_wherever_it_stands(
         ({}, "body.image: is missing"),
         ({"image": "aGFsbG8=", "words": None}, "body.words: must be true or false, not null"),
         ({"image": "aGFsbG8=", "model": 5}, "body.model: must be a string, not 5"),
+        ({"image": "aGFsbG8=", "model": 10**40}, "body.model: must be a string"),
         ({"image": "aGFsbG8=", "password": 12345}, "body.password: must be a string"),
         ({"image": "aGFsbG8=", "min_confidence": [1]}, "body.min_confidence: must be a number"),
     ],
