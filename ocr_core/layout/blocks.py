@@ -114,10 +114,10 @@ def find_blocks(
                 text, start = [], tried
                 continue
         stop, cells = table_at(of_table, start) if len(rows) <= MOST_ROWS else (len(groups), ())
-        columns = columns_of_text(cells, found) if cells else []
+        columns = columns_of_text(cells, found, boxes) if cells else []
         if columns:
             text += [row for column in columns for row in rows_of(boxes, found, column)]
-        elif cells and not _is_list(cells, texts) and not is_text(cells, found):
+        elif cells and not _is_list(cells, texts) and not is_text(cells, found, boxes):
             blocks += [*_blocks_of_text(flow, text, texts), _table(cells, parts)]
             text = []
         else:

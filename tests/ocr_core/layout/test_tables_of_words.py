@@ -191,6 +191,37 @@ def test_labels_and_names_beside_each_other_are_a_table_still():
     assert told(page) == [[[name, "Oslo Norway"] for name in names]]
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [
+            ["Name", "Role", "What they do for us"],
+            ["Smith", "chair", "calls the meetings"],
+            ["Jones", "clerk", "writes"],
+        ],
+        [["-v", "print more of what is done"], ["-q", "print nothing at all"], ["-x", "leave out what is not known"]],
+        [["Diagnosis:", "swelling of the joint with some fluid"], ["Treatment:", "rest, ice and two tablets a day"]],
+        [["Pros", "Cons"], ["fast and easy to use", "costs more than most"], ["small and light", "has no battery yet"]],
+    ],
+)
+def test_a_few_rows_of_words_that_are_set_in_columns_are_a_table(cells):
+    page = rows(*(row(100 + 30 * i, *zip((10, 260, 510), texts, strict=False)) for i, texts in enumerate(cells)))
+    assert told(page) == [cells]
+
+
+def test_a_few_lines_of_text_that_were_found_in_pieces_are_none():
+    page = rows(row(100, (10, "night"), (74, PROSE[0])), row(126, (10, "north"), (74, PROSE[1])))
+    assert told(page) == [("paragraph", f"night {PROSE[0]} north {PROSE[1]}")]
+
+
+def test_a_few_lines_of_text_side_by_side_are_none():
+    page = rows(
+        row(100, (10, "warranty for"), (200, "do not pertain")),
+        row(126, (10, "particular use"), (200, "to any part of")),
+    )
+    assert all(kind == "paragraph" for kind, _ in told(page))
+
+
 words = st.lists(st.sampled_from(["a", "Some", "words", "12.50", "3", "RM", "•"]), max_size=5)
 
 
