@@ -24,7 +24,7 @@ from ocr_core.layout.marks import (
     section_depth,
 )
 from ocr_core.layout.nesting import nested
-from ocr_core.layout.tables import Cells, table_at
+from ocr_core.layout.tables import Cells, Tables
 
 SIZES = (1.8, 1.4, 1.25)
 """Least sizes of headings of levels 1, 2 and 3, relative to most text of the page."""
@@ -105,6 +105,7 @@ def find_blocks(
     groups = grouped(rows)
     of_table = [merged(group) for group in groups]
     listings = Listings(of_table, texts, typed or [("", 0.0)] * len(texts))
+    tables = Tables(of_table)
     start = tried = 0
     while start < len(groups):
         if start >= tried:
@@ -113,7 +114,7 @@ def find_blocks(
                 blocks += [*_blocks_of_text(flow, text, texts), _listing(of_table[start:tried], code)]
                 text, start = [], tried
                 continue
-        stop, cells = table_at(of_table, start) if len(rows) <= MOST_ROWS else (len(groups), ())
+        stop, cells = tables.at(start) if len(rows) <= MOST_ROWS else (len(groups), ())
         columns = columns_of_text(cells, found, boxes) if cells else []
         if columns:
             text += [row for column in columns for row in rows_of(boxes, found, column)]

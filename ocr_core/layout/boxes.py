@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +91,30 @@ class Word(NamedTuple):
     """Whether it may be of the number behind it, as the sign of a currency."""
 
 
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A free strip, and in how many rows something stands on both sides of it."""
+
+    left: float
+    right: float
+    between: int = 0
+    """Rows in which it runs between two runs of words (`Word.run`)."""
+    within: int = 0
+    """Rows in which it runs between two words of a run."""
+    figures: int = 0
+    """Rows of the latter in which the second is a number, and the first not its sign."""
+
+    @property
+    def rows(self) -> int:
+        """In how many rows it parts something."""
+        return self.between + self.within
+
+    @property
+    def proof(self) -> int:
+        """In how many rows it parts what chance does not: lines, or a word and a number."""
+        return self.between + self.figures
+
+
 Words = Sequence[tuple[str, float, float]]
 """Words of a line: text, left and right edge."""
 
@@ -122,6 +148,23 @@ class Row:
     def height(self) -> float:
         """The median height of its lines, at least 1."""
         return max(float(np.median(self.boxes[:, 3] - self.boxes[:, 1])), 1.0)
+
+    @property
+    def word_count(self) -> int:
+        """How many words it has, before their edges are known."""
+        return sum(map(len, self.of_lines))
+
+    @cached_property
+    def gaps(self) -> tuple[Strip, ...]:
+        """The free intervals between its words, from left to right, with infinite ones at its ends."""
+        between = [
+            Strip(a.right, b.left, within=1, figures=int(b.is_number and not a.is_mark))
+            if a.run == b.run
+            else Strip(a.right, b.left, between=1)
+            for a, b in pairwise(self.words)
+        ]
+        left, right = Strip(-math.inf, self.words[0].left), Strip(self.words[-1].right, math.inf)
+        return (left, *between, right)
 
     @cached_property
     def words(self) -> tuple[Word, ...]:

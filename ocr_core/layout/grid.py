@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -11,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_core.layout.boxes import NARROWED, Row, Word
-from ocr_core.layout.strips import NEAR, Strip, crossed
+from ocr_core.layout.boxes import NARROWED, Row, Strip, Word
+from ocr_core.layout.strips import NEAR, crossed
 
 ALIGNED = 0.6
 """Greatest distance of a cell's left edge, right edge or centre from that of its column, in heights of a row; of the
@@ -87,7 +88,7 @@ class Grid:
         placed = [(row, self._cut(row)) for row in self._rows]
         self._height = float(np.median([row.height for row, _ in placed]))
         # Lines below a table, which may yet prove to be none of it, and what strips cut out of lines, have less to say.
-        sure = [cell for row, cells in placed if runs_of(row) > 1 for cell in cells if _is_whole(cell, cells)]
+        sure = [cell for row, cells in placed if runs_of(row) > 1 for cell in _whole(cells)]
         every = edges_of(cell for _, cells in placed for cell in cells)
         self._edges = every | {column: edges for column, edges in edges_of(sure).items() if len(edges) > 1}
         self._rights = {column: float(edges[:, 1].max()) for column, edges in every.items()}
@@ -189,5 +190,7 @@ def edges_of(cells: Iterable[Cell]) -> dict[int, Edges]:
     return {column: np.array(values) for column, values in edges.items()}
 
 
-def _is_whole(cell: Cell, cells: Sequence[Cell]) -> bool:
-    return sum(other.words[0].run == cell.words[0].run for other in cells) == 1
+def _whole(cells: Sequence[Cell]) -> list[Cell]:
+    """Return those cells of a row that are all of their run."""
+    pieces = Counter(cell.words[0].run for cell in cells)
+    return [cell for cell in cells if pieces[cell.words[0].run] == 1]

@@ -6,12 +6,10 @@ of one line proves nothing by itself, as spaces stand one below the other by cha
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from ocr_core.layout.boxes import Row
+from ocr_core.layout.boxes import Row, Strip
 
 PITCH = 3.0
 """Greatest distance of the centres of two rows of a table, in heights of the lower one."""
@@ -21,32 +19,10 @@ NEAR = 0.6
 """A gap between lines that misses a strip by no more, in heights of a row, is of it: some boxes are found too large."""
 WINDOW = 3
 """So many rows above and below one that crosses a strip have a vote whether it spans columns."""
+MOST_WORDS = 100
+"""Most words of a row of a table."""
 PROVED = 2
 """A strip between lines of so many rows is one of the table: what crosses it spans columns, or ends the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """A free strip, and in how many rows something stands on both sides of it."""
-
-    left: float
-    right: float
-    between: int = 0
-    """Rows in which it runs between two runs of words (`Word.run`)."""
-    within: int = 0
-    """Rows in which it runs between two words of a run."""
-    figures: int = 0
-    """Rows of the latter in which the second is a number, and the first not its sign."""
-
-    @property
-    def rows(self) -> int:
-        """In how many rows it parts something."""
-        return self.between + self.within
-
-    @property
-    def proof(self) -> int:
-        """In how many rows it parts what chance does not: lines, or a word and a number."""
-        return self.between + self.figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +43,13 @@ def follows(above: Row, below: Row) -> bool:
 
 def grow(rows: Sequence[Row], start: int) -> Grown:
     """Return the strips that the row `start` shares with as many rows below it as possible."""
-    strips = before = [*_gaps(rows[start])]
+    strips = before = list(rows[start].gaps)
     spanning: set[int] = set()
     stop = start + 1
-    while stop < len(rows) and follows(rows[stop - 1], rows[stop]):
+    while stop < len(rows) and _goes_on(rows[stop - 1], rows[stop]):
         row = rows[stop]
         cut = [i for i in crossed(strips, row) if strips[i].proof]
-        kept = [i for i in cut if _vote(strips, i, rows, start, stop) > 0]
+        kept = _outvoted(strips, cut, rows, start, stop)
         lost = max((strips[i].proof for i in cut if i not in kept), default=0)
         left = max((strip.proof for i, strip in enumerate(strips) if i not in cut), default=0)
         stands_between = any(strip.rows and strip.left < row.left and row.right < strip.right for strip in strips)
@@ -98,7 +74,7 @@ def crossed(strips: Sequence[Strip], row: Row) -> list[int]:
     Boxes of lines are sometimes found too large. So a gap between lines that meets no strip is taken for one of the
     strip next to it.
     """
-    gaps = list(_gaps(row))
+    gaps = row.gaps
     met = _widths(strips, gaps, LEAST * row.height)
     spared = set(range(len(gaps))) - {j for _, j in met}
     spare = [gaps[j] for j in spared if gaps[j].between]
@@ -125,24 +101,13 @@ def _overlap(a: Strip, b: Strip) -> float:
     return min(a.right, b.right) - max(a.left, b.left)
 
 
-def _gaps(row: Row) -> Iterator[Strip]:
-    """Give the free intervals of a row, with infinite ones at its ends."""
-    yield Strip(-math.inf, row.words[0].left)
-    for a, b in pairwise(row.words):
-        if a.run == b.run:
-            yield Strip(a.right, b.left, within=1, figures=int(b.is_number and not a.is_mark))
-        else:
-            yield Strip(a.right, b.left, between=1)
-    yield Strip(row.words[-1].right, math.inf)
-
-
 def _shared(strips: Sequence[Strip], row: Row) -> list[Strip]:
     """Return what a row leaves of strips.
 
     A row counts once for each gap that it has: where cells are empty or short its gap is over several strips, and tells
     of the widest alone. So does what was known of a strip that the row parts.
     """
-    gaps = list(_gaps(row))
+    gaps = row.gaps
     widths = _widths(strips, gaps, LEAST * row.height)
     of_strip = {i: (i, j) for (i, j) in sorted(widths, key=widths.__getitem__)}
     of_gap = {j: (i, j) for (i, j) in sorted(widths, key=widths.__getitem__)}
@@ -156,16 +121,29 @@ def _shared(strips: Sequence[Strip], row: Row) -> list[Strip]:
     return [*shared, *(replace(strips[i], between=strips[i].between + 1) for i in near)]
 
 
-def _vote(strips: Sequence[Strip], which: int, rows: Sequence[Row], start: int, row: int) -> int:
-    """Return how many more rows near one keep a strip free, with something on both sides, than cross it."""
-    votes, first, last = -1, row, row
-    while first > max(start, row - WINDOW) and follows(rows[first - 1], rows[first]):
+def _goes_on(above: Row, below: Row) -> bool:
+    return below.word_count <= MOST_WORDS and follows(above, below)
+
+
+def _outvoted(strips: Sequence[Strip], which: Sequence[int], rows: Sequence[Row], start: int, row: int) -> list[int]:
+    """Return which strips that a row crosses more of the rows near it keep free than cross them, that one included.
+
+    A row keeps a strip free that has something on both sides of it.
+    """
+    if not which:
+        return []
+    first, last = row, row
+    while first > max(start, row - WINDOW) and _goes_on(rows[first - 1], rows[first]):
         first -= 1
-    while last + 1 < min(len(rows), row + WINDOW + 1) and follows(rows[last], rows[last + 1]):
+    while last + 1 < min(len(rows), row + WINDOW + 1) and _goes_on(rows[last], rows[last + 1]):
         last += 1
+    votes = dict.fromkeys(which, -1)
     for other in (*rows[first:row], *rows[row + 1 : last + 1]):
-        if which in crossed(strips, other):
-            votes -= 1
-        elif other.words[0].right <= strips[which].left and strips[which].right <= other.words[-1].left:
-            votes += 1
-    return votes
+        crosses = set(crossed(strips, other))
+        left, right = other.words[0].right, other.words[-1].left
+        for i in which:
+            if i in crosses:
+                votes[i] -= 1
+            elif left <= strips[i].left and strips[i].right <= right:
+                votes[i] += 1
+    return [i for i in which if votes[i] > 0]

@@ -8,9 +8,9 @@ from itertools import chain
 
 import numpy as np
 
-from ocr_core.layout.boxes import Row
+from ocr_core.layout.boxes import Row, Strip
 from ocr_core.layout.grid import ALIGNED, Cell, Grid, Part, deviation, edges_of, runs_of
-from ocr_core.layout.strips import Strip, follows, grow
+from ocr_core.layout.strips import MOST_WORDS, follows, grow
 
 SHARE = 0.2
 """Least share of the rows of two lines or more that a strip parts."""
@@ -41,63 +41,107 @@ PASSED_OVER = 8
 LONG = 64
 """and this where only the first may be none of a table's: so the time grows with the rows, not with their square."""
 MOST_COLUMNS = 50
-MOST_WORDS = 100
-"""Most words of a row of a table."""
+MOST_PAGE_WORDS = 12_500
+"""On pages of more words than any printed one has tables are not looked for,"""
+MOST_WORK = 8 * MOST_PAGE_WORDS
+"""and no more of them once so many words were looked at, each as often as it was: a printed page takes up to eight
+looks a word."""
 
 Cells = tuple[tuple[tuple[Part, ...], ...], ...]
 """Rows of cells of parts of lines."""
 
 
-def table_at(rows: Sequence[Row], start: int) -> tuple[int, Cells]:
-    """Return the table that begins with the row `start`: the row behind its last, and its cells.
+class Tables:
+    """Finds the tables of a page.
 
-    Where none begins there are no cells, and the rows up to the one returned need not be tried.
-
-    A table has at least two rows with two cells or more, and cells of its columns are aligned at their left, at their
-    right or at their centres: of one column where it has three such rows, else of two. A line alone in its row is part
-    of it if it stands within one column. Rows at its top may be heads, each over several columns, and some within it
-    may have a cell that spans columns.
+    Args:
+        rows: of the page, those beside each other one.
     """
-    head, stop, strips = _columns(rows, start)
-    if not strips or len(strips) >= MOST_COLUMNS:
-        return start + max(1, (stop - start) // PASSED_OVER), ()
-    grid = Grid(strips, rows[head:stop])
-    if not _may_begin(rows, start, head, stop, grid):
-        return start + max(1, (stop - start) // LONG), ()
-    placed = [grid.place(row, head=i <= head) for i, row in enumerate(rows[start:stop], start)]
-    del placed[_end_of_lone(placed) :]
-    numbers = _columns_of_numbers(placed)
-    while placed and not _may_end(placed, rows[start:stop], grid, numbers):
-        placed.pop()  # a line below the table that happens to be short, or to have spaces below strips
-    table = rows[start : start + len(placed)]
-    full = sum(map(_is_full, placed))
-    if full < max(2, FULL * len(placed)):
-        return start + max(1, (stop - start) // PASSED_OVER), ()
-    limit = ALIGNED * float(np.median([row.height for row in table]))
-    columns = edges_of(chain.from_iterable(placed)).values()
-    if sum(len(edges) > 1 and deviation(edges) <= limit for edges in columns) < (1 if full > 2 else 2):
-        return start + len(placed), ()
-    return start + len(placed), _cells(placed, table, grid)
 
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._grown: dict[int, tuple[int, list[Strip]]] = {}
+        self._work = 0 if sum(row.word_count for row in rows) <= MOST_PAGE_WORDS else MOST_WORK
 
-def _columns(rows: Sequence[Row], start: int) -> tuple[int, int, list[Strip]]:
-    """Return the first row from `start` on that has all columns, the row behind the last, and the strips.
+    def at(self, start: int) -> tuple[int, Cells]:
+        """Return the table that begins with the row `start`: the row behind its last, and its cells.
 
-    Where there are no strips, the row behind the last that was tried.
-    """
-    best: tuple[int, int, list[Strip]] = start, start, []
-    tried = start
-    for head in range(start, min(start + HEADS + 1, len(rows))):
-        row = rows[head]
-        if head > start and not follows(rows[head - 1], row):
-            break
-        if 1 < len(row.words) <= MOST_WORDS and (runs_of(row) > 1 or sum(word.is_number for word in row.words) > 1):
-            grown = grow(rows, head)
-            strips = _with_aligned(_proved(grown.strips, rows[head : grown.stop]), rows[head : grown.stop])
-            tried = max(tried, grown.stop)
+        Where none begins there are no cells, and the rows up to the one returned need not be tried.
+
+        A table has at least two rows with two cells or more, and cells of its columns are aligned at their left, at
+        their right or at their centres: of one column where it has three such rows, else of two. A line alone in its
+        row is part of it if it stands within one column. Rows at its top may be heads, each over several columns, and
+        some within it may have a cell that spans columns.
+        """
+        if self._work >= MOST_WORK:
+            return len(self._rows), ()
+        rows = self._rows
+        head, stop, strips = self._columns(start)
+        if not strips or len(strips) >= MOST_COLUMNS:
+            return start + max(1, (stop - start) // PASSED_OVER), ()
+        grid = self._grid(strips, rows[head:stop])
+        if not _may_begin(rows, start, head, stop, grid):
+            return start + max(1, (stop - start) // LONG), ()
+        placed = [grid.place(row, head=i <= head) for i, row in enumerate(rows[start:stop], start)]
+        del placed[_end_of_lone(placed) :]
+        numbers = _columns_of_numbers(placed)
+        while placed and not _may_end(placed, rows[start:stop], grid, numbers):
+            placed.pop()  # a line below the table that happens to be short, or to have spaces below strips
+        table = rows[start : start + len(placed)]
+        full = sum(map(_is_full, placed))
+        if full < max(2, FULL * len(placed)):
+            return start + max(1, (stop - start) // PASSED_OVER), ()
+        limit = ALIGNED * float(np.median([row.height for row in table]))
+        columns = edges_of(chain.from_iterable(placed)).values()
+        if sum(len(edges) > 1 and deviation(edges) <= limit for edges in columns) < (1 if full > 2 else 2):
+            return start + len(placed), ()
+        return start + len(placed), _cells(placed, table, grid)
+
+    def _columns(self, start: int) -> tuple[int, int, list[Strip]]:
+        """Return the first row from `start` on that has all columns, the row behind the last, and the strips.
+
+        Where there are no strips, the row behind the last that was tried.
+        """
+        best: tuple[int, int, list[Strip]] = start, start, []
+        tried = start
+        for head in range(start, min(start + HEADS + 1, len(self._rows))):
+            if head > start and not follows(self._rows[head - 1], self._rows[head]):
+                break
+            stop, strips = self._strips(head)
+            tried = max(tried, stop)
             if len(strips) > len(best[2]):
-                best = head, grown.stop, strips
-    return best if best[2] else (start, tried, [])
+                best = head, stop, strips
+        return best if best[2] else (start, tried, [])
+
+    def _strips(self, head: int) -> tuple[int, list[Strip]]:
+        """Return the strips that a row shares with those below, and the row behind the last that does."""
+        if head not in self._grown and self._work < MOST_WORK:
+            row = self._rows[head]
+            self._grown[head] = head, []
+            if 1 < row.word_count <= MOST_WORDS and (runs_of(row) > 1 or sum(w.is_number for w in row.words) > 1):
+                grown = grow(self._rows, head)
+                rows = self._rows[head : grown.stop]
+                self._look_at(rows)
+                self._grown[head] = grown.stop, self._with_aligned(_proved(grown.strips, rows), rows)
+        return self._grown.get(head, (head, []))
+
+    def _with_aligned(self, strips: list[Strip], rows: Sequence[Row]) -> list[Strip]:
+        """Return the strips that have a column of aligned cells on their right."""
+        while strips and len(strips) < MOST_COLUMNS:
+            grid = self._grid(strips, rows)
+            shares = [grid.alignment(column) for column in range(1, len(strips) + 1)]
+            worst = int(np.argmin(shares))
+            if shares[worst] >= IN_LINE:
+                break
+            strips = [*strips[:worst], *strips[worst + 1 :]] if self._work < MOST_WORK else []
+        return strips
+
+    def _grid(self, strips: Sequence[Strip], rows: Sequence[Row]) -> Grid:
+        self._look_at(rows)
+        return Grid(strips, rows)
+
+    def _look_at(self, rows: Sequence[Row]) -> None:
+        self._work += sum(row.word_count for row in rows)
 
 
 def _proved(strips: Sequence[Strip], rows: Sequence[Row]) -> list[Strip]:
@@ -110,18 +154,6 @@ def _parts_columns(strip: Strip) -> bool:
     if strip.between >= max(2, PROVED_SHARE * strip.rows):
         return True
     return strip.rows >= FIGURE_ROWS and strip.figures >= FIGURES * strip.within
-
-
-def _with_aligned(strips: list[Strip], rows: Sequence[Row]) -> list[Strip]:
-    """Return the strips that have a column of aligned cells on their right."""
-    while strips and len(strips) < MOST_COLUMNS:
-        grid = Grid(strips, rows)
-        shares = [grid.alignment(column) for column in range(1, len(strips) + 1)]
-        worst = int(np.argmin(shares))
-        if shares[worst] >= IN_LINE:
-            break
-        strips = [*strips[:worst], *strips[worst + 1 :]]
-    return strips
 
 
 def _is_full(cells: Sequence[Cell]) -> bool:
