@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Literal
 
 from ocr_core.geometry import Points
@@ -106,23 +106,27 @@ def find_blocks(
     of_table = [merged(group) for group in groups]
     listings = Listings(of_table, texts, typed or [("", 0.0)] * len(texts))
     tables = Tables(of_table)
-    start = tried = 0
+    start = tried = passed = 0
     while start < len(groups):
         if start >= tried:
             tried, code = listings.at(start)
             if code:
                 blocks += [*_blocks_of_text(flow, text, texts), _listing(of_table[start:tried], code)]
-                text, start = [], tried
+                text, start, passed = [], tried, tried
                 continue
-        stop, cells = tables.at(start) if len(rows) <= MOST_ROWS else (len(groups), ())
+        cells: Cells = ()
+        if start >= passed and len(rows) <= MOST_ROWS:
+            passed, cells = tables.at(start)
         columns = columns_of_text(cells, found, boxes) if cells else []
+        stop = passed
         if columns:
             text += [row for column in columns for row in rows_of(boxes, found, column)]
         elif cells and not _is_list(cells, texts) and not is_text(cells, found, boxes):
             blocks += [*_blocks_of_text(flow, text, texts), _table(cells, parts)]
             text = []
         else:
-            text += chain.from_iterable(groups[start:stop])
+            text += groups[start]
+            stop = start + 1  # of rows that need not be tried for tables, listings may begin with each
         start = stop
     blocks += _blocks_of_text(flow, text, texts)
     return Layout(tuple(join_columns(blocks, boxes, [texts[part.line] for part in parts])), tuple(parts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -26,11 +28,16 @@ def quad(text, left, top):
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
-def blocks(*groups):
+def words_of(text, left, top):
+    return [(word[0], quad(word[0], left + 10 * word.start(), top)) for word in re.finditer(r"\S+", text)]
+
+
+def blocks(*groups, words=False):
     lines = [line for group in groups for line in group]
     return find_blocks(
         [quad(*line[:3]) for line in lines],
         [" ".join(line[0].split()) for line in lines],
+        [words_of(*line[:3]) for line in lines] if words else (),
         typed=[(line[0], 10.0) if line[3] else ("", 0.0) for line in lines],
     ).blocks
 
@@ -100,3 +107,10 @@ def test_without_knowledge_of_fonts_there_are_none():
     lines = list(rows(CODE))
     found = find_blocks([quad(*line[:3]) for line in lines], [line[0] for line in lines]).blocks
     assert not any(block.code for block in found)
+
+
+def test_a_listing_keeps_its_first_rows_below_a_line_with_which_no_table_begins():
+    body = [f"=    {name} = {i} + 14" for i, name in enumerate("xyzuvw", start=12)]
+    listing = ["=def f(a, b):", *body, "=    return x"] * 4
+    found = blocks(rows(["Options: 12 14 16"], top=70), rows(listing), rows(PROSE, top=1300), words=True)
+    assert [block.code for block in found] == [(), tuple(row[1:] for row in listing), ()]
