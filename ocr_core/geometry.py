@@ -108,10 +108,11 @@ def turn_points(points: NDArray[np.generic], size: tuple[int, int], degrees: int
         size: width and height in pixels before the turn.
         degrees: 0, 90, 180 or 270.
     """
+    if degrees % 360 == 0:  # most pages, and every word of them is turned
+        return np.array(points, np.float32)
     width, height = size
     x, y = np.asarray(points, np.float32)[..., 0], np.asarray(points, np.float32)[..., 1]
     turned: dict[int, Sequence[NDArray[np.float32]]] = {
-        0: (x, y),
         90: (height - y, x),
         180: (width - x, height - y),
         270: (y, width - x),

@@ -122,3 +122,12 @@ def test_a_turned_quad_still_runs_clockwise_from_the_start_of_its_text():
     sideways = turn_points(quad, (100, 80), 90)
     assert sideways.tolist() == [[65, 10], [65, 50], [55, 50], [55, 10]]
     assert signed_area(sideways) > 0
+
+
+def test_words_of_upright_pages_are_copied_and_not_computed(monkeypatch):
+    quad = np.array([[0, 0], [9, 0], [9, 5], [0, 5]], np.float32)
+    monkeypatch.setattr(np, "stack", None)
+    same = turn_points(quad, (100, 80), 360)
+    assert same.dtype == np.float32
+    assert same.tolist() == quad.tolist()
+    assert not np.shares_memory(same, quad)
