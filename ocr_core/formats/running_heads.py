@@ -22,7 +22,14 @@ EACH = 2
 ALIKE = 0.25
 """Pages that share more of their other lines than this are copies of one form."""
 
+MOST = 0.5
+"""Largest share of a page's words in its running heads; where there are more, all of them are the page's own."""
+
 _NUMBER = re.compile(r"\d+")
+_COUNTER = re.compile(
+    r"(?<![\w$€£¥#№])(?<!\d[^\w\s])(?<!\b[Nn][or][.:] )(?<!\b[Nn][or] )\d{1,6}(?![\w%$€£¥]|[^\w\s]\d)"
+)
+"""A number that may be a page's: no part of an amount, a date or a time, and not the number of an invoice."""
 _ROMAN = re.compile(r"(?=[ivxl])(x[lc]|l?x{0,3})(ix|iv|v?i{0,3})")
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
@@ -36,16 +43,14 @@ class _Row:
     middle: float
     """In heights of the page."""
     text: str
-    """With signs in place of numbers."""
-    numbers: tuple[int, ...]
 
     def goes_on(self, earlier: _Row) -> bool:
-        """Whether one of an earlier page runs along to this one; where nothing but a number does it counts pages."""
-        if self.top != earlier.top or self.text != earlier.text or abs(self.middle - earlier.middle) > PLACE:
+        """Whether one of an earlier page runs along to this one: word for word, but for a number that counts pages."""
+        if self.top != earlier.top or abs(self.middle - earlier.middle) > PLACE:
             return False
-        if any(c.isalpha() for c in self.text):
-            return True
-        return len(self.numbers) == 1 and self.numbers[0] - earlier.numbers[0] == self.page - earlier.page
+        if self.text == earlier.text:
+            return any(c.isalpha() for c in self.text)
+        return _counted(earlier.text, self.text) == self.page - earlier.page
 
 
 class RunningHeads:
@@ -56,20 +61,22 @@ class RunningHeads:
         self._texts: dict[int, frozenset[int]] = {}
 
     def find(self, page: Page, blocks: Sequence[Block]) -> frozenset[int]:
-        """Return which blocks of a page stood at the same place of one of the two pages before it, numbers aside.
+        """Return which blocks of a page stood at the same place of one of the two pages before it.
 
-        Copies of one form are alike in more than that: all that they say is their own.
+        Copies of one form are alike in more than that: all that they say is their own. Whether pages are copies is not
+        known where they say nothing else.
         """
         rows = dict(_edges(page, blocks))
         edges = {line for i in rows for line in blocks[i].lines}
         texts = frozenset(hash(line.text) for i, line in enumerate(page.lines) if i not in edges)
         near = [number for number in self._texts if 0 < page.number - number <= BEFORE]
-        earlier = [
-            row for row in self._rows if row.page in near and len(texts & self._texts[row.page]) <= ALIKE * len(texts)
-        ]
+        own = [number for number in near if texts and len(texts & self._texts[number]) <= ALIKE * len(texts)]
+        earlier = [row for row in self._rows if row.page in own]
         self._rows = [*(row for row in self._rows if row.page in near), *rows.values()]
         self._texts = {number: self._texts[number] for number in near} | {page.number: texts}
-        return frozenset(i for i, row in rows.items() if any(row.goes_on(other) for other in earlier))
+        found = frozenset(i for i, row in rows.items() if any(row.goes_on(other) for other in earlier))
+        words = sum(len(line.text.split()) for line in page.lines)
+        return found if sum(len(rows[i].text.split()) for i in found) <= MOST * words else frozenset()
 
 
 def _edges(page: Page, blocks: Sequence[Block]) -> Iterator[tuple[int, _Row]]:
@@ -90,13 +97,20 @@ def _edges(page: Page, blocks: Sequence[Block]) -> Iterator[tuple[int, _Row]]:
             if not apart or blocks[i].kind == "heading" or bottoms[i] - tops[i] > 2 * max(heights):
                 break
             text = " ".join(page.lines[line].text for line in lines)
-            yield i, _row(page.number, top, float(tops[i] + bottoms[i]) / 2 / height, text)
+            yield i, _Row(page.number, top, float(tops[i] + bottoms[i]) / 2 / height, text)
 
 
-def _row(page: int, top: bool, middle: float, text: str) -> _Row:
-    if _ROMAN.fullmatch(text):
-        return _Row(page, top, middle, "#", (_value(text),))
-    return _Row(page, top, middle, _NUMBER.sub("#", text), tuple(int(n[:9]) for n in _NUMBER.findall(text)))
+def _counted(earlier: str, later: str) -> int:
+    """Return by how much the one number differs that two texts differ in; 0 where it, or they, may not count pages."""
+    if _ROMAN.fullmatch(earlier) and _ROMAN.fullmatch(later):
+        return _value(later) - _value(earlier)
+    if _NUMBER.split(earlier) != _NUMBER.split(later):
+        return 0
+    pairs = zip(_NUMBER.finditer(earlier), _NUMBER.finditer(later), strict=True)
+    changed = [(one, other) for one, other in pairs if one[0] != other[0]]
+    if len(changed) != 1 or not all(_COUNTER.match(found.string, found.start()) for found in changed[0]):
+        return 0
+    return int(changed[0][1][0]) - int(changed[0][0][0])
 
 
 def _value(roman: str) -> int:

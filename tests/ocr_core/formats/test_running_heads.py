@@ -18,6 +18,12 @@ def sheet(number, *, head="", foot="", top=20, body=None):
     return page(*lines, number=number)
 
 
+def lone_rows(number, *rows):
+    """Return a page of rows that stand far from each other."""
+    lines = (line(row, quad(50, 20 + 150 * i, 10 * len(row), 20)) for i, row in enumerate(rows))
+    return page(*lines, number=number)
+
+
 def comments(*pages):
     return [row for row in text("markdown", *pages).splitlines() if row.startswith("<!--")]
 
@@ -48,7 +54,22 @@ def test_numbers_of_pages_are_known_however_they_are_written(first, second):
     assert comments(sheet(1, foot=first), sheet(2, foot=second)) == [f"<!-- page 2 | {second} -->"]
 
 
-@pytest.mark.parametrize(("first", "second"), [("7", "7"), ("7", "9"), ("12.50", "13.50"), ("Total", "Sum")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("7", "7"),
+        ("7", "9"),
+        ("12.50", "13.50"),
+        ("Total", "Sum"),
+        ("Invoice No. 4711", "Invoice No. 4822"),
+        ("Invoice No. 4711", "Invoice No. 4712"),
+        ("Total: 14133.50 EUR", "Total: 14466.50 EUR"),
+        ("Total: 12.50 EUR", "Total: 13.50 EUR"),
+        ("Total: $12", "Total: $13"),
+        ("Taken on 2024-05-03", "Taken on 2024-05-04"),
+        ("Row 5, Seat 6", "Row 6, Seat 7"),
+    ],
+)
 def test_what_does_not_count_pages_stays(first, second):
     assert comments(sheet(1, foot=first), sheet(2, foot=second)) == ["<!-- page 2 -->"]
 
@@ -71,3 +92,26 @@ def test_pages_that_failed_lie_between():
 def test_a_page_with_nothing_else_keeps_it():
     lone = [page(line("Proceedings", quad(50, 20, 110, 20)), number=n) for n in (1, 2)]
     assert comments(*lone) == ["<!-- page 2 -->"]
+
+
+def test_a_number_that_counts_pages_may_stand_among_others():
+    pages = sheet(1, foot="Report of 2019, page 9 of 12"), sheet(2, foot="Report of 2019, page 10 of 12")
+    assert comments(*pages) == ["<!-- page 2 | Report of 2019, page 10 of 12 -->"]
+
+
+LABELS = [("Property of the City Library", f"Shelf {n}", "Do not remove") for n in (12, 13)]
+TICKETS = [("The Magic Flute, in three acts", f"Row 5, Seat {n}", "Not to be sold again") for n in (17, 18)]
+
+
+@pytest.mark.parametrize("rows", [LABELS, TICKETS, [("Handle with care", "This side up")] * 2])
+def test_pages_of_a_few_rows_keep_them(rows):
+    assert comments(*(lone_rows(n, *each) for n, each in enumerate(rows, start=1))) == ["<!-- page 2 -->"]
+
+
+def test_half_of_the_words_stay_at_least():
+    bodies = ("one", "two", "three", "four"), ("five", "six", "seven", "eight")
+    head = "Some words of a title"
+    assert comments(*(lone_rows(n, head, *body) for n, body in enumerate(bodies, start=1))) == ["<!-- page 2 -->"]
+    longer = [[f"{word} and so on" for word in body] for body in bodies]
+    written = comments(*(lone_rows(n, head, *body) for n, body in enumerate(longer, start=1)))
+    assert written == [f"<!-- page 2 | {head} -->"]
