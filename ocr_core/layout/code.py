@@ -32,6 +32,13 @@ MARKED = 0.5
 """There a listing has marks of code in at least this share of its rows, and so many rows:"""
 MARKED_ROWS = 3
 
+COLUMNS = 200
+"""No indent and no gap makes a row longer than this: a hostile file sets letters as far apart as it likes."""
+BLANK_ROWS = 2
+"""Most blank rows one after the other."""
+NARROWEST = 0.1
+"""A space narrower than so many heights of its row tells nothing."""
+
 WORD = 3
 """Least letters and digits of a listing."""
 
@@ -73,6 +80,8 @@ class Listings:
             return 0.0  # of an index, whose entries are names of commands
         numbered = len(lines) > 1 and self._texts[lines[0]].isdecimal()
         spaces = [self._typed[line][1] for line in lines[numbered:]]
+        if not NARROWEST * self._rows[index].height <= min(spaces) < float("inf"):
+            return 0.0
         return min(spaces) if max(spaces) - min(spaces) <= ALIKE * max(spaces) else 0.0
 
     def _end(self, start: int, space: float) -> int:
@@ -121,9 +130,10 @@ def _set(rows: Sequence[Row], plain: Sequence[str], typed: Sequence[Typed], spac
     steps = [b.middle - a.middle for a, b in pairwise(rows)]
     usual = min(float(np.percentile(steps, 25)), DENSE * rows[0].height) if steps else 1.0
     for i, row in enumerate(rows):
-        yield from [""] * (round(steps[i - 1] / usual) - 1 if i else 0)
+        yield from [""] * (round(min(steps[i - 1] / usual - 1, BLANK_ROWS)) if i else 0)
         text, end = "", edge
         for line, box in zip(row.lines, row.boxes, strict=True):
-            text += " " * max(round((box[0] - end) / space), 1 if text else 0) + (typed[line][0] or plain[line])
+            gap = min((box[0] - end) / space, COLUMNS - len(text))
+            text += " " * max(round(gap), 1 if text else 0) + (typed[line][0] or plain[line])
             end = box[2]
         yield text

@@ -28,6 +28,8 @@ MOST_SIZES = 16
 WIDE = 2.0
 """A gap narrower than so many letters, and wider than half of one, is most often one space: TeX's are wider than
 letters."""
+LONGEST = 200
+"""No gap makes a line of more characters."""
 
 _NARROW = frozenset("fijlrtI")
 
@@ -68,7 +70,7 @@ def typed(line: Sequence[Glyph], pitches: Pitches) -> tuple[str, float]:
         return "", 0.0
     text = line[0].text
     for gap, glyph in zip(_gaps(line, width), line[1:], strict=True):
-        text += " " * round(gap / pitches.space) + glyph.text
+        text += " " * round(min(gap / pitches.space, LONGEST - len(text))) + glyph.text
     return text, pitches.space * width
 
 

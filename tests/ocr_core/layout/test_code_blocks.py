@@ -114,3 +114,20 @@ def test_a_listing_keeps_its_first_rows_below_a_line_with_which_no_table_begins(
     listing = ["=def f(a, b):", *body, "=    return x"] * 4
     found = blocks(rows(["Options: 12 14 16"], top=70), rows(listing), rows(PROSE, top=1300), words=True)
     assert [block.code for block in found] == [(), tuple(row[1:] for row in listing), ()]
+
+
+def test_indents_gaps_and_blank_rows_have_bounds():
+    far = [("f(1)", 10, 200, True), ("f(2)", 90_000, 200, True), ("f(3)", 90_000, 226, True)]
+    apart = [("g(1)", 10, 226 + 26 * n, True) for n in (1, 2, 5)]
+    (listing,) = [block.code for block in blocks(rows(PROSE), far, apart) if block.code]
+    assert max(map(len, listing)) <= 204
+    near = [("f(1)", 10, 200, True), ("f(2)", 10, 200.01, True), ("f(3)", 10, 260, True)]
+    assert all(block.code.count("") <= 2 for block in blocks(rows(PROSE), near))
+
+
+@pytest.mark.parametrize("space", [1e-9, 0.5, float("inf"), float("nan")])
+def test_spaces_of_no_width_tell_nothing(space):
+    lines = [*rows(PROSE), *rows(CODE, top=200)]
+    typed = [(line[0], space) if line[3] else ("", 0.0) for line in lines]
+    found = find_blocks([quad(*line[:3]) for line in lines], [line[0] for line in lines], typed=typed).blocks
+    assert not any(block.code for block in found)

@@ -7,8 +7,9 @@ import pytest
 from first_pages import first_page
 from pdfs import document, paragraph, text
 
-from ocr_core.pages.glyphs import Characters, Frame
+from ocr_core.pages.glyphs import Characters, Frame, Glyph
 from ocr_core.pages.text_layer import form_lines
+from ocr_core.pages.typewriting import Pitches, typed
 
 CODE = ("def total(prices):", "    tax  = 0.19", "}", "12 return sum(prices)  # all of it")
 PROSE = ("Let i j l be the imminent widths", "12345", "IiIi mmm WWW")
@@ -69,3 +70,9 @@ def test_pieces_of_frames_are_no_text(ink, lines):
     )
     found = form_lines(characters, Frame((0, 0, 200, 200), 0), np.zeros(5, np.bool_))
     assert [line.text for line in found] == lines
+
+
+def test_no_gap_makes_a_line_longer_than_a_row_of_any_program():
+    few = [Glyph(c, 0.0, 10.0 * i, 10.0 * i + 10, 0.0, 20.0, True, True) for i, c in enumerate("fill jolt")]
+    far = [*few, Glyph("x", 0.0, 1e7, 1e7 + 10, 0.0, 20.0, True, True)]
+    assert len(typed(far, Pitches(((10.0, 20.0),), 1.0))[0]) <= 201
