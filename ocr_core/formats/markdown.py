@@ -35,6 +35,7 @@ class MarkdownWriter:
     def __init__(self) -> None:
         self._first = True
         self._written = False
+        self._last = 0
         self._heads = RunningHeads()
         self._open: _Open | None = None
 
@@ -51,7 +52,14 @@ class MarkdownWriter:
         heads = [joined(blocks[i].lines, texts) for i in sorted(running)]
         comment = "" if first else _comment(" | ".join((f"page {page.number}", *heads)))
         blocks = [block for i, block in enumerate(blocks) if i not in running]
-        if self._open and blocks and blocks[0].kind == "paragraph" and is_rest(texts.lines[blocks[0].lines[0]]):
+        follows, self._last = page.number == self._last + 1, page.number
+        if (
+            self._open
+            and follows
+            and blocks
+            and blocks[0].kind == "paragraph"
+            and is_rest(texts.lines[blocks[0].lines[0]])
+        ):
             rest = blocks.pop(0)
             self._open = self._open.joined([texts.lines[i] for i in rest.lines], texts.compounds)
         parts = [*self._closed(), comment]

@@ -49,3 +49,10 @@ def test_all_else_of_a_page_is_written_at_once():
     writer = FORMATS["markdown"].new_writer()
     assert writer.page(ORIGINAL, sheet(1, "A first paragraph.", *OPEN)) == b"A first paragraph.\n"
     assert b"".join(writer.end()).decode() == f"\n{OPEN[0]}\n"
+
+
+@pytest.mark.parametrize("numbers", [(1, 5), (5, 1), (2, 2)])
+def test_pages_that_do_not_follow_each_other_are_not_joined(numbers):
+    first, second = numbers
+    written = markdown(sheet(first, *OPEN), sheet(second, *REST))
+    assert written == f"{OPEN[0]}\n\n<!-- page {second} -->\n\n{REST[0]}\n"
