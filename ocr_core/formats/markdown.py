@@ -22,7 +22,7 @@ _BULLET = re.compile(r"^[•●○▪■□◦‣⁃·∙–—*+-]\s+")
 _CLOSING = re.compile(r"(?<=\s)#+$")
 _FENCE = re.compile(r"^ *(`{3,})", re.MULTILINE)
 _ESCAPED = r"\\\g<0>"
-_NUMBER = re.compile(r"^\(?(\d{1,9})[.)]\s+")
+_NUMBER = re.compile(r"^\(?([0-9]{1,9})[.)]\s+")
 
 
 class MarkdownWriter:
@@ -64,10 +64,10 @@ class MarkdownWriter:
             self._open = self._open.joined([texts.lines[i] for i in rest.lines], texts.compounds)
         parts = [*self._closed(), comment]
         last = _open_paragraph(blocks, texts)
-        parts += [_block(block, texts) for block in blocks[:last]]
+        parts += _blocks(blocks[:last], texts)
         if last < len(blocks):
             said = tuple(texts.lines[i] for i in blocks[last].lines)
-            self._open = _Open(said, texts.compounds, [_block(block, texts) for block in blocks[last + 1 :]])
+            self._open = _Open(said, texts.compounds, list(_blocks(blocks[last + 1 :], texts)))
         return self._write(parts)
 
     def end(self) -> Iterator[bytes]:
@@ -112,6 +112,17 @@ def _open_paragraph(blocks: Sequence[Block], texts: Texts) -> int:
     return len(blocks)
 
 
+def _blocks(blocks: Sequence[Block], texts: Texts) -> Iterator[str]:
+    """Give what blocks are written as, a comment between two numbered lists: else they were one that counts on."""
+    numbered = False
+    for block in blocks:
+        written = _block(block, texts)
+        after, numbered = numbered, block.kind == "list" and written[:1].isdecimal()
+        if after and numbered:
+            yield "<!-- -->"
+        yield written
+
+
 def _block(block: Block, texts: Texts) -> str:
     if block.kind == "heading":
         mark, title = "#" * min(max(block.level, 1), 6), inline(joined(block.lines, texts))
@@ -137,13 +148,18 @@ def _fenced(rows: Sequence[str]) -> str:
 def _list(items: Sequence[str], depths: Sequence[int]) -> str:
     """Return a list; lines where its numbers do not follow each other, for Markdown counts by itself."""
     last: dict[int, int | None] = {}
-    indents, rows = [""], []
+    indents: list[str] = [""]
+    rows: list[str] = []
+    above = 0
     for item, depth in zip(items, depths, strict=True):
         number = int(found[1]) if (found := _NUMBER.match(item)) else None
         before = last.get(depth)
         if before is not None and number is not None and number != before + 1:
             return escape_lines(items)
         last = {other: value for other, value in last.items() if other < depth} | {depth: number}
+        if rows and depth > above and number not in (None, 1):
+            rows.append("")  # no other number begins a list right below text
+        above = depth
         rows.append(indents[depth] + _item(item))
         mark = len(found[1]) + 2 if found else 2
         indents = [*indents[: depth + 1], indents[depth] + " " * mark]

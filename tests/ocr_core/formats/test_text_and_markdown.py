@@ -151,6 +151,26 @@ def test_numbers_of_lists_within_items_count_by_themselves(monkeypatch):
     assert "<ol" not in shown(monkeypatch, block, "1. a", "1. b", "3. c", "1. d")
 
 
+def test_a_list_within_an_item_may_begin_with_any_number(monkeypatch):
+    block = Block(kind="list", lines=(0, 1, 2, 3), items=((0,), (1,), (2,), (3,)), depths=(0, 1, 1, 0))
+    found = shown(monkeypatch, block, "1. a", "3. b", "4. c", "2. d")
+    assert found.count("<li>") == 4
+    assert '<ol start="3">' in found
+
+
+def test_numbered_lists_one_after_the_other_stay_apart(monkeypatch):
+    lists = [Block(kind="list", lines=(i, i + 1), items=((i,), (i + 1,))) for i in (0, 2)]
+    blocks_as(monkeypatch, *lists)
+    written = text("markdown", page(*(line(each) for each in ("1. a", "2. b", "1. c", "2. d"))))
+    assert written == "1. a\n2. b\n\n<!-- -->\n\n1. c\n2. d\n"
+    assert MarkdownIt("gfm-like", {"linkify": False}).render(written).count("<ol>") == 2
+
+
+def test_numbers_in_other_digits_are_no_numbers_of_markdown(monkeypatch):
+    block = Block(kind="list", lines=(0, 1), items=((0,), (1,)))
+    assert shown(monkeypatch, block, "\u0661. a", "\u0662. b").count("<li>") == 2
+
+
 @pytest.mark.parametrize("name", ["text", "markdown"])
 def test_compounds_keep_their_hyphens_where_another_block_spells_them_out(monkeypatch, name):
     blocks_as(monkeypatch, Block(kind="paragraph", lines=(0, 1)), Block(kind="paragraph", lines=(2,)))
