@@ -18,7 +18,7 @@ _REFERENCE = re.compile(r"&#?\w+;")
 _RUN = re.compile(r"\*+|_+|~+|`+")
 # What begins a heading, a quotation, a list, a rule, or a fence.
 _START = re.compile(r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|([-*_])(?: *\1){2}(?: |\1)*$|```|~~~")
-_NUMBERED = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+_NUMBERED = re.compile(r"([0-9]{1,9})([.)])(?=\s|$)")
 # What makes a heading, or the head of a table, of the line before.
 _UNDERLINE = re.compile(r"=+\s*$|[-:|][-:| ]*$")
 # What makes a box to tick of the beginning of an item, or a rule of all of it.
@@ -31,8 +31,8 @@ def escape(text: str) -> str:
 
 
 def escape_lines(texts: Sequence[str]) -> str:
-    """Return a paragraph of lines with hard breaks."""
-    first, *later = _unnamed(inline("\n".join(text.strip() for text in texts))).split("\n")
+    """Return a paragraph of lines with hard breaks; empty ones are left out."""
+    first, *later = _unnamed(inline("\n".join(filter(None, map(str.strip, texts))))).split("\n")
     return "\\\n".join(
         (_started(first), *(f"\\{line}" if _UNDERLINE.match(line) else _started(line) for line in later))
     )

@@ -43,6 +43,11 @@ def test_lines_are_shown_as_they_are(texts):
     assert shown(escape_lines(texts)) == f"<p>{lines}</p>\n"
 
 
+def test_lines_without_text_leave_nothing():
+    assert escape_lines(["a", " ", "b", ""]) == "a\\\nb"
+    assert escape_lines([""]) == ""
+
+
 @given(EITHER.filter(bool))
 def test_items_are_shown_as_they_are(text):
     assert shown(f"- {escape_item(text)}") == f"<ul>\n<li>{as_html(text)}</li>\n</ul>\n"
@@ -76,6 +81,7 @@ def test_headings_are_shown_as_they_are(text):
         "1.5 is no number of an item, 2.a neither",
         "-5 degrees",
         "#hash and #1",
+        "\u0661. in other digits",
     ],
 )
 def test_what_is_no_markup_has_no_backslash(text):
