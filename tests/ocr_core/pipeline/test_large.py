@@ -132,6 +132,16 @@ def test_unsure_fragments_give_way_and_sure_lines_stay():
     assert said(with_large([line("KING", 0.85, 0, 280)], [line("BURGER", 0.95, 0, 300)])) == ["KING"]
 
 
+def test_small_text_below_large_letters_stays_though_it_is_unsure():
+    assert said(with_large([line("customer", 0.76, 0, 100)], [line("EUR 20", 0.99, 0, 300)])) == ["EUR 20", "customer"]
+
+
+def test_a_stamp_across_a_sure_line_is_left_out():
+    stamp = line("PAID", 0.99, 0, 150, -180, 220)
+    assert said(with_large([line("abc def", 0.99, 0, 300)], [stamp])) == ["abc def"]
+    assert said(with_large([line("abc def", 0.99, 140, 440)], [stamp])) == ["PAID", "abc def"], "it hardly touches it"
+
+
 def test_signs_are_not_believed():
     assert with_large([], [line("---", 0.99, 0, 300)]) == []
 
