@@ -5,10 +5,17 @@ from __future__ import annotations
 import errno
 import logging
 import signal
+from typing import TYPE_CHECKING
 
 import typer
 
 from service.cli.common import BackendOption, HostOption, ModelOption, PortOption, StoreOption, ThreadsOption, fail
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +33,10 @@ def serve(
 
     Ends with 0 when SIGTERM told it to, also while it loads, and with 1 if it could not be started.
     """
-    import uvicorn
     from prometheus_client import disable_created_metrics
 
     from service.app import create_app
-    from service.http.descriptors import room_for
-    from service.http.protocol import protocol_within
-    from service.http.server import ANSWER_SECONDS, DrainingServer
+    from service.http.server import DrainingServer
     from service.observe.logs import configure_logging
     from service.settings import load_settings
 
@@ -53,8 +57,23 @@ def serve(
         log.info("listening; requests get 503 until the model is ready", extra={"url": url})
 
     _require_free(settings.host, settings.port)
+    server = DrainingServer(_config(app, settings), serving.drain, tell)
+    # Until uvicorn listens itself, and afterwards: it raises the signal that stopped it again, which is no failure.
+    signal.signal(signal.SIGTERM, server.handle_exit)
+    server.run()
+    if failed or not server.started:  # the log says why
+        raise typer.Exit(1)
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    import uvicorn
+
+    from service.http.descriptors import room_for
+    from service.http.protocol import protocol_within
+    from service.http.server import ANSWER_SECONDS
+
     room = room_for(settings.max_connections)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -69,12 +88,6 @@ def serve(
         proxy_headers=False,  # which would believe whoever asks from this machine; OCR_TRUSTED_PROXIES says whom to
         timeout_graceful_shutdown=ANSWER_SECONDS,
     )
-    server = DrainingServer(config, serving.drain, tell)
-    # Until uvicorn listens itself, and afterwards: it raises the signal that stopped it again, which is no failure.
-    signal.signal(signal.SIGTERM, server.handle_exit)
-    server.run()
-    if failed or not server.started:  # the log says why
-        raise typer.Exit(1)
 
 
 def _require_free(host: str, port: int) -> None:

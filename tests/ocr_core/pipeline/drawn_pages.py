@@ -15,6 +15,11 @@ def make_page(lines=LINES, width=960, height=640):
     return page, quads
 
 
+def searches(engine):
+    """Width and height of what the detector was asked to look at."""
+    return [(shape[3], shape[2]) for shape in engine.backend.networks["detector"].shapes]
+
+
 def texts(page):
     return [line.text for line in page.lines]
 

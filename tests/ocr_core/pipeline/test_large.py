@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import stripes
-from drawn_pages import make_page, texts
+from drawn_pages import make_page, searches, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,10 +38,6 @@ def near_sighted(batch):
 def make(make_engine, detector=near_sighted, recognizer=stripes.recognize, faint=FAINT):
     functions = {"detector": detector, "recognizer": recognizer}
     return make_engine(Policy(streams=1, threads=1, max_batch=1), functions=functions, faint=faint)
-
-
-def searches(engine):
-    return [(shape[3], shape[2]) for shape in engine.backend.networks["detector"].shapes]
 
 
 def test_large_letters_are_found_in_few_pixels(make_engine):

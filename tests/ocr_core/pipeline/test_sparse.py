@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import stripes
-from drawn_pages import make_page, texts
+from drawn_pages import make_page, searches, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,10 +37,6 @@ PAGE = [("12", 40, 40, 32), ("0123456", 400, 240, 32)]
 def make(make_engine, faint=FAINT, recognizer=stripes.recognize, detector=unsure_of_wide):
     functions = {"detector": detector, "recognizer": recognizer}
     return make_engine(Policy(streams=1, threads=1, max_batch=1), functions=functions, faint=faint)
-
-
-def searches(engine):
-    return [(shape[3], shape[2]) for shape in engine.backend.networks["detector"].shapes]
 
 
 def test_faint_text_that_reads_surely_is_found(make_engine):
